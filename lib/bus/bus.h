@@ -1,0 +1,125 @@
+// bus.h: the only door to nng. Numbered feeds made lossless over PUB/SUB, and a plain request socket.
+//
+// A FEED is a dense sequence of envelopes from one publisher. feed_pub appends each to a bounded journal, then publishes
+// it (PUB/SUB, the fast path). A second socket (REQ of the publisher to REP of the consumer, the sure path) says "my head is N";
+// the consumer answers with what it has committed and whether it misses something; the publisher then sends the missing
+// envelopes in its next request. The consumer hands envelopes to its owner strictly in order per publisher, each once.
+// The journal forgets what is committed; when it overflows the oldest goes and the publisher must declare a Loss.
+// nng rules kept here (Debian's 1.5.2): sizes and keepalive set before listen and dial, only tcp:// (and wss://),
+// sockets opened once, never nng_close on a running path.
+//
+// Threads: feed_pub_send from one owner thread; feed_sub_next from one owner thread; feed_sub_commit from any thread.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/span.h"
+#include "callmesh/v1/control.pb-c.h"
+#include "callmesh/v1/envelope.pb-c.h"
+
+#define BUS_PROTOCOL_VERSION 1
+#define BUS_MESSAGE_MAX      (1u << 20)
+
+// nng's version as text; bus_start warns below 1.8 (known defects of the older ones are avoided by rule).
+const char *bus_nng_version(void);
+
+// ---- publisher of a feed ------------------------------------------------------------------------------------------
+struct feed_pub;
+struct feed_pub_opts {
+    const char *publisher, *site;
+    Callmesh__V1__Kind kind;
+    const char *pub_url;        // dialled (site to centre)
+    const char *ask_url;        // dialled
+    const char *journal_path;   // file, made when missing; NULL: memory only
+    uint64_t journal_bytes;     // default 64 MiB
+    bool wait_when_full;        // file inputs: the source waits for the consumer instead of losing; live inputs: false
+};
+// 0 or negative errno. A journal that cannot be opened: one clear line in err.
+int feed_pub_open(struct feed_pub **ret, const struct feed_pub_opts *o, char *err, size_t err_cap);
+// Packs msg as payload of the next envelope. 0; -EMSGSIZE; -ECANCELED when the process is stopping.
+// With wait_when_full it blocks while the journal holds only uncommitted envelopes.
+int feed_pub_send(struct feed_pub *f, const ProtobufCMessage *msg);
+// The same for a payload that is packed already (column batches).
+int feed_pub_send_packed(struct feed_pub *f, struct span payload);
+// Waits until everything sent is committed by the consumer, or timeout. True: all committed.
+bool feed_pub_flush(struct feed_pub *f, int64_t timeout_us);
+// Unblocks feed_pub_send and stops the ask thread; the journal is synced. Sockets are left to _exit (see above).
+void feed_pub_stop(struct feed_pub *f);
+
+struct feed_pub_stat {
+    uint64_t head_seq, first_seq, committed_seq, epoch;
+    uint64_t sent, backfilled, overwritten; // overwritten: envelopes that the journal lost uncommitted since start
+    uint64_t journal_bytes_used;
+    bool connected;             // the consumer answered within the last 3 s
+};
+struct feed_pub_stat feed_pub_stat(struct feed_pub *f);
+
+// ---- consumer of feeds --------------------------------------------------------------------------------------------
+struct feed_sub;
+struct feed_sub_opts {
+    const char *name;           // of this consumer, for logs
+    const char *sub_url;        // listened on
+    const char *ask_url;        // listened on
+    uint32_t publishers_max;    // default 64; a further one is refused (counted, error in the reply)
+    uint32_t queue;             // envelopes waiting for the owner, default 256
+};
+int feed_sub_open(struct feed_sub **ret, const struct feed_sub_opts *o, char *err, size_t err_cap);
+
+struct feed_msg {
+    uint32_t slot;              // of the publisher, stable while the process lives
+    const Callmesh__V1__Envelope *env; // in the sub's arena; valid until the next feed_sub_next
+    struct span payload;
+    bool new_epoch;             // first envelope of a life of this publisher
+    uint64_t lost_before;       // envelopes that the publisher's journal no longer had: declare them
+};
+// The next envelope in order, of any publisher. 1 got one, 0 timeout.
+int feed_sub_next(struct feed_sub *s, int64_t timeout_us, struct feed_msg *ret);
+// Unpacks a payload in the sub's arena (fixed, no malloc); NULL when it is not such a message or too large.
+void *feed_sub_unpack(struct feed_sub *s, const ProtobufCMessageDescriptor *d, struct span payload);
+// Everything of this publisher up to seq is durable here: its journal may forget it.
+void feed_sub_commit(struct feed_sub *s, uint32_t slot, uint64_t seq);
+// Before the first feed_sub_next: where a publisher was (from PostgreSQL, from the spool).
+void feed_sub_set_cursor(struct feed_sub *s, const char *publisher, struct span incarnation, uint64_t committed_seq);
+void feed_sub_stop(struct feed_sub *s);
+
+struct feed_sub_peer {
+    char publisher[96];
+    char site[64];
+    uint8_t incarnation[16];
+    uint64_t epoch, taken_seq, committed_seq, head_seq, gaps, backfilled, lost;
+    int64_t last_seen_us;       // wall clock
+    int64_t clock_offset_us;    // publisher's clock minus ours, best round trip
+};
+bool feed_sub_peer(struct feed_sub *s, uint32_t slot, struct feed_sub_peer *ret); // any thread
+
+// ---- broadcast without repair (mesh, live) ------------------------------------------------------------------------
+// mesh: callstate listens (PUB); recorder and api dial (SUB), number gaps are repaired by a snapshot.
+// live: api listens (SUB); recorders dial (PUB).
+struct cast_pub;
+int cast_pub_open(struct cast_pub **ret, const char *url, bool listen, const char *publisher, const char *site,
+                  Callmesh__V1__Kind kind, char *err, size_t err_cap);
+int cast_pub_send(struct cast_pub *c, const ProtobufCMessage *msg); // in an Envelope, seq dense; owner thread
+int cast_pub_send_raw(struct cast_pub *c, struct span bytes);       // no envelope (live)
+uint64_t cast_pub_seq(const struct cast_pub *c);                    // of the last envelope sent
+void cast_pub_incarnation(const struct cast_pub *c, uint8_t ret[16]);
+
+struct cast_sub;
+int cast_sub_open(struct cast_sub **ret, const char *url, bool listen, char *err, size_t err_cap);
+// 1 got one (view valid until the next call), 0 timeout.
+int cast_sub_next(struct cast_sub *c, int64_t timeout_us, struct span *ret);
+// Unpacks in the sub's arena; the arena is reset at each cast_sub_next.
+void *cast_sub_unpack(struct cast_sub *c, const ProtobufCMessageDescriptor *d, struct span bytes);
+
+// ---- control: request and reply -----------------------------------------------------------------------------------
+struct ask;       // client: one outstanding request; owner thread
+int ask_open(struct ask **ret, const char *url, char *err, size_t err_cap);
+// Sends and waits. The reply is in the client's arena until the next call. NULL: no answer in time, or not readable.
+Callmesh__V1__ControlReply *ask_call(struct ask *a, const Callmesh__V1__ControlRequest *q, int64_t timeout_us);
+
+struct answer;    // server
+// fn runs on the server's own thread; it fills reply with memory of the arena. Replies over BUS_MESSAGE_MAX are an error.
+typedef void (*answer_fn)(void *ctx, const Callmesh__V1__ControlRequest *q, Callmesh__V1__ControlReply *reply, struct arena *a);
+int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, char *err, size_t err_cap);
+
+// ProtobufCAllocator over an arena (free is a no-op).
+ProtobufCAllocator bus_arena_allocator(struct arena *a);
