@@ -1,0 +1,98 @@
+import datetime
+import json
+import os
+
+from harness import Wav, check, tone_power
+
+
+def us(text):
+    return int(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1e6 + 0.5) if text else 0
+
+
+def compare_call(call, made):
+    who = made["sip_call_id"]
+    check(call["sip_call_ids"] == [who], f"{who}: Call-IDs {call['sip_call_ids']}")
+    check(call["state"] == "ended", f"{who}: state {call['state']}")
+    want = made["result"]
+    check(call["result"] == want or (want == "failed" and call["result"] in ("failed", "rejected")),
+          f"{who}: result {call['result']}, made {want}")
+    check(call["from"]["user"] == made["from"] and call["to"]["user"] == made["to"], f"{who}: parties {call['from']} {call['to']}")
+    check(abs(us(call["started_at"]) - made["started_at_us"]) < 2000, f"{who}: started {call['started_at']}")
+    check(abs(us(call["answered_at"]) - made["answered_at_us"]) < 2000, f"{who}: answered {call['answered_at']}")
+    check(abs(us(call["ended_at"]) - made["ended_at_us"]) < 20000, f"{who}: ended {call['ended_at']} made {made['ended_at_us']}")
+    check((call["hold_count"] > 0) == made["held"], f"{who}: hold_count {call['hold_count']}, held {made['held']}")
+    by_ssrc = {s["ssrc"]: s for s in call["streams"]}
+    for side in ("caller", "callee"):
+        m = made[side]
+        arrived = m["sent"] - m["lost"]
+        if arrived == 0:
+            continue
+        s = by_ssrc.get(m["ssrc"])
+        check(s is not None, f"{who}: no stream for the {side}")
+        check(s["side"] == side, f"{who}: the {side}'s stream is called {s['side']}")
+        # lost at the very start or end of a stream cannot be seen by anyone
+        check(s["packets"] - s["duplicates"] == arrived, f"{who} {side}: {s['packets']} - {s['duplicates']} packets, made {arrived}")
+        check(s["lost"] <= m["lost"] and m["lost"] - s["lost"] <= 3, f"{who} {side}: lost {s['lost']}, made {m['lost']}")
+        check(s["codec"] == made["codec"], f"{who}: codec {s['codec']}")
+
+
+def compare_recording(t, call, made):
+    who = made["sip_call_id"]
+    check(len(call["recordings"]) == 1, f"{who}: {len(call['recordings'])} recordings, {call['recording_state']}")
+    r = call["recordings"][0]
+    check(r["status"] == "ready", f"{who}: recording {r['status']} {r['reason']}")
+    wav = Wav(t.recording_bytes(r))
+    check(wav.tag == (6 if made["codec"] == "PCMA" else 7), f"{who}: format tag {wav.tag} for {made['codec']}")
+    check(abs(wav.seconds - r["duration_seconds"]) < 0.001, f"{who}: {wav.seconds} s, said {r['duration_seconds']}")
+    for pcm, side, other in ((wav.left, "caller", "callee"), (wav.right, "callee", "caller")):
+        middle = pcm[len(pcm) // 4: len(pcm) // 4 + 8000]
+        if not any(middle):
+            continue
+        own, cross = tone_power(middle, made[side]["hz"]), tone_power(middle, made[other]["hz"])
+        check(own > 0.6 and cross < 0.01, f"{who} {side}: {made[side]['hz']} Hz has {own:.3f}, the other side's {cross:.3f}")
+
+
+def run(t, name, *options):
+    made = t.traffic(t.path(name), *options)
+    got = t.replay(t.path(name))[0]
+    calls = got["calls"]
+    check(len(calls) == len(made), f"{len(calls)} calls, made {len(made)}")
+    check(not got["malformed"], f"malformed {got['malformed']}")
+    check(not got["unjoined_streams"], f"{len(got['unjoined_streams'])} streams not joined")
+    for call in calls:
+        compare_call(call, made[call["sip_call_ids"][0]])
+    for call in calls:
+        m = made[call["sip_call_ids"][0]]
+        if m["caller"]["sent"] + m["callee"]["sent"] > 0:
+            compare_recording(t, call, m)
+    return calls, made
+
+
+def test_clean(t):
+    t.up()
+    run(t, "clean.pcap", "--calls", "30", "--concurrent", "6", "--talk", "6")
+
+
+def test_bad_line(t):
+    run(t, "bad.pcap", "--calls", "30", "--concurrent", "6", "--talk", "6", "--loss", "3", "--jitter", "8", "--reorder", "2",
+        "--duplicate", "1", "--seed", "7")
+
+
+def test_many_at_once(t):
+    run(t, "many.pcap", "--calls", "400", "--concurrent", "200", "--rate", "100", "--talk", "5", "--seed", "3")
+
+
+def test_manifest_matches_the_file(t):
+    import hashlib
+    top = os.path.join(t.var, "recordings")
+    manifests = [os.path.join(d, f) for d, _, fs in os.walk(top) for f in fs if f.endswith(".json")]
+    check(manifests, "no manifest was written")
+    for m in manifests[:20]:
+        with open(m, encoding="utf-8") as h:
+            j = json.load(h)
+        with open(m[:-5] + ".wav", "rb") as h:
+            data = h.read()
+        check(j["sha256"] == hashlib.sha256(data).hexdigest(), f"{m}: SHA-256 differs")
+        check(j["size_bytes"] == len(data), f"{m}: size differs")
+    left = [f for d, _, fs in os.walk(top) for f in fs if f.endswith(".part")]
+    check(not left, f"half-written files: {left}")
