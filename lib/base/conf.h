@@ -7,11 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum conf_kind { CONF_STR, CONF_INT, CONF_BYTES, CONF_DURATION, CONF_BOOL };
+enum conf_kind {
+    CONF_STR,
+    CONF_INT,
+    CONF_BYTES,
+    CONF_DURATION,
+    CONF_BOOL
+};
 // CONF_BYTES takes 64k, 16M, 8G; CONF_DURATION takes 20ms, 5s, 10m, 2h, 7d and is kept in us.
 
 struct conf_def {
-    const char *name; // "bus.sig-url": on the command line --bus.sig-url, in a file [bus] sig-url = ...
+    const char
+        *name; // "bus.sig-url": on the command line --bus.sig-url, in a file [bus] sig-url = ...
     enum conf_kind kind;
     const char *def;
     int64_t min, max; // numbers only
@@ -21,7 +28,8 @@ struct conf_def {
 
 struct conf;
 // Positional arguments go to argv_rest (not copied). Returns NULL after one clear line on stderr in `err`.
-struct conf *conf_load(const struct conf_def *defs, size_t n, int argc, char **argv, char *err, size_t err_cap);
+struct conf *conf_load(const struct conf_def *defs, size_t n, int argc, char **argv, char *err,
+                       size_t err_cap);
 struct conf *conf_free(struct conf *c);
 const char *conf_str(const struct conf *c, const char *name); // never NULL
 int64_t conf_int(const struct conf *c, const char *name);     // INT, BYTES, DURATION (us)

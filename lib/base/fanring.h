@@ -8,7 +8,12 @@
 #include <stdint.h>
 #include "base/span.h"
 
-enum { FANRING_OK = 0, FANRING_E_EMPTY = 1, FANRING_E_LOST = 2, FANRING_E_SMALL = 3 };
+enum {
+    FANRING_OK = 0,
+    FANRING_E_EMPTY = 1,
+    FANRING_E_LOST = 2,
+    FANRING_E_SMALL = 3
+};
 
 struct fanring;
 // bytes: total buffer; the largest record is a quarter of it.
@@ -18,6 +23,7 @@ struct fanring *fanring_free(struct fanring *f);
 void fanring_reset(struct fanring *f);
 // One record; 0, or -EMSGSIZE (counted).
 int fanring_write(struct fanring *f, struct span record);
+uint64_t fanring_refused(const struct fanring *f); // records that were too large; any thread
 // Where a new reader starts: at the head (only what comes) or at the oldest.
 uint64_t fanring_head(const struct fanring *f);
 uint64_t fanring_tail(const struct fanring *f);

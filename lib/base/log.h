@@ -1,13 +1,23 @@
 // log.h: one line per event on stderr: logfmt or JSON, level, fields. Any thread; a line is one write().
 // error = someone must act; warn = we decided something for you; info = a life event; debug = off.
 // Rate limited per call site (10 a second, then the count of what was left out). Never a line per packet,
-// never audio, digits, tokens or message bodies.
+// never audio, digits, tokens or message bodies. Text from outside goes in quotes, key=\"%s\": it may hold spaces.
+// Control characters, bad UTF-8 and line ends never reach the output. A line is at most 2 KiB, then it is cut.
 #pragma once
 #include <stdint.h>
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-enum log_format { LOG_TEXT, LOG_JSON };
+enum log_level {
+    LOG_ERROR,
+    LOG_WARN,
+    LOG_INFO,
+    LOG_DEBUG
+};
+enum log_format {
+    LOG_TEXT,
+    LOG_JSON
+};
 
+// service: not copied. Before it is called: level info, text, service "callmesh".
 void log_setup(const char *service, enum log_level level, enum log_format format);
 
 struct log_site {

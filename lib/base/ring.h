@@ -16,4 +16,5 @@ size_t ring_used(const struct ring *r);
 size_t ring_capacity(const struct ring *r);
 uint64_t ring_refused(const struct ring *r);
 // Consumer: an eventfd that becomes readable when something was pushed into an empty ring; -1 on error.
+// Make it before the producer starts. After a wake: read it, then pop until the ring is empty, then sleep.
 int ring_eventfd(struct ring *r);

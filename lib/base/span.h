@@ -48,6 +48,9 @@ size_t span_copy(struct span s, char *dst, size_t cap);
 // Copies as clean UTF-8: bad sequences and control characters become U+FFFD, cut at a character
 // boundary within cap - 1. This is the one place where wire bytes become text.
 size_t span_utf8(struct span s, char *dst, size_t cap);
+// Length of the UTF-8 character at the start of s (good), or how many bytes of a bad sequence to skip
+// (one U+FFFD each, as browsers do). 0 only for an empty span.
+size_t span_utf8_char(struct span s, bool *ret_good);
 
 struct cur {
     const uint8_t *p;
@@ -95,7 +98,8 @@ static inline uint32_t cur_u32be(struct cur *c)
 {
     if (!cur_need(c, 4))
         return 0;
-    uint32_t v = (uint32_t)c->p[0] << 24 | (uint32_t)c->p[1] << 16 | (uint32_t)c->p[2] << 8 | c->p[3];
+    uint32_t v =
+        (uint32_t)c->p[0] << 24 | (uint32_t)c->p[1] << 16 | (uint32_t)c->p[2] << 8 | c->p[3];
     c->p += 4;
     return v;
 }
@@ -113,7 +117,8 @@ static inline uint32_t cur_u32le(struct cur *c)
 {
     if (!cur_need(c, 4))
         return 0;
-    uint32_t v = c->p[0] | (uint32_t)c->p[1] << 8 | (uint32_t)c->p[2] << 16 | (uint32_t)c->p[3] << 24;
+    uint32_t v =
+        c->p[0] | (uint32_t)c->p[1] << 8 | (uint32_t)c->p[2] << 16 | (uint32_t)c->p[3] << 24;
     c->p += 4;
     return v;
 }

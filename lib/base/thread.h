@@ -12,7 +12,8 @@ struct thread {
     void *arg;
 };
 // 0 or negative errno. All signals are blocked in the thread.
-int thread_start(struct thread *t, const char *name, void (*body)(struct thread *, void *), void *arg);
+int thread_start(struct thread *t, const char *name, void (*body)(struct thread *, void *),
+                 void *arg);
 void thread_ask_stop(struct thread *t);
 bool thread_should_stop(const struct thread *t);
 void thread_join(struct thread *t); // asks, then waits; fine when never started

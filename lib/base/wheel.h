@@ -18,5 +18,6 @@ void wheel_arm(struct wheel *w, struct wheel_timer *t, int64_t at_us); // re-arm
 void wheel_disarm(struct wheel *w, struct wheel_timer *t);             // fine when not armed
 bool wheel_armed(const struct wheel_timer *t);
 // Fires what is due up to now_us (never goes backwards; a jump of years costs a bounded sweep). The handler
-// may arm and disarm any timer, its own too. Returns how many fired.
+// may arm and disarm any timer, its own too; what it arms fires in the next call at the earliest, so a timer fires at
+// most once a call (a last sweep is `while (wheel_advance(...))`). Returns how many fired.
 uint64_t wheel_advance(struct wheel *w, int64_t now_us, wheel_fn fn, void *ctx);

@@ -1,0 +1,59 @@
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+static _Atomic uint64_t total, late;
+static _Atomic bool ready;
+
+static size_t round64(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+void *mem_take(size_t bytes)
+{
+    if (bytes == 0 || bytes > SIZE_MAX - 63)
+        return NULL;
+    size_t n = round64(bytes);
+    void *p = aligned_alloc(64, n);
+    if (!p)
+        return NULL;
+    memset(p, 0, n);
+    // The compiler may not turn the pair above into a calloc, which would leave the pages
+    // untouched.
+    __asm__ volatile("" : : "r"(p) : "memory");
+    atomic_fetch_add_explicit(&total, n, memory_order_relaxed);
+    if (atomic_load_explicit(&ready, memory_order_relaxed))
+        atomic_fetch_add_explicit(&late, 1, memory_order_relaxed);
+    return p;
+}
+
+void mem_give(void *p, size_t bytes)
+{
+    if (!p)
+        return;
+    uint64_t n = round64(bytes);
+    uint64_t before = atomic_fetch_sub_explicit(&total, n, memory_order_relaxed);
+    must(before >= n);
+    free(p);
+}
+
+uint64_t mem_total(void)
+{
+    return atomic_load_explicit(&total, memory_order_relaxed);
+}
+
+void mem_ready(void)
+{
+    atomic_store_explicit(&ready, true, memory_order_relaxed);
+}
+
+uint64_t mem_late(void)
+{
+    return atomic_load_explicit(&late, memory_order_relaxed);
+}

@@ -1,0 +1,15 @@
+// mem.h: where all fixed memory comes from: slabs, maps, rings, arenas. Taken at start, zeroed and
+// touched (so that it is really there), counted. After mem_ready() a further taking still works but
+// is counted as late: a test and a gauge see it. Any thread.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// 64-byte aligned, zeroed, touched. NULL when it cannot be had.
+void *mem_take(size_t bytes);
+void mem_give(void *p, size_t bytes);
+// Taken and not given back, now.
+uint64_t mem_total(void);
+// Start-up is over: what is taken from here on counts as late.
+void mem_ready(void);
+uint64_t mem_late(void);

@@ -1,0 +1,148 @@
+#include "base/span.h"
+
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+}
+
+bool span_ieq(struct span a, struct span b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (lower(a.p[i]) != lower(b.p[i]))
+            return false;
+    return true;
+}
+
+bool span_istarts(struct span s, struct span prefix)
+{
+    return s.n >= prefix.n && span_ieq(span_of(s.p, prefix.n), prefix);
+}
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct span span_trim(struct span s)
+{
+    while (s.n > 0 && is_blank(s.p[0])) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n > 0 && is_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+size_t span_find(struct span s, uint8_t c)
+{
+    const uint8_t *hit = s.n ? memchr(s.p, c, s.n) : NULL;
+    return hit ? (size_t)(hit - s.p) : s.n;
+}
+
+size_t span_find_span(struct span s, struct span needle)
+{
+    if (needle.n == 0)
+        return 0;
+    if (s.n < needle.n)
+        return s.n;
+    const uint8_t *hit = memmem(s.p, s.n, needle.p, needle.n);
+    return hit ? (size_t)(hit - s.p) : s.n;
+}
+
+struct span span_sub(struct span s, size_t from, size_t n)
+{
+    if (from >= s.n)
+        return (struct span){s.n ? s.p + s.n : s.p, 0};
+    size_t left = s.n - from;
+    return (struct span){s.p + from, n < left ? n : left};
+}
+
+bool span_u64(struct span s, uint64_t max, uint64_t *ret)
+{
+    if (s.n == 0)
+        return false;
+    uint64_t v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, s.p[i] - '0', &v) ||
+            v > max)
+            return false;
+    }
+    *ret = v;
+    return true;
+}
+
+bool span_u32(struct span s, uint32_t max, uint32_t *ret)
+{
+    uint64_t v;
+    if (!span_u64(s, max, &v))
+        return false;
+    *ret = (uint32_t)v;
+    return true;
+}
+
+size_t span_copy(struct span s, char *dst, size_t cap)
+{
+    if (cap == 0)
+        return 0;
+    size_t n = s.n < cap - 1 ? s.n : cap - 1;
+    if (n > 0)
+        memcpy(dst, s.p, n);
+    dst[n] = 0;
+    return n;
+}
+
+// Unicode 15, table 3-7: the second byte's range depends on the first.
+size_t span_utf8_char(struct span s, bool *ret_good)
+{
+    *ret_good = false;
+    if (s.n == 0)
+        return 0;
+    uint8_t b = s.p[0];
+    if (b < 0x80) {
+        *ret_good = true;
+        return 1;
+    }
+    size_t need = b >= 0xC2 && b <= 0xDF   ? 1
+                  : b >= 0xE0 && b <= 0xEF ? 2
+                  : b >= 0xF0 && b <= 0xF4 ? 3
+                                           : 0;
+    uint8_t lo = b == 0xE0 ? 0xA0 : b == 0xF0 ? 0x90 : 0x80;
+    uint8_t hi = b == 0xED ? 0x9F : b == 0xF4 ? 0x8F : 0xBF;
+    for (size_t i = 1; i <= need; i++) {
+        if (i >= s.n || s.p[i] < lo || s.p[i] > hi)
+            return i; // the longest start that could have become a character
+        lo = 0x80;
+        hi = 0xBF;
+    }
+    *ret_good = need > 0;
+    return need + 1;
+}
+
+size_t span_utf8(struct span s, char *dst, size_t cap)
+{
+    static const uint8_t bad[3] = {0xEF, 0xBF, 0xBD};
+    if (cap == 0)
+        return 0;
+    size_t out = 0;
+    while (s.n > 0) {
+        bool good;
+        size_t n = span_utf8_char(s, &good);
+        uint8_t b = s.p[0];
+        if ((b < 0x20 && b != '\t') || b == 0x7F || (good && b == 0xC2 && s.p[1] < 0xA0))
+            good = false; // controls: C0, DEL, C1
+        size_t put = good ? n : sizeof(bad);
+        if (put > cap - 1 - out)
+            break;
+        memcpy(dst + out, good ? s.p : bad, put);
+        out += put;
+        s.p += n;
+        s.n -= n;
+    }
+    dst[out] = 0;
+    return out;
+}
