@@ -62,15 +62,23 @@ struct feed_sub_opts {
     const char *ask_url;        // listened on
     uint32_t publishers_max;    // default 64; a further one is refused (counted, error in the reply)
     uint32_t queue;             // envelopes waiting for the owner, default 256
+    uint64_t queue_bytes;       // and their bytes, default 16 MiB, at least 2 * BUS_MESSAGE_MAX
+    uint64_t arena_bytes;       // for feed_sub_unpack, default 8 MiB
 };
 int feed_sub_open(struct feed_sub **ret, const struct feed_sub_opts *o, char *err, size_t err_cap);
 
+// A slot is one account: a publisher's incarnation. The lower 16 bits are its place, below publishers_max (index your own
+// tables with BUS_SLOT_INDEX); the upper bits count how often the place has been given to another, so a late commit for
+// an earlier holder does nothing. new_epoch is true at the first envelope of each holder's life.
+#define BUS_SLOT_INDEX(slot) ((slot) & 0xffffu)
+
 struct feed_msg {
-    uint32_t slot;              // of the publisher, stable while the process lives
+    uint32_t slot;              // of the publisher's incarnation, never given to another
     const Callmesh__V1__Envelope *env; // in the sub's arena; valid until the next feed_sub_next
     struct span payload;
-    bool new_epoch;             // first envelope of a life of this publisher
-    uint64_t lost_before;       // envelopes that the publisher's journal no longer had: declare them
+    bool new_epoch;             // first envelope of a life of this publisher (not: first since this consumer started)
+    uint64_t lost_before;       // envelopes that the publisher's journal no longer had, or that died with an earlier
+                                // incarnation: declare them
 };
 // The next envelope in order, of any publisher. 1 got one, 0 timeout.
 int feed_sub_next(struct feed_sub *s, int64_t timeout_us, struct feed_msg *ret);
@@ -120,6 +128,8 @@ struct answer;    // server
 // fn runs on the server's own thread; it fills reply with memory of the arena. Replies over BUS_MESSAGE_MAX are an error.
 typedef void (*answer_fn)(void *ctx, const Callmesh__V1__ControlRequest *q, Callmesh__V1__ControlReply *reply, struct arena *a);
 int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, char *err, size_t err_cap);
+// After it fn is not running and will not be called again.
+void answer_stop(struct answer *a);
 
 // ProtobufCAllocator over an arena (free is a no-op).
 ProtobufCAllocator bus_arena_allocator(struct arena *a);

@@ -1,0 +1,27 @@
+// conn_priv.h: what the files of lib/store share about a connection. Not for others: libpq stays
+// behind this door.
+#pragma once
+#include <postgresql/libpq-fe.h>
+#include "store/conn.h"
+
+struct store {
+    char *dsn, *app;
+    PGconn *pg;
+    int64_t connect_timeout_us, timeout_us;
+    int64_t retry_at_us; // monotonic
+    int64_t backoff_us;
+    uint64_t connects;
+    char error[256];
+    char sqlstate[6];
+};
+
+// Waits until the socket can be read (or also written), or the monotonic deadline. False: too late
+// or broken.
+bool store_wait_socket(struct store *s, bool write, int64_t deadline_us);
+// Next result within the deadline. STORE_OK with *ret NULL: no further one for this statement.
+int store_next_result(struct store *s, int64_t deadline_us, PGresult **ret);
+// Takes the error out of a result; returns its kind.
+int store_take_error(struct store *s, const PGresult *res);
+void store_set_error(struct store *s, const char *text);
+// Cancels what runs and drops the connection.
+int store_too_late(struct store *s);
