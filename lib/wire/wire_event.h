@@ -48,6 +48,7 @@
     X(SDP_ADDRESS, "sdp_address")                                                                  \
     X(SDP_MEDIA, "sdp_media")                                                                      \
     X(SDP_TOO_MANY, "sdp_too_many")                                                                \
+    X(RTP_VERSION, "rtp_version")           /* not version 2: RTP and RTCP */                 \
     X(RTP_SHORT, "rtp_short")                                                                      \
     X(RTP_EXTENSION, "rtp_extension")                                                              \
     X(RTP_PADDING, "rtp_padding")                                                                  \
