@@ -7,9 +7,9 @@
 #include "base/stat.h"
 
 struct daemon_service {
-    const char *name;           // "capture": the binary is callmesh-capture
-    const char *summary;        // one sentence for --help
-    const char *examples;       // for --help, lines
+    const char *name;     // "capture": the binary is callmesh-capture
+    const char *summary;  // one sentence for --help
+    const char *examples; // for --help, lines
     const struct conf_def *defs;
     size_t ndefs;
     // Opens everything and starts threads. 0, or an exit code after one clear line (log_error).

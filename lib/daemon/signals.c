@@ -1,0 +1,116 @@
+#include "signals.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/mono.h"
+#include "base/thread.h"
+
+#define WATCHDOG_US (5 * US_PER_S)
+#define ARM_SIGNAL  SIGUSR1 // from ourselves only: stopping has begun without a signal
+
+static struct thread waiter;
+static _Atomic bool stopping;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed; // on the monotonic clock
+
+static sigset_t our_signals(void)
+{
+    sigset_t s;
+    sigemptyset(&s);
+    sigaddset(&s, SIGTERM);
+    sigaddset(&s, SIGINT);
+    sigaddset(&s, SIGHUP);
+    sigaddset(&s, ARM_SIGNAL);
+    return s;
+}
+
+static struct timespec timespec_of(int64_t us)
+{
+    return (struct timespec){.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000};
+}
+
+__attribute__((noreturn)) static void end_now(const char *why)
+{
+    log_error("ended without a clean stop", "reason=\"%s\"", why);
+    _exit(1);
+}
+
+// The first signal starts the clock, the next one or its end ends the process. The arm signal only starts the clock.
+static void wait_body(struct thread *t, void *arg)
+{
+    (void)t;
+    (void)arg;
+    sigset_t set = our_signals();
+    int64_t deadline = 0;
+    bool asked = false;
+    for (;;) {
+        int64_t left = deadline ? deadline - mono_now_us() : 3600 * US_PER_S;
+        struct timespec wait = timespec_of(left > 0 ? left : 0);
+        int sig = sigtimedwait(&set, NULL, &wait);
+        if (sig < 0 && errno == EAGAIN && deadline)
+            end_now("the stop took more than 5 s");
+        if (sig < 0)
+            continue;
+        if (sig != ARM_SIGNAL && asked)
+            end_now("second signal");
+        if (sig != ARM_SIGNAL) {
+            asked = true;
+            log_info("stop asked", "signal=%s",
+                     sig == SIGTERM  ? "TERM"
+                     : sig == SIGINT ? "INT"
+                                     : "HUP");
+        }
+        if (!deadline)
+            deadline = mono_now_us() + WATCHDOG_US;
+        signals_request_stop();
+    }
+}
+
+int signals_start(void)
+{
+    sigset_t set = our_signals();
+    pthread_condattr_t a;
+    signal(SIGPIPE, SIG_IGN);
+    must(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+    must(pthread_condattr_init(&a) == 0);
+    must(pthread_condattr_setclock(&a, CLOCK_MONOTONIC) == 0);
+    must(pthread_cond_init(&changed, &a) == 0);
+    pthread_condattr_destroy(&a);
+    return thread_start(&waiter, "signals", wait_body, NULL);
+}
+
+bool signals_stopping(void)
+{
+    return atomic_load_explicit(&stopping, memory_order_acquire);
+}
+
+void signals_request_stop(void)
+{
+    pthread_mutex_lock(&lock);
+    atomic_store_explicit(&stopping, true, memory_order_release);
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+void signals_wait(int64_t timeout_us)
+{
+    struct timespec until = timespec_of(mono_now_us() + (timeout_us > 0 ? timeout_us : 0));
+    pthread_mutex_lock(&lock);
+    while (!signals_stopping())
+        if (pthread_cond_timedwait(&changed, &lock, &until) == ETIMEDOUT)
+            break;
+    pthread_mutex_unlock(&lock);
+}
+
+void signals_arm_watchdog(void)
+{
+    signals_request_stop();
+    must(pthread_kill(waiter.id, ARM_SIGNAL) == 0);
+}

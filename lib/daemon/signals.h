@@ -1,0 +1,15 @@
+// signals.h: the stop state of the process and the one thread that waits for signals. SIGTERM, SIGINT and SIGHUP ask to stop;
+// the second one ends the process at once; 5 s after the first the watchdog does.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+// Blocks the signals for this thread and all that come after it; ignores SIGPIPE. Before any other thread.
+// 0 or negative errno.
+int signals_start(void);
+bool signals_stopping(void);
+void signals_request_stop(void);
+// Sleeps until stopping or for timeout_us.
+void signals_wait(int64_t timeout_us);
+// Stopping has begun for whatever reason: from now on the watchdog counts. Calls signals_request_stop.
+void signals_arm_watchdog(void);

@@ -1,0 +1,316 @@
+#include "store/columns.h"
+#include <stdlib.h>
+#include <string.h>
+#include "base/fail.h"
+#include "store/pgtype.h"
+
+#define ARRAY_HEAD 20 // dimensions, has-null flag, element type, size, lower bound
+
+struct column {
+    uint8_t *buf; // ARRAY_HEAD bytes, then each element: u32 length (or -1), bytes
+    size_t cap, n, row_start;
+};
+
+struct table {
+    const struct table_def *def;
+    struct column col[TABLE_COLUMNS_MAX];
+    size_t rows, rows_max, next; // next: column of the row being written
+    bool overflow;
+    size_t memory;
+};
+
+static const struct {
+    uint32_t type, array;
+    size_t width; // 0: variable
+} kinds[] = {
+    [COL_TEXT] = {PG_TEXT, PG_TEXT_ARRAY, 0},
+    [COL_BYTES] = {PG_BYTEA, PG_BYTEA_ARRAY, 0},
+    [COL_INT4] = {PG_INT4, PG_INT4_ARRAY, 4},
+    [COL_INT8] = {PG_INT8, PG_INT8_ARRAY, 8},
+    [COL_REAL] = {PG_FLOAT8, PG_FLOAT8_ARRAY, 8},
+    [COL_BOOL] = {PG_BOOL, PG_BOOL_ARRAY, 1},
+    [COL_TIME] = {PG_TIMESTAMPTZ, PG_TIMESTAMPTZ_ARRAY, 8},
+    [COL_UUID] = {PG_UUID, PG_UUID_ARRAY, 16},
+    [COL_INET] = {PG_INET, PG_INET_ARRAY, 20},
+};
+
+struct table *table_new(const struct table_def *def, size_t rows_max, size_t text_bytes,
+                        size_t bytes)
+{
+    struct table *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    must(def->columns <= TABLE_COLUMNS_MAX);
+    t->def = def;
+    t->rows_max = rows_max;
+    for (size_t i = 0; i < def->columns; i++) {
+        struct column *c = &t->col[i];
+        size_t width = kinds[def->kind[i]].width;
+        size_t variable = def->kind[i] == COL_TEXT ? text_bytes + def->text_max + 1 : bytes;
+        c->cap = ARRAY_HEAD + rows_max * (4 + width) + (width ? 0 : variable);
+        c->buf = calloc(1, c->cap);
+        if (!c->buf)
+            return table_free(t);
+        t->memory += c->cap;
+    }
+    table_reset(t);
+    return t;
+}
+
+struct table *table_free(struct table *t)
+{
+    if (!t)
+        return NULL;
+    for (size_t i = 0; i < t->def->columns; i++)
+        free(t->col[i].buf);
+    free(t);
+    return NULL;
+}
+
+void table_reset(struct table *t)
+{
+    for (size_t i = 0; i < t->def->columns; i++)
+        t->col[i].n = ARRAY_HEAD;
+    t->rows = 0;
+    t->next = t->def->columns;
+}
+
+size_t table_rows(const struct table *t)
+{
+    return t->rows;
+}
+
+size_t table_memory(const struct table *t)
+{
+    return t->memory;
+}
+
+const struct table_def *table_def_of(const struct table *t)
+{
+    return t->def;
+}
+
+bool table_fits(const struct table *t, size_t bytes)
+{
+    if (t->rows >= t->rows_max)
+        return false;
+    for (size_t i = 0; i < t->def->columns; i++) {
+        size_t room = t->col[i].cap - t->col[i].n;
+        if (t->def->kind[i] == COL_TEXT && room < 5 + (size_t)t->def->text_max)
+            return false;
+        if (t->def->kind[i] == COL_BYTES && room < 4 + bytes)
+            return false;
+    }
+    return true;
+}
+
+void row_begin(struct table *t)
+{
+    must(t->next == t->def->columns);
+    t->next = 0;
+    t->overflow = t->rows >= t->rows_max;
+    for (size_t i = 0; i < t->def->columns; i++)
+        t->col[i].row_start = t->col[i].n;
+}
+
+static struct column *next_column(struct table *t)
+{
+    must(t->next < t->def->columns);
+    return &t->col[t->next++];
+}
+
+// Room for an element of n bytes behind its length; NULL: the row will be taken back.
+static uint8_t *element(struct table *t, struct column *c, size_t n)
+{
+    if (t->overflow || c->cap - c->n < 4 || c->cap - c->n - 4 < n) {
+        t->overflow = true;
+        return NULL;
+    }
+    pg_put_u32(c->buf + c->n, (uint32_t)n);
+    uint8_t *p = c->buf + c->n + 4;
+    c->n += 4 + n;
+    return p;
+}
+
+void row_null(struct table *t)
+{
+    struct column *c = next_column(t);
+    if (element(t, c, 0))
+        pg_put_u32(c->buf + c->n - 4, UINT32_MAX);
+}
+
+void row_text(struct table *t, struct span s)
+{
+    must(t->def->kind[t->next] == COL_TEXT);
+    struct column *c = next_column(t);
+    // A bad byte becomes three (U+FFFD), and span_utf8 ends with a zero of its own.
+    size_t room = c->cap - c->n < 5 ? 0 : c->cap - c->n - 5;
+    size_t want = s.n * 3 < t->def->text_max ? s.n * 3 : t->def->text_max;
+    if (t->overflow || room < want) {
+        t->overflow = true;
+        return;
+    }
+    size_t n = span_utf8(s, (char *)c->buf + c->n + 4, want + 1);
+    (void)element(t, c, n);
+}
+
+void row_str(struct table *t, const char *s)
+{
+    if (s)
+        row_text(t, span_str(s));
+    else
+        row_null(t);
+}
+
+void row_bytes(struct table *t, struct span s)
+{
+    must(t->def->kind[t->next] == COL_BYTES);
+    uint8_t *p = element(t, next_column(t), s.n);
+    if (p && s.n)
+        memcpy(p, s.p, s.n);
+}
+
+void row_int(struct table *t, int64_t v)
+{
+    if (t->def->kind[t->next] == COL_INT4) {
+        v = v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : v;
+        uint8_t *p = element(t, next_column(t), 4);
+        if (p)
+            pg_put_u32(p, (uint32_t)(int32_t)v);
+        return;
+    }
+    must(t->def->kind[t->next] == COL_INT8);
+    uint8_t *p = element(t, next_column(t), 8);
+    if (p)
+        pg_put_u64(p, (uint64_t)v);
+}
+
+void row_real(struct table *t, double v)
+{
+    must(t->def->kind[t->next] == COL_REAL);
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    uint8_t *p = element(t, next_column(t), 8);
+    if (p)
+        pg_put_u64(p, bits);
+}
+
+void row_bool(struct table *t, bool v)
+{
+    must(t->def->kind[t->next] == COL_BOOL);
+    uint8_t *p = element(t, next_column(t), 1);
+    if (p)
+        *p = v;
+}
+
+void row_time(struct table *t, int64_t wall_us)
+{
+    must(t->def->kind[t->next] == COL_TIME);
+    if (!wall_us) {
+        row_null(t);
+        return;
+    }
+    uint8_t *p = element(t, next_column(t), 8);
+    if (p)
+        pg_put_u64(p, (uint64_t)pg_time(wall_us));
+}
+
+void row_uuid(struct table *t, const struct uuid *u)
+{
+    must(t->def->kind[t->next] == COL_UUID);
+    if (!u || uuid_is_zero(u)) {
+        row_null(t);
+        return;
+    }
+    uint8_t *p = element(t, next_column(t), 16);
+    if (p)
+        memcpy(p, u->b, 16);
+}
+
+void row_inet(struct table *t, struct span ip)
+{
+    must(t->def->kind[t->next] == COL_INET);
+    if (ip.n != 4 && ip.n != 16) {
+        row_null(t);
+        return;
+    }
+    uint8_t *p = element(t, next_column(t), 4 + ip.n);
+    if (!p)
+        return;
+    p[0] = ip.n == 4 ? 2 : 3; // PGSQL_AF_INET, PGSQL_AF_INET6
+    p[1] = (uint8_t)(ip.n * 8);
+    p[2] = 0; // not a network
+    p[3] = (uint8_t)ip.n;
+    memcpy(p + 4, ip.p, ip.n);
+}
+
+bool row_end(struct table *t)
+{
+    must(t->next == t->def->columns);
+    if (t->overflow) {
+        for (size_t i = 0; i < t->def->columns; i++)
+            t->col[i].n = t->col[i].row_start;
+        return false;
+    }
+    t->rows++;
+    return true;
+}
+
+static void put_head(struct column *c, uint32_t type, size_t rows)
+{
+    pg_put_u32(c->buf, 1);
+    pg_put_u32(c->buf + 4, 1); // there may be nulls
+    pg_put_u32(c->buf + 8, type);
+    pg_put_u32(c->buf + 12, (uint32_t)rows);
+    pg_put_u32(c->buf + 16, 1);
+}
+
+void table_args(struct table *t, struct store_args *args)
+{
+    must(t->rows > 0 && t->next == t->def->columns);
+    for (size_t i = 0; i < t->def->columns; i++) {
+        struct column *c = &t->col[i];
+        put_head(c, kinds[t->def->kind[i]].type, t->rows);
+        store_arg_binary(args, kinds[t->def->kind[i]].array, span_of(c->buf, c->n));
+    }
+}
+
+static size_t element_size(const uint8_t *p)
+{
+    uint32_t n = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    return n == UINT32_MAX ? 4 : 4 + (size_t)n;
+}
+
+static const uint8_t *element_at(const struct column *c, size_t row)
+{
+    const uint8_t *p = c->buf + ARRAY_HEAD;
+    for (size_t i = 0; i < row; i++)
+        p += element_size(p);
+    return p;
+}
+
+void table_slice(const struct table *t, size_t from, size_t n, struct table *part)
+{
+    must(part->def == t->def && from + n <= t->rows && n <= part->rows_max);
+    table_reset(part);
+    for (size_t i = 0; i < t->def->columns; i++) {
+        const uint8_t *a = element_at(&t->col[i], from);
+        const uint8_t *b = a;
+        for (size_t k = 0; k < n; k++)
+            b += element_size(b);
+        size_t bytes = (size_t)(b - a);
+        must(part->col[i].cap - ARRAY_HEAD >= bytes);
+        memcpy(part->col[i].buf + ARRAY_HEAD, a, bytes);
+        part->col[i].n = ARRAY_HEAD + bytes;
+    }
+    part->rows = n;
+}
+
+struct span table_cell(const struct table *t, size_t column, size_t row)
+{
+    must(column < t->def->columns && row < t->rows);
+    const uint8_t *p = element_at(&t->col[column], row);
+    size_t n = element_size(p) - 4;
+    bool null = p[0] == 0xff && p[1] == 0xff && p[2] == 0xff && p[3] == 0xff;
+    return null ? span_of(NULL, 0) : span_of(p + 4, n);
+}

@@ -1,0 +1,71 @@
+// columns.h: rows on their way to PostgreSQL, kept as columns: each column is an array in
+// PostgreSQL's binary form, so a batch of any number of rows is one statement, INSERT ... SELECT
+// ... FROM unnest($1, $2, ...), with no quoting and one parse. Memory is given at start and never
+// grows: a table of rows is full by rows or by bytes. Owner: one thread at a time (a batch is
+// handed over whole).
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/span.h"
+#include "base/uuid.h"
+#include "store/conn.h"
+
+enum column_kind {
+    COL_TEXT,
+    COL_BYTES,
+    COL_INT4,
+    COL_INT8,
+    COL_REAL,
+    COL_BOOL,
+    COL_TIME,
+    COL_UUID,
+    COL_INET
+};
+
+#define TABLE_COLUMNS_MAX 40
+
+// What a table of rows is: kinds of its columns, and the statement that takes the arrays $1 .. $n.
+struct table_def {
+    const char *name;
+    const char *sql;
+    size_t columns;
+    uint16_t text_max; // longest text kept in any of its text columns, bytes
+    enum column_kind kind[TABLE_COLUMNS_MAX];
+};
+
+struct table;
+// text_bytes: for each text column; bytes: for each bytea column; fixed-length columns are reserved
+// by rows_max.
+struct table *table_new(const struct table_def *def, size_t rows_max, size_t text_bytes,
+                        size_t bytes);
+struct table *table_free(struct table *t);
+void table_reset(struct table *t);
+size_t table_rows(const struct table *t);
+size_t table_memory(const struct table *t);
+const struct table_def *table_def_of(const struct table *t);
+
+// Is there room for one more row with `bytes` in its bytea columns, whatever its texts are?
+bool table_fits(const struct table *t, size_t bytes);
+// A row: begin, then each column in order, then end. Too few or too many columns are our own
+// mistake (must). Texts are made clean UTF-8 here and cut at text_max; times outside 1970..9999 are
+// clamped. False from row_end: the row did not fit and was taken back.
+void row_begin(struct table *t);
+void row_text(struct table *t, struct span s);
+void row_str(struct table *t, const char *s);
+void row_bytes(struct table *t, struct span s);
+void row_int(struct table *t, int64_t v); // INT4 is clamped
+void row_real(struct table *t, double v);
+void row_bool(struct table *t, bool v);
+void row_time(struct table *t, int64_t wall_us);      // 0 is null
+void row_uuid(struct table *t, const struct uuid *u); // NULL and all zero are null
+void row_inet(struct table *t, struct span ip);       // 4 or 16 bytes; else null
+void row_null(struct table *t);
+bool row_end(struct table *t);
+
+// The arrays of rows from .. from + n - 1 as parameters (views into the table, or, for a part of
+// it, into `part`, which is another table of the same definition).
+void table_args(struct table *t, struct store_args *args);
+void table_slice(const struct table *t, size_t from, size_t n, struct table *part);
+// Column of a row as it stands in the array (binary form), null: p is NULL.
+struct span table_cell(const struct table *t, size_t column, size_t row);

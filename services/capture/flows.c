@@ -1,0 +1,244 @@
+#include "flows.h"
+#include <stdlib.h>
+#include "base/fail.h"
+#include "base/map.h"
+#include "base/mono.h"
+#include "base/slab.h"
+
+#define PROBATION_LOOK_US (3 * US_PER_S)
+#define CONFIRMED_LOOK_US (5 * US_PER_S)
+#define EVICT_IDLE_US     (1 * US_PER_S)
+#define EVICT_LOOKS       64
+
+// Streams in the order of due_us: each look puts a stream at the tail with the same period, so the order keeps itself.
+struct queue {
+    uint32_t head, tail; // slot index + 1
+};
+
+struct flows {
+    struct flows_opts o;
+    struct slab *slab;
+    struct stream_cold *cold;
+    struct map *map;
+    struct queue probation, confirmed;
+    uint32_t last_no;
+    uint64_t evicted, refused;
+};
+
+struct flow_key flow_key_of(const struct ip_addr *src, uint16_t sport, const struct ip_addr *dst, uint16_t dport,
+                            uint32_t ssrc)
+{
+    struct flow_key k = {.ssrc = ssrc, .sport = sport, .dport = dport, .family = src->family};
+    if (src->family == 4) {
+        memcpy(k.addr, src->b, 4);
+        memcpy(k.addr + 4, dst->b, 4);
+    } else {
+        memcpy(k.addr, src->b, 16);
+        memcpy(k.addr + 16, dst->b, 16);
+    }
+    return k;
+}
+
+uint64_t flow_key_hash(const struct flow_key *k)
+{
+    return k->family == 4 ? map_hash(k, 16) : map_hash(k, 40);
+}
+
+static inline bool stream_is(const struct stream *s, const struct flow_key *k)
+{
+    return memcmp(s, k, 16) == 0 && s->family == k->family && (k->family == 4 || memcmp(s->addr, k->addr, 32) == 0);
+}
+
+static bool flow_eq(const void *ctx, uint64_t value, const void *key)
+{
+    const struct flows *f = ctx;
+    const struct stream *s = slab_get(f->slab, value);
+    return s && stream_is(s, key);
+}
+
+struct flows *flows_new(const struct flows_opts *o)
+{
+    struct flows *f = calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    f->o = *o;
+    f->slab = slab_new("streams", o->streams, sizeof(struct stream));
+    f->cold = calloc(o->streams, sizeof *f->cold);
+    f->map = map_new(o->streams, flow_eq, f);
+    if (!f->slab || !f->cold || !f->map)
+        return flows_free(f);
+    return f;
+}
+
+struct flows *flows_free(struct flows *f)
+{
+    if (f) {
+        map_free(f->map);
+        free(f->cold);
+        slab_free(f->slab);
+        free(f);
+    }
+    return NULL;
+}
+
+struct stream *flows_find(const struct flows *f, const struct flow_key *k, uint64_t hash)
+{
+    uint64_t h = map_get(f->map, hash, k);
+    return h ? slab_get(f->slab, h) : NULL;
+}
+
+struct stream_cold *flows_cold(const struct flows *f, const struct stream *s)
+{
+    return &f->cold[slab_index_of(f->slab, s)];
+}
+
+static struct queue *queue_of(struct flows *f, const struct stream *s)
+{
+    return s->state == STREAM_CONFIRMED ? &f->confirmed : &f->probation;
+}
+
+static void queue_remove(struct flows *f, struct queue *q, struct stream_cold *c)
+{
+    *(c->prev ? &f->cold[c->prev - 1].next : &q->head) = c->next;
+    *(c->next ? &f->cold[c->next - 1].prev : &q->tail) = c->prev;
+}
+
+static void queue_append(struct flows *f, struct queue *q, struct stream_cold *c, int64_t due_us)
+{
+    uint32_t self = (uint32_t)(c - f->cold) + 1;
+    c->due_us = due_us;
+    c->prev = q->tail;
+    c->next = 0;
+    *(q->tail ? &f->cold[q->tail - 1].next : &q->head) = self;
+    q->tail = self;
+}
+
+static void stream_leave(struct flows *f, struct stream *s, enum flow_end why)
+{
+    struct stream_cold *c = flows_cold(f, s);
+    f->o.on_end(f->o.ctx, s, c, why);
+    struct endpoint src = stream_src(s), dst = stream_dst(s);
+    struct flow_key k = flow_key_of(&src.ip, src.port, &dst.ip, dst.port, s->ssrc);
+    queue_remove(f, queue_of(f, s), c);
+    must(map_del(f->map, flow_key_hash(&k), slab_handle_of(f->slab, s)));
+    slab_give(f->slab, s);
+}
+
+static struct stream *queue_stream(const struct flows *f, uint32_t link)
+{
+    return link ? slab_at(f->slab, link - 1) : NULL;
+}
+
+// False: every stream looked at is busy.
+static bool make_room(struct flows *f, int64_t now_us)
+{
+    struct stream *worst = queue_stream(f, f->probation.head);
+    if (!worst) {
+        int64_t worst_at_us = now_us - EVICT_IDLE_US + 1;
+        uint32_t link = f->confirmed.head;
+        for (int i = 0; link && i < EVICT_LOOKS; i++, link = f->cold[link - 1].next) {
+            struct stream *s = queue_stream(f, link);
+            if (s->q.last_at_us < worst_at_us) {
+                worst = s;
+                worst_at_us = s->q.last_at_us;
+            }
+        }
+    }
+    if (!worst)
+        return false;
+    f->evicted++;
+    stream_leave(f, worst, FLOW_END_EVICTED);
+    return true;
+}
+
+struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t hash, int64_t now_us)
+{
+    struct stream *s = slab_take(f->slab);
+    if (!s && make_room(f, now_us))
+        s = slab_take(f->slab);
+    if (!s) {
+        f->refused++;
+        return NULL;
+    }
+    memcpy(s, k, 40);
+    s->family = k->family;
+    s->state = STREAM_PROBATION;
+    if (++f->last_no == 0)
+        f->last_no = 1;
+    s->no = f->last_no;
+    struct stream_cold *c = flows_cold(f, s);
+    *c = (struct stream_cold){.first_at_us = now_us};
+    must(map_put(f->map, hash, slab_handle_of(f->slab, s)));
+    queue_append(f, &f->probation, c, now_us + PROBATION_LOOK_US);
+    return s;
+}
+
+void flows_confirm(struct flows *f, struct stream *s, int64_t now_us)
+{
+    struct stream_cold *c = flows_cold(f, s);
+    queue_remove(f, &f->probation, c);
+    s->state = STREAM_CONFIRMED;
+    queue_append(f, &f->confirmed, c, now_us + CONFIRMED_LOOK_US);
+}
+
+static void advance_queue(struct flows *f, struct queue *q, int64_t now_us, int64_t idle_us, int64_t period_us)
+{
+    for (size_t n = slab_stat(f->slab).used; n > 0; n--) {
+        struct stream *s = queue_stream(f, q->head);
+        if (!s)
+            return;
+        struct stream_cold *c = flows_cold(f, s);
+        if (c->due_us > now_us)
+            return;
+        if (now_us - s->q.last_at_us >= idle_us) {
+            stream_leave(f, s, FLOW_END_IDLE);
+            continue;
+        }
+        if (!f->o.on_due(f->o.ctx, s, c)) {
+            stream_leave(f, s, FLOW_END_REJECTED);
+            continue;
+        }
+        if (queue_of(f, s) == q) { // on_due may have confirmed it
+            queue_remove(f, q, c);
+            queue_append(f, q, c, now_us + period_us);
+        }
+    }
+}
+
+void flows_advance(struct flows *f, int64_t now_us)
+{
+    advance_queue(f, &f->probation, now_us, PROBATION_LOOK_US, PROBATION_LOOK_US);
+    advance_queue(f, &f->confirmed, now_us, f->o.idle_us, CONFIRMED_LOOK_US);
+}
+
+void flows_end_all(struct flows *f)
+{
+    struct stream *s;
+    while ((s = queue_stream(f, f->probation.head)))
+        stream_leave(f, s, FLOW_END_INPUT);
+    while ((s = queue_stream(f, f->confirmed.head)))
+        stream_leave(f, s, FLOW_END_INPUT);
+}
+
+struct flows_stat flows_stat(const struct flows *f)
+{
+    struct slab_stat s = slab_stat(f->slab);
+    return (struct flows_stat){s.used, s.slots, s.bytes + s.slots * sizeof *f->cold, f->evicted, f->refused};
+}
+
+static struct endpoint endpoint_of(uint8_t family, const uint8_t *b, uint16_t port)
+{
+    struct endpoint e = {.ip.family = family, .port = port};
+    memcpy(e.ip.b, b, family == 4 ? 4 : 16);
+    return e;
+}
+
+struct endpoint stream_src(const struct stream *s)
+{
+    return endpoint_of(s->family, s->addr, s->sport);
+}
+
+struct endpoint stream_dst(const struct stream *s)
+{
+    return endpoint_of(s->family, s->addr + (s->family == 4 ? 4 : 16), s->dport);
+}

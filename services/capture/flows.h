@@ -1,0 +1,99 @@
+// flows.h: the RTP streams: one SSRC on one address pair in one direction. A stream is two cache lines that each of its
+// packets touches (struct stream) and what is needed seldom (struct stream_cold). Slots are fixed; one owner thread.
+//
+// Each stream stands in one of two queues by the time when it is looked at next: those on probation each 3 s, the
+// confirmed each 5 s. So ageing and reports cost nothing per packet and nothing per empty slot.
+// Full: the one longest on probation goes; else, of the 64 next in the queue, the one idle longest if it is idle for a
+// second; else the newcomer is refused. Each is counted.
+#pragma once
+#include "base/uuid.h"
+#include "classify.h"
+#include "quality.h"
+#include "wire/pkt.h"
+
+enum stream_state { STREAM_PROBATION = 1, STREAM_CONFIRMED, STREAM_REJECTED };
+enum stream_flag { STREAM_ANNOUNCED = 1, STREAM_SRTP = 2, STREAM_UNTIMED = 4, STREAM_EVENT = 8 };
+
+struct stream {
+    // The key: for IPv4 only the first 8 bytes of addr are used, and hashed (source, then destination).
+    uint32_t ssrc;
+    uint16_t sport, dport;
+    uint8_t addr[32];
+    uint8_t family;
+    uint8_t state; // enum stream_state
+    uint8_t flags; // enum stream_flag; UNTIMED and EVENT speak of payload_type
+    uint8_t payload_type; // of the last packet
+    uint32_t no;          // stream_no of the protos
+    struct quality q;
+};
+_Static_assert(sizeof(struct stream) == 128, "two cache lines");
+
+struct stream_rtcp {
+    uint64_t packets;
+    uint64_t sender_packets;
+    uint32_t jitter;
+    int32_t cumulative_lost;
+    uint8_t fraction_lost;
+    bool bye;
+};
+
+#define STREAM_PAYLOAD_TYPES_MAX 8
+struct stream_cold {
+    struct uuid id;
+    int64_t first_at_us;
+    int64_t due_us;
+    uint32_t prev, next; // queue; slot index + 1
+    uint32_t first_timestamp;
+    uint32_t clock_rate; // of the first payload type; 0 unknown
+    uint32_t looks;      // how often its turn came
+    uint32_t reported;   // packets at the last report
+    uint64_t dtmf_packets;
+    uint16_t first_seq;
+    uint8_t first_payload_type;
+    uint8_t payload_types;
+    uint8_t payload_type[STREAM_PAYLOAD_TYPES_MAX];
+    char codec[18];
+    struct probation probation;
+    struct stream_rtcp rtcp;
+};
+
+struct flow_key {
+    uint32_t ssrc;
+    uint16_t sport, dport;
+    uint8_t addr[32];
+    uint8_t family, zero[3];
+};
+struct flow_key flow_key_of(const struct ip_addr *src, uint16_t sport, const struct ip_addr *dst, uint16_t dport,
+                            uint32_t ssrc);
+uint64_t flow_key_hash(const struct flow_key *k);
+
+enum flow_end { FLOW_END_IDLE, FLOW_END_EVICTED, FLOW_END_REJECTED, FLOW_END_INPUT };
+struct flows_opts {
+    size_t streams;
+    int64_t idle_us;      // a confirmed stream without a packet for so long has ended
+    // The stream's turn has come: now and then while it lives (report) and once when it leaves (end; its slot is given
+    // back after the call). on_due returns false to end the stream (probation failed).
+    bool (*on_due)(void *ctx, struct stream *s, struct stream_cold *c);
+    void (*on_end)(void *ctx, struct stream *s, struct stream_cold *c, enum flow_end why);
+    void *ctx;
+};
+struct flows;
+struct flows *flows_new(const struct flows_opts *o);
+struct flows *flows_free(struct flows *f);
+struct stream *flows_find(const struct flows *f, const struct flow_key *k, uint64_t hash);
+// A new stream on probation, or NULL when refused.
+struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t hash, int64_t now_us);
+struct stream_cold *flows_cold(const struct flows *f, const struct stream *s);
+void flows_confirm(struct flows *f, struct stream *s, int64_t now_us);
+// Looks at what is due.
+void flows_advance(struct flows *f, int64_t now_us);
+// End of input: all streams leave, oldest first.
+void flows_end_all(struct flows *f);
+
+struct flows_stat {
+    size_t used, slots, bytes;
+    uint64_t evicted, refused;
+};
+struct flows_stat flows_stat(const struct flows *f);
+struct endpoint stream_src(const struct stream *s);
+struct endpoint stream_dst(const struct stream *s);

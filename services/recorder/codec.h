@@ -1,0 +1,21 @@
+// codec.h: what a payload type means in a stream: the SDP's map first, then RFC 3551's table. Pure; any thread.
+#pragma once
+#include <stdint.h>
+#include "job.h"
+
+enum codec_kind {
+    CODEC_PCMU,  // G.711 at 8 kHz
+    CODEC_PCMA,
+    CODEC_NOISE, // comfort noise (RFC 3389): no audio
+    CODEC_EVENT, // telephone-event (RFC 4733): no audio
+    CODEC_OTHER, // audio that is not rendered yet
+};
+
+struct codec {
+    enum codec_kind kind;
+    const char *name; // in the stream's map or a literal
+    uint32_t clock;
+};
+
+// payload_bytes: an unnamed dynamic type with 4 bytes of payload is taken for telephone-event.
+struct codec codec_of(const struct job_stream *s, uint8_t payload_type, size_t payload_bytes);

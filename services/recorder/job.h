@@ -1,0 +1,65 @@
+// job.h: what goes between the threads of the recorder, by value in rings: mesh -> intake (cut this, tap that),
+// intake -> cutter (the same job with the places of its media), cutter -> mesh (done), cutter -> report (packed events).
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/uuid.h"
+#include "spool.h"
+
+#define JOB_STREAMS_MAX 32u // as Call.streams
+#define JOB_MAP_MAX     8u
+#define JOB_LOSSES_MAX  16u
+#define JOB_SITE_BYTES  64u
+
+enum job_side { JOB_CALLER = 1, JOB_CALLEE = 2 };
+
+// What a payload type means in a stream (a=rtpmap).
+struct job_codec {
+    uint8_t payload_type;
+    char name[15]; // as registered, cut
+    uint32_t clock;
+};
+
+struct job_stream {
+    struct uuid id;
+    uint8_t side; // enum job_side, 0 unknown
+    uint8_t maps;
+    struct job_codec map[JOB_MAP_MAX];
+    char codec[15]; // by callstate, "" unknown
+    int64_t first_at_us;
+    uint64_t reported; // packets by the harvester's report
+    // From here on intake fills in.
+    bool known; // media of it is in the spool, or was
+    struct spool_pos head;
+    uint32_t blocks;
+    uint64_t packets;
+};
+
+struct job_loss {
+    int64_t from_us, to_us;
+};
+
+struct job {
+    struct uuid call_id;
+    char site[JOB_SITE_BYTES];
+    int64_t started_us, ended_us;
+    uint32_t streams, losses;
+    struct job_stream stream[JOB_STREAMS_MAX];
+    struct job_loss loss[JOB_LOSSES_MAX]; // what the harvesters declared as lost within the call
+};
+
+enum order_kind { ORDER_CUT, ORDER_TAP, ORDER_UNTAP };
+
+// mesh -> intake. TAP and UNTAP: call_id and streams of job; lease_us by the wall clock.
+struct order {
+    enum order_kind kind;
+    int64_t lease_us;
+    struct job job;
+};
+
+enum job_result { JOB_READY, JOB_FAILED, JOB_EMPTY, JOB_ABANDONED };
+
+struct done {
+    struct uuid call_id;
+    enum job_result result;
+};

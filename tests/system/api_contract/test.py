@@ -1,0 +1,188 @@
+import json
+import os
+import re
+import socket
+import time
+import urllib.parse
+
+import jsonschema
+import yaml
+from harness import BIN, ROOT, check, wait_for
+
+with open(os.path.join(ROOT, "services", "api", "openapi.yaml"), encoding="utf-8") as _f:
+    DOC = yaml.safe_load(_f)
+RESOLVER = jsonschema.RefResolver.from_schema(DOC)
+asked = set()
+ids = {}
+
+
+def operation(path, method):
+    """The operation of a concrete path, by its template."""
+    bare = path.split("?")[0]
+    for template, item in DOC["paths"].items():
+        if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), bare) and method.lower() in item:
+            if "{" in template and bare in DOC["paths"]:
+                continue
+            return template, item[method.lower()]
+    raise AssertionError(f"{method} {path} is not in the description")
+
+
+def resolve(node):
+    while "$ref" in node:
+        node = RESOLVER.resolve(node["$ref"])[1]
+    return node
+
+
+def ask(t, path, want=200, method="GET", **kw):
+    template, op = operation(path, method)
+    asked.add((template, method))
+    status, headers, body = t.request("/api/v1" + path, method=method, **kw)
+    check(status == want, f"{method} {path}: {status}, wanted {want}: {body[:300]!r}")
+    answer = op["responses"].get(str(status)) or op["responses"].get("default")
+    check(answer is not None, f"{method} {path}: {status} is not described")
+    answer = resolve(answer)
+    kind = headers.get("Content-Type", "").split(";")[0]
+    content = answer.get("content")
+    if not content or method == "HEAD" or status == 304:
+        return headers, body
+    check(kind in content, f"{method} {path}: {status} is {kind}, described: {list(content)}")
+    if kind.endswith("json"):
+        value = json.loads(body)
+        schema = content[kind]["schema"]
+        jsonschema.Draft202012Validator(schema, resolver=RESOLVER).validate(value)
+        return headers, value
+    return headers, body
+
+
+def test_lists_and_objects(t):
+    t.up("--interface", "lo", "--site", "lab")
+    t.traffic(t.path("a.pcap"), "--calls", "25", "--concurrent", "5", "--talk", "2", "--loss", "1")
+    t.replay(t.path("a.pcap"))
+    _, calls = ask(t, "/calls?limit=10")
+    check(len(calls["data"]) == 10 and calls["has_more"], "first page")
+    seen = [c["id"] for c in calls["data"]]
+    while calls["has_more"]:
+        _, calls = ask(t, "/calls?limit=10&cursor=" + urllib.parse.quote(calls["next_cursor"]))
+        seen += [c["id"] for c in calls["data"]]
+    check(len(seen) == len(set(seen)) == 25, f"paging gave {len(seen)} calls, {len(set(seen))} distinct, of 25")
+    _, answered = ask(t, "/calls?result=answered&limit=200")
+    call = next(c for c in answered["data"] if c["recording_state"] == "ready")
+    ids["call"] = call["id"]
+    for tail in ("", "?expand=legs,streams,recordings", "/legs", "/streams", "/recordings", "/messages", "/ladder", "/events"):
+        ask(t, f"/calls/{call['id']}{tail}")
+    digits = re.sub(r"\D", "", call["from"]["user"])
+    for number in (call["from"]["user"], "00" + digits, digits[-5:], digits[:4] + " " + digits[4:]):
+        _, found = ask(t, "/calls?number=" + urllib.parse.quote(number))
+        check(call["id"] in [c["id"] for c in found["data"]], f"number {number} does not find {call['from']['user']}")
+    _, found = ask(t, "/calls?sip_call_id=" + urllib.parse.quote(call["sip_call_ids"][0]))
+    check([c["id"] for c in found["data"]] == [call["id"]], "search by Call-ID")
+    for path in ("/streams?limit=3", "/streams?unjoined=true", "/recordings?limit=3", "/harvesters", "/sites", "/registrations", "/openapi.json", "/me"):
+        ask(t, path)
+    _, harvesters = ask(t, "/harvesters")
+    ask(t, "/harvesters/" + urllib.parse.quote(harvesters["data"][0]["name"], safe=""))
+    check(json.loads(t.request("/api/v1/openapi.json")[2])["paths"].keys() == DOC["paths"].keys(), "served description differs")
+
+
+def test_recordings(t):
+    _, r = ask(t, f"/calls/{ids['call']}/recordings")
+    r = r["data"][0]
+    ask(t, "/recordings/" + r["id"])
+    ask(t, f"/recordings/{r['id']}/peaks?pps=20")
+    path = f"/recordings/{r['id']}/audio"
+    headers, whole = ask(t, path)
+    size = r["size_bytes"]
+    check(len(whole) == size and headers["Accept-Ranges"] == "bytes" and headers["ETag"] == f'"{r["sha256"]}"', f"{headers}")
+    for rng, a, b in (("bytes=0-0", 0, 1), ("bytes=10-19", 10, 20), (f"bytes={size - 5}-", size - 5, size), ("bytes=-7", size - 7, size), (f"bytes=4-{size * 9}", 4, size)):
+        headers, part = ask(t, path, 206, headers={"Range": rng})
+        check(part == whole[a:b] and headers["Content-Range"] == f"bytes {a}-{b - 1}/{size}", f"{rng}: {headers}")
+    ask(t, path, 416, headers={"Range": f"bytes={size}-"})
+    ask(t, path, 304, headers={"If-None-Match": f'"{r["sha256"]}"'})
+    ask(t, path, 206, headers={"Range": "bytes=0-9", "If-Range": f'"{r["sha256"]}"'})
+    ask(t, path, 200, headers={"Range": "bytes=0-9", "If-Range": '"other"'})
+    headers, body = ask(t, path, method="HEAD")
+    check(body == b"" and int(headers["Content-Length"]) == size, f"HEAD {headers}")
+
+
+def test_problems(t):
+    nobody = "01890000-0000-7000-8000-000000000000"
+    for path in (f"/calls/{nobody}", f"/calls/{nobody}/messages", f"/recordings/{nobody}", f"/recordings/{nobody}/audio", "/harvesters/nobody"):
+        ask(t, path, 404)
+    for path in ("/calls?limit=0", "/calls?limit=1000", "/calls?started_at[gte]=yesterday", "/calls?cursor=%21%21", "/calls/not-an-id", "/calls?state=sleeping"):
+        ask(t, path, 400)
+    for path in ("/calls", "/recordings", "/events", "/me"):
+        ask(t, path, 401, key=False)
+    ask(t, "/calls", 401, key=False, headers={"Authorization": "Bearer cm_wrong_wrong"})
+    ask(t, f"/calls/{ids['call']}/listen-tickets", 409, method="POST", body={})
+    ask(t, f"/calls/{ids['call']}/listen?ticket=nope", 403, key=False)
+
+
+def test_login(t):
+    s = t.secrets()
+    ask(t, "/login", 401, method="POST", key=False, body={"login": s["login"], "password": "wrong"})
+    headers, _ = ask(t, "/login", 200, method="POST", key=False, body={"login": s["login"], "password": s["password"]})
+    cookie = headers["Set-Cookie"].split(";")[0]
+    check("HttpOnly" in headers["Set-Cookie"] and "SameSite=Lax" in headers["Set-Cookie"], headers["Set-Cookie"])
+    ask(t, "/me", key=False, headers={"Cookie": cookie})
+    ask(t, "/calls?limit=1", key=False, headers={"Cookie": cookie})
+    ask(t, "/logout", 403, method="POST", key=False, headers={"Cookie": cookie})  # no CSRF header
+    ask(t, "/logout", 204, method="POST", key=False, headers={"Cookie": cookie, "X-Callmesh-CSRF": "1"})
+    ask(t, "/me", 401, key=False, headers={"Cookie": cookie})
+
+
+def read_events(t, seconds, last=None):
+    asked.add(("/events", "GET"))
+    s = socket.create_connection(("127.0.0.1", t.port), 5)
+    head = f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {t.secrets()['api_key']}\r\n"
+    s.sendall((head + (f"Last-Event-ID: {last}\r\n" if last else "") + "\r\n").encode())
+    s.settimeout(0.5)
+    end, data = time.time() + seconds, b""
+    while time.time() < end:
+        try:
+            more = s.recv(65536)
+        except socket.timeout:
+            continue
+        if not more:
+            break
+        data += more
+    s.close()
+    events = []
+    for block in re.split(r"\n\n", re.sub(r"\r\n[0-9a-f]+\r\n", "", data.decode(errors="replace"))):
+        e = dict(re.findall(r"^(id|event|data): ?(.*)$", block, re.M))
+        if "data" in e and "id" in e:
+            try:
+                e["json"] = json.loads(e["data"])
+            except ValueError:
+                continue
+            events.append(e)
+    return events
+
+
+def test_events_and_listening(t):
+    t.spawn(os.path.join(BIN, "callmesh-traffic"), "--wire", "--calls", "400", "--concurrent", "4", "--rate", "2", "--talk", "4", "--ring", "0.5", "--hold", "0")
+    wait_for("a live call", lambda: ask(t, "/calls/active")[1]["data"], 20)
+    events = read_events(t, 8)
+    kinds = {e["event"] for e in events}
+    check({"call.started", "call.ringing", "call.answered", "call.ended"} <= kinds, f"events {kinds}")
+    schema = {"$ref": "#/components/schemas/Event"}
+    for e in events:
+        jsonschema.Draft202012Validator(schema, resolver=RESOLVER).validate(e["json"])
+    again = read_events(t, 3, events[len(events) // 2]["id"])
+    check(again[0]["id"] == events[len(events) // 2 + 1]["id"], "resume does not go on with the next event")
+    call = wait_for("an answered call", lambda: [c for c in ask(t, "/calls/active")[1]["data"] if c["state"] == "answered"], 20)[-1]
+    _, ticket = ask(t, f"/calls/{call['id']}/listen-tickets", 201, method="POST", body={})
+    asked.add(("/calls/{id}/listen", "GET"))
+    s = socket.create_connection(("127.0.0.1", t.port), 5)
+    s.sendall(f"GET {ticket['url']} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    s.settimeout(3)
+    data, end = b"", time.time() + 2.5
+    while time.time() < end:
+        data += s.recv(65536)
+    s.close()
+    check(b"200 OK" in data[:20] and b'"channels"' in data and len(data) > 8000, f"{len(data)} bytes: {data[:200]!r}")
+    ask(t, f"/calls/{call['id']}/listen?ticket={ticket['ticket']}", 403, key=False)  # used once
+    t.children[-1].terminate()
+
+
+def test_every_path_was_asked(t):
+    described = {(p, m.upper()) for p, item in DOC["paths"].items() for m in item if m in ("get", "post", "head", "put", "patch", "delete")}
+    check(not described - asked, f"never asked: {sorted(described - asked)}")
