@@ -1,6 +1,7 @@
 // The caller gives "key=value key=value" in one printf; here it is taken apart again, so that both
 // formats quote and escape properly whatever the values hold. A value runs to the next " key=" or,
-// when it began with a quote, to the closing quote.
+// when it began with a quote, to the quote before the next " key=" or the end. A text from outside can
+// thus fake a field, never a line.
 #include "base/log.h"
 
 #include <stdarg.h>
