@@ -1,0 +1,25 @@
+// sock.h: how this library opens nng sockets. Sizes, buffers and keepalive are set before listen and dial; dialers
+// start in the background, so it does not matter who starts first. Nothing here ever closes a socket that has carried
+// traffic: nng_close of 1.5.2 can hang (docs of lib/bus); a process ends by _exit with its sockets open.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <nng/nng.h>
+
+#define SOCK_MESSAGE_MAX ((size_t)(1u << 20) + 4096) // BUS_MESSAGE_MAX and our heads
+
+struct sock_opts {
+    int send_buffer, recv_buffer;         // messages; 0: nng's default
+    int send_timeout_ms, recv_timeout_ms; // 0: nng's default (for ever)
+};
+
+typedef int (*sock_open_fn)(nng_socket *);
+// Opens, sets, and listens or dials. 0 or negative errno with one clear line in err.
+int sock_open(nng_socket *ret, sock_open_fn open, const char *url, bool listen,
+              const struct sock_opts *o, char *err, size_t err_cap);
+// nng's error number as a negative errno.
+int sock_errno(int nng_error);
+// A new message with these bytes. NULL: no memory.
+nng_msg *sock_msg(const void *bytes, size_t n);
+// Sends and lets go of m in any case. False: not sent (not connected, or the queue is full).
+bool sock_send(nng_socket s, nng_msg *m, int flags);
