@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <time.h>
 #include "base/mono.h"
 #include "source_priv.h"
 
