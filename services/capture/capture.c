@@ -4,18 +4,18 @@
 static const struct stat_def stat_defs[] = {CAPTURE_STATS(CAPTURE_STAT_DEF)};
 static struct stat_cell stat_cells[CAPTURE_STAT_COUNT];
 
-#define EVENT_DEF(id, name)                                                                                            \
-    {"capture_wire_events_total", "event=\"" name "\"", "packets and messages that were not as they should be",        \
-     STAT_COUNTER},
+#define EVENT_DEF(id, name)                                                                        \
+    {"capture_wire_events_total", "event=\"" name "\"",                                            \
+     "packets and messages that were not as they should be", STAT_COUNTER},
 static const struct stat_def event_defs[] = {WIRE_EVENTS(EVENT_DEF)};
 static struct stat_cell event_cells[WIRE_EVENT_COUNT];
 
-#define DROP_PLACES(X)                                                                                                 \
-    X(DROP_KERNEL, "kernel")                                                                                           \
-    X(DROP_INTERFACE, "interface")                                                                                     \
-    X(DROP_STREAMS, "table_full")                                                                                      \
-    X(DROP_FRAGMENTS, "fragments")                                                                                     \
-    X(DROP_TCP, "tcp")                                                                                                 \
+#define DROP_PLACES(X)                                                                             \
+    X(DROP_KERNEL, "kernel")                                                                       \
+    X(DROP_INTERFACE, "interface")                                                                 \
+    X(DROP_STREAMS, "table_full")                                                                  \
+    X(DROP_FRAGMENTS, "fragments")                                                                 \
+    X(DROP_TCP, "tcp")                                                                             \
     X(DROP_JOURNAL, "journal")
 
 void capture_stats_register(void)
@@ -35,8 +35,8 @@ void capture_stats_publish(const struct capture_counts *c)
 const char *capture_drop_place(enum capture_stat s)
 {
     switch (s) {
-#define PLACE_CASE(id, name)                                                                                           \
-    case CAPTURE_##id:                                                                                                 \
+#define PLACE_CASE(id, name)                                                                       \
+    case CAPTURE_##id:                                                                             \
         return name;
         DROP_PLACES(PLACE_CASE)
     default:

@@ -8,32 +8,43 @@
 #include "wire/wire_event.h"
 
 // X(id, name, labels, help, kind)
-#define CAPTURE_STATS(X)                                                                                               \
-    X(PACKETS, "capture_packets_total", NULL, "packets read from the input", COUNTER)                                  \
-    X(BYTES, "capture_bytes_total", NULL, "bytes of these packets as they were on the wire", COUNTER)                  \
-    X(SIP, "capture_sip_messages_total", NULL, "SIP messages found", COUNTER)                                          \
-    X(RTP, "capture_rtp_packets_total", NULL, "RTP packets of confirmed streams", COUNTER)                             \
-    X(RTCP, "capture_rtcp_packets_total", NULL, "RTCP compound packets", COUNTER)                                      \
-    X(RTCP_UNJOINED, "capture_rtcp_unjoined_total", NULL, "of these, of no known stream", COUNTER)                     \
-    X(STREAMS_CONFIRMED, "capture_streams_total", NULL, "RTP streams confirmed", COUNTER)                              \
-    X(STREAMS_UP, "capture_streams", NULL, "slots of the stream table in use", GAUGE)                                  \
-    X(STREAMS_EVICTED, "capture_streams_evicted_total", NULL, "streams ended early to make room", COUNTER)             \
-    X(PROBATION_FAILED, "capture_probation_failed_total", NULL, "flows that turned out not to be RTP", COUNTER)        \
-    X(MEDIA_UP, "capture_media_addresses", NULL, "addresses named by SDP", GAUGE)                                      \
-    X(MEDIA_EVICTED, "capture_media_evicted_total", NULL, "addresses forgotten early to make room", COUNTER)           \
-    X(FRAGMENTS, "capture_fragments_total", NULL, "IP fragments", COUNTER)                                             \
-    X(DATAGRAMS_JOINED, "capture_datagrams_joined_total", NULL, "datagrams joined from fragments", COUNTER)            \
-    X(TCP_MESSAGES, "capture_tcp_messages_total", NULL, "SIP messages cut from TCP", COUNTER)                          \
-    X(DROP_KERNEL, "capture_dropped_total", "place=\"kernel\"", "packets dropped by the kernel's ring", COUNTER)       \
-    X(DROP_INTERFACE, "capture_dropped_total", "place=\"interface\"", "packets dropped by the interface", COUNTER)     \
-    X(DROP_STREAMS, "capture_dropped_total", "place=\"table_full\"", "RTP packets without a stream slot", COUNTER)     \
-    X(DROP_FRAGMENTS, "capture_dropped_total", "place=\"fragments\"", "datagrams evicted before they were whole",      \
-      COUNTER)                                                                                                         \
-    X(DROP_TCP, "capture_dropped_total", "place=\"tcp\"", "TCP directions evicted", COUNTER)                           \
-    X(DROP_JOURNAL, "capture_dropped_total", "place=\"journal\"", "batches that a full journal lost", COUNTER)
+#define CAPTURE_STATS(X)                                                                           \
+    X(PACKETS, "capture_packets_total", NULL, "packets read from the input", COUNTER)              \
+    X(BYTES, "capture_bytes_total", NULL, "bytes of these packets as they were on the wire",       \
+      COUNTER)                                                                                     \
+    X(SIP, "capture_sip_messages_total", NULL, "SIP messages found", COUNTER)                      \
+    X(RTP, "capture_rtp_packets_total", NULL, "RTP packets of confirmed streams", COUNTER)         \
+    X(RTCP, "capture_rtcp_packets_total", NULL, "RTCP compound packets", COUNTER)                  \
+    X(RTCP_UNJOINED, "capture_rtcp_unjoined_total", NULL, "of these, of no known stream", COUNTER) \
+    X(STREAMS_CONFIRMED, "capture_streams_total", NULL, "RTP streams confirmed", COUNTER)          \
+    X(STREAMS_UP, "capture_streams", NULL, "slots of the stream table in use", GAUGE)              \
+    X(STREAMS_EVICTED, "capture_streams_evicted_total", NULL, "streams ended early to make room",  \
+      COUNTER)                                                                                     \
+    X(PROBATION_FAILED, "capture_probation_failed_total", NULL,                                    \
+      "flows that turned out not to be RTP", COUNTER)                                              \
+    X(MEDIA_UP, "capture_media_addresses", NULL, "addresses named by SDP", GAUGE)                  \
+    X(MEDIA_EVICTED, "capture_media_evicted_total", NULL,                                          \
+      "addresses forgotten early to make room", COUNTER)                                           \
+    X(FRAGMENTS, "capture_fragments_total", NULL, "IP fragments", COUNTER)                         \
+    X(DATAGRAMS_JOINED, "capture_datagrams_joined_total", NULL, "datagrams joined from fragments", \
+      COUNTER)                                                                                     \
+    X(TCP_MESSAGES, "capture_tcp_messages_total", NULL, "SIP messages cut from TCP", COUNTER)      \
+    X(DROP_KERNEL, "capture_dropped_total", "place=\"kernel\"",                                    \
+      "packets dropped by the kernel's ring", COUNTER)                                             \
+    X(DROP_INTERFACE, "capture_dropped_total", "place=\"interface\"",                              \
+      "packets dropped by the interface", COUNTER)                                                 \
+    X(DROP_STREAMS, "capture_dropped_total", "place=\"table_full\"",                               \
+      "RTP packets without a stream slot", COUNTER)                                                \
+    X(DROP_FRAGMENTS, "capture_dropped_total", "place=\"fragments\"",                              \
+      "datagrams evicted before they were whole", COUNTER)                                         \
+    X(DROP_TCP, "capture_dropped_total", "place=\"tcp\"", "TCP directions evicted", COUNTER)       \
+    X(DROP_JOURNAL, "capture_dropped_total", "place=\"journal\"",                                  \
+      "batches that a full journal lost", COUNTER)
 
 #define CAPTURE_STAT_ENUM(id, name, labels, help, kind) CAPTURE_##id,
-enum capture_stat { CAPTURE_STATS(CAPTURE_STAT_ENUM) CAPTURE_STAT_COUNT };
+enum capture_stat {
+    CAPTURE_STATS(CAPTURE_STAT_ENUM) CAPTURE_STAT_COUNT
+};
 
 struct capture_counts {
     uint64_t n[CAPTURE_STAT_COUNT];

@@ -28,17 +28,17 @@ enum traffic classify_udp(struct span payload)
 static bool port_is_other(uint16_t port)
 {
     switch (port) {
-    case 1194:  // OpenVPN
-    case 1701:  // L2TP
-    case 1812:  // RADIUS
+    case 1194: // OpenVPN
+    case 1701: // L2TP
+    case 1812: // RADIUS
     case 1813:
-    case 1900:  // SSDP
-    case 3478:  // STUN, TURN
-    case 3702:  // WS-Discovery
-    case 4500:  // IPsec NAT traversal
-    case 4569:  // IAX2
-    case 4789:  // VXLAN
-    case 5060:  // SIP
+    case 1900: // SSDP
+    case 3478: // STUN, TURN
+    case 3702: // WS-Discovery
+    case 4500: // IPsec NAT traversal
+    case 4569: // IAX2
+    case 4789: // VXLAN
+    case 5060: // SIP
     case 5061:
     case 5353:  // mDNS
     case 5355:  // LLMNR

@@ -6,7 +6,12 @@
 #include "wire/pkt.h"
 #include "wire/rtp.h"
 
-enum traffic { TRAFFIC_OTHER, TRAFFIC_SIP, TRAFFIC_RTP, TRAFFIC_RTCP };
+enum traffic {
+    TRAFFIC_OTHER,
+    TRAFFIC_SIP,
+    TRAFFIC_RTP,
+    TRAFFIC_RTCP
+};
 enum traffic classify_udp(struct span payload);
 
 // May a packet from here to there, with this payload type and length, be the first of an unannounced stream?
@@ -18,7 +23,11 @@ struct probation {
 };
 #define PROBATION_FITS    3 // steps in a row, so four packets
 #define PROBATION_MISFITS 4 // then it is not RTP
-enum probation_result { PROBATION_GOES_ON, PROBATION_CONFIRMED, PROBATION_REJECTED };
+enum probation_result {
+    PROBATION_GOES_ON,
+    PROBATION_CONFIRMED,
+    PROBATION_REJECTED
+};
 struct probation_step {
     int32_t seq;       // difference to the highest sequence number so far
     int32_t timestamp; // difference to the last time stamp

@@ -25,8 +25,8 @@ struct flows {
     uint64_t evicted, refused;
 };
 
-struct flow_key flow_key_of(const struct ip_addr *src, uint16_t sport, const struct ip_addr *dst, uint16_t dport,
-                            uint32_t ssrc)
+struct flow_key flow_key_of(const struct ip_addr *src, uint16_t sport, const struct ip_addr *dst,
+                            uint16_t dport, uint32_t ssrc)
 {
     struct flow_key k = {.ssrc = ssrc, .sport = sport, .dport = dport, .family = src->family};
     if (src->family == 4) {
@@ -46,7 +46,8 @@ uint64_t flow_key_hash(const struct flow_key *k)
 
 static inline bool stream_is(const struct stream *s, const struct flow_key *k)
 {
-    return memcmp(s, k, 16) == 0 && s->family == k->family && (k->family == 4 || memcmp(s->addr, k->addr, 32) == 0);
+    return memcmp(s, k, 16) == 0 && s->family == k->family &&
+           (k->family == 4 || memcmp(s->addr, k->addr, 32) == 0);
 }
 
 static bool flow_eq(const void *ctx, uint64_t value, const void *key)
@@ -181,7 +182,8 @@ void flows_confirm(struct flows *f, struct stream *s, int64_t now_us)
     queue_append(f, &f->confirmed, c, now_us + CONFIRMED_LOOK_US);
 }
 
-static void advance_queue(struct flows *f, struct queue *q, int64_t now_us, int64_t idle_us, int64_t period_us)
+static void advance_queue(struct flows *f, struct queue *q, int64_t now_us, int64_t idle_us,
+                          int64_t period_us)
 {
     for (size_t n = slab_stat(f->slab).used; n > 0; n--) {
         struct stream *s = queue_stream(f, q->head);
@@ -223,7 +225,8 @@ void flows_end_all(struct flows *f)
 struct flows_stat flows_stat(const struct flows *f)
 {
     struct slab_stat s = slab_stat(f->slab);
-    return (struct flows_stat){s.used, s.slots, s.bytes + s.slots * sizeof *f->cold, f->evicted, f->refused};
+    return (struct flows_stat){s.used, s.slots, s.bytes + s.slots * sizeof *f->cold, f->evicted,
+                               f->refused};
 }
 
 static struct endpoint endpoint_of(uint8_t family, const uint8_t *b, uint16_t port)

@@ -11,8 +11,17 @@
 #include "quality.h"
 #include "wire/pkt.h"
 
-enum stream_state { STREAM_PROBATION = 1, STREAM_CONFIRMED, STREAM_REJECTED };
-enum stream_flag { STREAM_ANNOUNCED = 1, STREAM_SRTP = 2, STREAM_UNTIMED = 4, STREAM_EVENT = 8 };
+enum stream_state {
+    STREAM_PROBATION = 1,
+    STREAM_CONFIRMED,
+    STREAM_REJECTED
+};
+enum stream_flag {
+    STREAM_ANNOUNCED = 1,
+    STREAM_SRTP = 2,
+    STREAM_UNTIMED = 4,
+    STREAM_EVENT = 8
+};
 
 struct stream {
     // The key: for IPv4 only the first 8 bytes of addr are used, and hashed (source, then destination).
@@ -20,8 +29,8 @@ struct stream {
     uint16_t sport, dport;
     uint8_t addr[32];
     uint8_t family;
-    uint8_t state; // enum stream_state
-    uint8_t flags; // enum stream_flag; UNTIMED and EVENT speak of payload_type
+    uint8_t state;        // enum stream_state
+    uint8_t flags;        // enum stream_flag; UNTIMED and EVENT speak of payload_type
     uint8_t payload_type; // of the last packet
     uint32_t no;          // stream_no of the protos
     struct quality q;
@@ -63,14 +72,19 @@ struct flow_key {
     uint8_t addr[32];
     uint8_t family, zero[3];
 };
-struct flow_key flow_key_of(const struct ip_addr *src, uint16_t sport, const struct ip_addr *dst, uint16_t dport,
-                            uint32_t ssrc);
+struct flow_key flow_key_of(const struct ip_addr *src, uint16_t sport, const struct ip_addr *dst,
+                            uint16_t dport, uint32_t ssrc);
 uint64_t flow_key_hash(const struct flow_key *k);
 
-enum flow_end { FLOW_END_IDLE, FLOW_END_EVICTED, FLOW_END_REJECTED, FLOW_END_INPUT };
+enum flow_end {
+    FLOW_END_IDLE,
+    FLOW_END_EVICTED,
+    FLOW_END_REJECTED,
+    FLOW_END_INPUT
+};
 struct flows_opts {
     size_t streams;
-    int64_t idle_us;      // a confirmed stream without a packet for so long has ended
+    int64_t idle_us; // a confirmed stream without a packet for so long has ended
     // The stream's turn has come: now and then while it lives (report) and once when it leaves (end; its slot is given
     // back after the call). on_due returns false to end the stream (probation failed).
     bool (*on_due)(void *ctx, struct stream *s, struct stream_cold *c);

@@ -168,7 +168,8 @@ uint32_t media_table_name(struct media_table *t, const struct sdp *sdp, int64_t 
     return named;
 }
 
-const struct media_addr *media_table_find(const struct media_table *t, const struct ip_addr *ip, uint16_t port)
+const struct media_addr *media_table_find(const struct media_table *t, const struct ip_addr *ip,
+                                          uint16_t port)
 {
     return find(t, ip, port);
 }

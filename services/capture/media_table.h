@@ -27,7 +27,8 @@ struct media_table *media_table_free(struct media_table *t);
 // Takes every RTP media line with an address and a port. Returns how many it named.
 uint32_t media_table_name(struct media_table *t, const struct sdp *sdp, int64_t at_us);
 // NULL: nobody named it. Valid until the next media_table_name.
-const struct media_addr *media_table_find(const struct media_table *t, const struct ip_addr *ip, uint16_t port);
+const struct media_addr *media_table_find(const struct media_table *t, const struct ip_addr *ip,
+                                          uint16_t port);
 const struct media_format *media_addr_format(const struct media_addr *m, uint8_t payload_type);
 // Forgets what is older than age; a bounded number a call.
 void media_table_age(struct media_table *t, int64_t now_us);

@@ -40,7 +40,8 @@ struct sig_box {
     Callmesh__V1__SigBatch batch;
     Callmesh__V1__SigEvent *events[SIG_SLOTS];
     struct sig_slot slot[SIG_SLOTS];
-    uint8_t data[2 * BATCH_BYTES]; // raw SIP: opened below 64 kB, and one message has at most 65,535
+    uint8_t
+        data[2 * BATCH_BYTES]; // raw SIP: opened below 64 kB, and one message has at most 65,535
     size_t used;
     bool counters_taken;
     Callmesh__V1__Counter counter[COUNTERS_MAX];
@@ -164,7 +165,8 @@ void outbox_set_feed_time(struct outbox *o, int64_t feed_us)
 static struct sig_slot *sig_take(struct outbox *o, size_t bytes)
 {
     struct sig_box *b = &o->sig;
-    if (b->batch.n_events == SIG_SLOTS || b->used >= BATCH_BYTES || bytes > sizeof b->data - b->used)
+    if (b->batch.n_events == SIG_SLOTS || b->used >= BATCH_BYTES ||
+        bytes > sizeof b->data - b->used)
         outbox_close_sig(o);
     if (b->batch.n_events == 0)
         b->opened_us = o->clock_us ? o->clock_us : 1;
@@ -221,7 +223,8 @@ void outbox_hello(struct outbox *o, const struct outbox_hello *h)
     s->hello.started_at_us = h->started_at_us;
 }
 
-void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool truncated, uint64_t frame)
+void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool truncated,
+                uint64_t frame)
 {
     if (message.n > UINT16_MAX) {
         message.n = UINT16_MAX;
@@ -241,7 +244,8 @@ void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool
     s->sip.at_us = p->at_us;
     s->sip.src = &s->info.src;
     s->sip.dst = &s->info.dst;
-    s->sip.transport = p->protocol == 6 ? CALLMESH__V1__TRANSPORT__TRANSPORT_TCP : CALLMESH__V1__TRANSPORT__TRANSPORT_UDP;
+    s->sip.transport = p->protocol == 6 ? CALLMESH__V1__TRANSPORT__TRANSPORT_TCP
+                                        : CALLMESH__V1__TRANSPORT__TRANSPORT_UDP;
     s->sip.raw = (ProtobufCBinaryData){message.n, raw};
     s->sip.truncated = truncated;
     s->sip.frame = frame;
@@ -259,7 +263,8 @@ static void put_rtcp(struct sig_slot *s, const struct stream_rtcp *r)
     s->stream.rtcp = &s->rtcp;
 }
 
-void outbox_report(struct outbox *o, const struct stream *st, const struct stream_cold *c, bool ended)
+void outbox_report(struct outbox *o, const struct stream *st, const struct stream_cold *c,
+                   bool ended)
 {
     struct sig_slot *s = sig_take(o, 0);
     s->event.event_case = CALLMESH__V1__SIG_EVENT__EVENT_STREAM;
@@ -385,12 +390,14 @@ void outbox_end(struct outbox *o, const struct outbox_end *e)
     o->rtp.batch.end_of_input = false;
 }
 
-void outbox_media(struct outbox *o, uint32_t stream_no, int64_t at_us, struct span packet, bool probation)
+void outbox_media(struct outbox *o, uint32_t stream_no, int64_t at_us, struct span packet,
+                  bool probation)
 {
     struct rtp_box *b = &o->rtp;
     if (packet.n > UINT16_MAX)
         packet.n = UINT16_MAX; // a joined datagram is shorter: its UDP length has 16 bits
-    if (b->index_used + b->data_used >= BATCH_BYTES || b->index_used + RTP_INDEX_BYTES > sizeof b->index)
+    if (b->index_used + b->data_used >= BATCH_BYTES ||
+        b->index_used + RTP_INDEX_BYTES > sizeof b->index)
         close_rtp(o);
     rtp_open(o);
     struct {
@@ -398,8 +405,8 @@ void outbox_media(struct outbox *o, uint32_t stream_no, int64_t at_us, struct sp
         uint32_t stream_no, offset;
         uint16_t length, flags;
     } __attribute__((packed)) rec = {
-        htole64((uint64_t)at_us), htole32(stream_no), htole32((uint32_t)b->data_used), htole16((uint16_t)packet.n),
-        htole16(probation ? 1 : 0),
+        htole64((uint64_t)at_us),    htole32(stream_no),         htole32((uint32_t)b->data_used),
+        htole16((uint16_t)packet.n), htole16(probation ? 1 : 0),
     };
     _Static_assert(sizeof rec == RTP_INDEX_BYTES, "index record");
     memcpy(b->index + b->index_used, &rec, sizeof rec);

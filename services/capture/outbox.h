@@ -31,8 +31,10 @@ struct outbox_hello {
     int64_t started_at_us;
 };
 void outbox_hello(struct outbox *o, const struct outbox_hello *h);
-void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool truncated, uint64_t frame);
-void outbox_report(struct outbox *o, const struct stream *s, const struct stream_cold *c, bool ended);
+void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool truncated,
+                uint64_t frame);
+void outbox_report(struct outbox *o, const struct stream *s, const struct stream_cold *c,
+                   bool ended);
 void outbox_tick(struct outbox *o, int64_t at_us, bool with_counters);
 struct outbox_end {
     int64_t at_us;
@@ -42,7 +44,8 @@ struct outbox_end {
 void outbox_end(struct outbox *o, const struct outbox_end *e); // on both feeds
 
 // rtp feed
-void outbox_media(struct outbox *o, uint32_t stream_no, int64_t at_us, struct span packet, bool probation);
+void outbox_media(struct outbox *o, uint32_t stream_no, int64_t at_us, struct span packet,
+                  bool probation);
 void outbox_stream_info(struct outbox *o, const struct stream *s, const struct stream_cold *c);
 void outbox_stream_ended(struct outbox *o, uint32_t stream_no);
 

@@ -53,7 +53,8 @@ static bool seq_odd(struct quality *q, uint16_t seq, uint16_t ahead)
         }
         q->out_of_order++;
         // Late before the very first: the range began earlier than we thought (only while it has not wrapped).
-        if (q->cycles == 0 && seq < q->base_seq && (uint16_t)(q->base_seq - seq) <= QUALITY_MAX_MISORDER)
+        if (q->cycles == 0 && seq < q->base_seq &&
+            (uint16_t)(q->base_seq - seq) <= QUALITY_MAX_MISORDER)
             q->base_seq = seq;
         return true;
     }
@@ -82,7 +83,8 @@ static inline void step_vote(struct quality *q, uint32_t step)
     }
 }
 
-void quality_packet(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t at_us, uint32_t payload_bytes, bool timed)
+void quality_packet(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t at_us,
+                    uint32_t payload_bytes, bool timed)
 {
     bool first = q->packets == 0;
     q->packets++;

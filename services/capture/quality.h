@@ -10,7 +10,8 @@ struct quality {
     uint64_t bytes;   // payload
     uint32_t packets; // 2^32 packets are 2.7 years of one stream
     uint32_t duplicates, out_of_order;
-    uint32_t expected_before; // of finished sequence ranges (a jump of more than MAX_DROPOUT begins a new one)
+    uint32_t
+        expected_before; // of finished sequence ranges (a jump of more than MAX_DROPOUT begins a new one)
     uint32_t last_timestamp;
     uint32_t since_timed_us; // from the last packet that counts for jitter to the last packet
     float us_per_tick;       // 0: clock unknown, no jitter
@@ -33,7 +34,8 @@ _Static_assert(sizeof(struct quality) == 80, "with the key a stream is two cache
 void quality_init(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t at_us);
 // The clock of the payload type that comes now; 0 unknown. timed: the time stamps go with the packets (not
 // telephone-event, whose stamp stands still, RFC 4733 2.2.1, and not comfort noise).
-void quality_packet(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t at_us, uint32_t payload_bytes, bool timed);
+void quality_packet(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t at_us,
+                    uint32_t payload_bytes, bool timed);
 // Clock in Hz of the payload type that comes now (0: unknown). The next packet begins a new jitter pair.
 void quality_set_clock(struct quality *q, uint32_t clock_rate);
 // Expected minus received over the sequence ranges, never below 0 (A.3).

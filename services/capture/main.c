@@ -1,0 +1,329 @@
+// callmesh-capture: packets in, SIP messages and RTP streams out. The main thread is the worker.
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/mono.h"
+#include "daemon/daemon.h"
+#include "report.h"
+#include "sender.h"
+#include "settings.h"
+#include "source.h"
+#include "worker.h"
+
+#define POLL_US (5 * US_PER_MS)
+#define TICK_US (200 * US_PER_MS)
+#define FEED_SLACK_US                                                                              \
+    (100 * US_PER_MS) // a packet is in our hands at most so long after it was on the wire
+#define PROGRESS_US (10 * US_PER_S)
+
+static struct {
+    const struct conf *conf;
+    struct source *source;
+    struct sender *sender; // NULL: no bus
+    struct outbox *outbox;
+    struct worker *worker;
+    struct report *report; // NULL: nothing is printed
+    const char *input;
+    bool live, json;
+    char publisher[96];
+    int64_t start_mono_us, progress_us;
+    uint64_t seen_kernel, seen_interface; // last reading of the source's 32-bit counters
+    uint64_t drop_kernel, drop_interface;
+} g;
+
+// "<site>/<node>-<input>", with what is not a letter, digit or one of ._- made '_'.
+static void name_publisher(const char *site, const char *node, const char *input)
+{
+    const char *base = strrchr(input, '/');
+    snprintf(g.publisher, sizeof g.publisher, "%s/%s-%s", site, node,
+             base                 ? base + 1
+             : strcmp(input, "-") ? input
+                                  : "stdin");
+    for (char *p = g.publisher; *p; p++)
+        if (!isalnum((unsigned char)*p) && !strchr("._-/", *p))
+            *p = '_';
+}
+
+static int open_source(const struct conf *c)
+{
+    char err[1024] = "", *end;
+    const char *interface = conf_str(c, "capture.interface"), *file = conf_str(c, "read");
+    if (!*interface)
+        interface = conf_str(c, "interface");
+    if (!*interface == !*file) {
+        log_error("tell one input: --interface IF or --read FILE", "%s", "");
+        return EX_USAGE;
+    }
+    double speed = strtod(conf_str(c, "speed"), &end);
+    if (*end || end == conf_str(c, "speed") || !(speed >= 0 && speed <= 1e6)) {
+        log_error("--speed is a number from 0 to 1000000", "given=%s", conf_str(c, "speed"));
+        return EX_USAGE;
+    }
+    g.live = !*file;
+    g.input = g.live ? interface : file;
+    struct source_opts o = {g.input, conf_str(c, "filter"),
+                            (uint64_t)conf_int(c, "capture.ring-bytes"), speed};
+    int r = g.live ? source_live_open(&g.source, &o, err, sizeof err)
+                   : source_file_open(&g.source, &o, err, sizeof err);
+    if (r)
+        log_error(err, "%s", "");
+    return r;
+}
+
+static int open_sender(const struct conf *c)
+{
+    char err[512] = "";
+    struct sender_opts o = {
+        .publisher = g.publisher,
+        .site = conf_str(c, "site"),
+        .sig_url = conf_str(c, "bus.sig-url"),
+        .sig_ask_url = conf_str(c, "bus.sig-ask-url"),
+        .rtp_url = conf_str(c, "bus.rtp-url"),
+        .rtp_ask_url = conf_str(c, "bus.rtp-ask-url"),
+        .journal_dir = conf_str(c, "journal.dir"),
+        .sig_journal_bytes = (uint64_t)conf_int(c, "journal.sig-bytes"),
+        .rtp_journal_bytes = (uint64_t)conf_int(c, "journal.rtp-bytes"),
+        .live = g.live,
+    };
+    int r = sender_open(&g.sender, &o, err, sizeof err);
+    if (r) {
+        log_error(err, "%s", "");
+        return r;
+    }
+    struct outbox_sink sink = sender_sink(g.sender);
+    g.outbox = outbox_new(&sink);
+    return g.outbox ? 0 : EX_OSERR;
+}
+
+static void say_hello(void)
+{
+    struct outbox_hello h = {g.publisher, daemon_version(), g.input, g.live, wall_now_us()};
+    outbox_hello(g.outbox, &h);
+}
+
+static int start(const struct conf *c)
+{
+    g.conf = c;
+    g.json = conf_bool(c, "json");
+    g.start_mono_us = g.progress_us = mono_now_us();
+    capture_stats_register();
+    int r = open_source(c);
+    if (r)
+        return r;
+    name_publisher(conf_str(c, "site"), conf_str(c, "node"), g.input);
+    if (!conf_bool(c, "no-bus") && (r = open_sender(c)) != 0)
+        return r;
+    if (g.json || !g.live)
+        g.report =
+            report_new((size_t)conf_int(c, "report.streams"), conf_str(c, "site"), g.publisher);
+    struct worker_opts o = {
+        .link_type = source_link_type(g.source),
+        .live = g.live,
+        .publisher = g.publisher,
+        .out = g.outbox,
+        .streams = (size_t)conf_int(c, "capture.streams"),
+        .stream_idle_us = conf_int(c, "capture.stream-idle"),
+        .media_addresses = (size_t)conf_int(c, "capture.media-addresses"),
+        .media_age_us = conf_int(c, "capture.media-age"),
+        .fragments = (uint32_t)conf_int(c, "capture.fragments"),
+        .tcp = (uint32_t)conf_int(c, "capture.tcp"),
+        .on_stream = g.report ? report_stream : NULL,
+        .ctx = g.report,
+    };
+    g.worker = worker_new(&o);
+    if (!g.worker) {
+        log_error("no memory for the tables", "%s", "");
+        return EX_OSERR;
+    }
+    log_info("tables",
+             "input=%s publisher=%s streams=%zu media_addresses=%zu fragments=%u tcp=%u bytes=%zu",
+             g.input, g.publisher, o.streams, o.media_addresses, o.fragments, o.tcp,
+             worker_bytes(g.worker) + (g.outbox ? outbox_bytes() : 0));
+    if (!link_known(o.link_type))
+        log_warn("link type is not known: no packet will be read", "input=%s dlt=%d", g.input,
+                 o.link_type);
+    if (g.outbox)
+        say_hello();
+    return 0;
+}
+
+static void on_packet(void *ctx, const struct source_packet *p)
+{
+    (void)ctx;
+    worker_packet(g.worker, p);
+}
+
+static bool send_failed(void)
+{
+    return g.outbox && outbox_error(g.outbox) != 0;
+}
+
+static void look_at_drops(void)
+{
+    struct source_stat s = source_stat(g.source);
+    g.drop_kernel += (uint32_t)(s.dropped_kernel - g.seen_kernel);
+    g.drop_interface += (uint32_t)(s.dropped_interface - g.seen_interface);
+    g.seen_kernel = s.dropped_kernel;
+    g.seen_interface = s.dropped_interface;
+    worker_dropped(g.worker, CAPTURE_DROP_KERNEL, g.drop_kernel);
+    worker_dropped(g.worker, CAPTURE_DROP_INTERFACE, g.drop_interface);
+    if (g.sender)
+        worker_dropped(g.worker, CAPTURE_DROP_JOURNAL, sender_stat(g.sender).overwritten);
+}
+
+static int run_live(void)
+{
+    int64_t tick_us = 0;
+    while (!daemon_stopping() && !send_failed()) {
+        enum source_result r = source_read(g.source, POLL_US, on_packet, NULL);
+        if (r == SOURCE_FAILED) {
+            log_error("the interface cannot be read any more", "input=%s why=\"%s\"", g.input,
+                      source_error(g.source));
+            return EX_UNAVAILABLE;
+        }
+        int64_t now_us = mono_now_us();
+        if (now_us >= tick_us) {
+            look_at_drops();
+            // With an empty ring all up to now has been seen; behind, only what the packets say.
+            int64_t seen_us = r == SOURCE_IDLE ? wall_now_us() : worker_last_at_us(g.worker);
+            worker_tick(g.worker, seen_us - FEED_SLACK_US, now_us);
+            tick_us = now_us + TICK_US;
+        }
+        if (g.outbox)
+            outbox_close_old(g.outbox, now_us);
+    }
+    look_at_drops();
+    return 0;
+}
+
+// One line on a terminal, kept in place; elsewhere a line in the log each ten seconds.
+static void show_progress(const char *what)
+{
+    int64_t now_us = mono_now_us();
+    bool terminal = isatty(STDERR_FILENO);
+    if (now_us - g.progress_us < (terminal ? US_PER_S / 2 : PROGRESS_US))
+        return;
+    g.progress_us = now_us;
+    struct source_stat s = source_stat(g.source);
+    struct sender_stat b = g.sender ? sender_stat(g.sender) : (struct sender_stat){0};
+    unsigned long long packets = worker_counts(g.worker)->n[CAPTURE_PACKETS],
+                       open = b.sig_open + b.rtp_open;
+    int percent = s.size ? (int)(100.0 * (double)s.position / (double)s.size) : -1;
+    const char *wait = !g.sender                        ? ""
+                       : b.sig_open && !b.sig_connected ? ", no answer from callstate"
+                       : b.rtp_open && !b.rtp_connected ? ", no answer from the recorder"
+                                                        : "";
+    if (terminal)
+        fprintf(stderr, "\r%s: %s %d %%, %llu packets, %llu batches not yet taken%s\033[K", g.input,
+                what, percent, packets, open, wait);
+    else
+        log_info(what, "input=%s percent=%d packets=%llu batches_open=%llu%s", g.input, percent,
+                 packets, open, wait);
+}
+
+// True: all is committed, or there is no bus.
+static bool wait_until_taken(void)
+{
+    while (g.sender && !sender_flush(g.sender, US_PER_S / 2)) {
+        if (daemon_stopping())
+            return false;
+        show_progress("waiting for the consumers");
+    }
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+    return true;
+}
+
+static void print_report(bool truncated)
+{
+    struct report_input in = {
+        .file = g.input,
+        .counts = worker_counts(g.worker),
+        .sip = worker_sip(g.worker),
+        .truncated = truncated,
+        .elapsed_us = mono_now_us() - g.start_mono_us,
+    };
+    if (g.report && g.json)
+        report_print_json(g.report, &in, stdout);
+    else if (g.report)
+        report_print_text(g.report, &in, stdout);
+}
+
+static int run_file(void)
+{
+    bool truncated = false;
+    enum source_result r = SOURCE_MORE;
+    while (r != SOURCE_END && r != SOURCE_FAILED && !daemon_stopping() && !send_failed()) {
+        r = source_read(g.source, POLL_US, on_packet, NULL);
+        if (g.outbox)
+            outbox_close_old(g.outbox, mono_now_us());
+        show_progress("reading");
+    }
+    if (r == SOURCE_FAILED) {
+        truncated = true;
+        log_warn("the file ends within a packet; all before it was read", "input=%s why=\"%s\"",
+                 g.input, source_error(g.source));
+    }
+    worker_end(g.worker, truncated);
+    bool taken = !send_failed() && wait_until_taken();
+    print_report(truncated);
+    if (taken && r != SOURCE_MORE)
+        return 0;
+    log_warn("stopped before the input was read and taken", "input=%s", g.input);
+    return EX_TEMPFAIL;
+}
+
+static int run(void)
+{
+    if (!g.live)
+        return run_file();
+    int r = run_live();
+    worker_end(g.worker, false);
+    print_report(false);
+    return r;
+}
+
+static void stop(void)
+{
+    if (g.sender)
+        sender_stop(g.sender);
+}
+
+static bool ready(char *buf, size_t cap)
+{
+    if (!g.worker) {
+        snprintf(buf, cap, "input opening\n");
+        return false;
+    }
+    struct sender_stat b = g.sender
+                               ? sender_stat(g.sender)
+                               : (struct sender_stat){.sig_connected = true, .rtp_connected = true};
+    // Without a consumer the journals hold what comes: the harvester is still doing its work.
+    snprintf(buf, cap, "input ok\nsig %s\nrtp %s\n",
+             b.sig_connected ? "ok" : "callstate does not answer, the journal keeps it",
+             b.rtp_connected ? "ok" : "the recorder does not answer, the journal keeps it");
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    const struct daemon_service service = {
+        .name = "capture",
+        .summary = "watches an interface or reads a capture file: SIP messages and RTP streams out",
+        .examples = "callmesh-capture --interface eth1\n"
+                    "callmesh-capture --read call.pcap --no-bus --json\n"
+                    "tcpdump -w - -i eth1 udp | callmesh-capture --read - --no-bus\n",
+        .defs = capture_settings,
+        .ndefs = capture_settings_count,
+        .start = start,
+        .run = run,
+        .stop = stop,
+        .ready = ready,
+    };
+    return daemon_main(&service, argc, argv);
+}

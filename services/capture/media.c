@@ -1,0 +1,332 @@
+// The media half of the worker: a packet finds its stream with one hash, or begins one; SDP or probation makes it sure.
+#include <stdio.h>
+#include <string.h>
+#include "base/mono.h"
+#include "worker_priv.h"
+
+#define CLOCK_GUESS_PACKETS 50
+
+// What SDP says of these addresses. The receiver chose the payload types (RFC 3264 5.1), so its side speaks first.
+struct announced {
+    const struct media_addr *dst, *src;
+};
+
+static struct announced announced_of(const struct worker *w, const struct endpoint *src,
+                                     const struct endpoint *dst)
+{
+    return (struct announced){
+        media_table_find(w->media, &dst->ip, dst->port),
+        media_table_find(w->media, &src->ip, src->port),
+    };
+}
+
+static struct announced stream_announced(const struct worker *w, const struct stream *s)
+{
+    struct endpoint src = stream_src(s), dst = stream_dst(s);
+    return announced_of(w, &src, &dst);
+}
+
+// 0 when neither SDP nor RFC 3551 knows the payload type.
+static struct media_format format_of(const struct announced *a, uint8_t payload_type)
+{
+    const struct media_format *f = a->dst ? media_addr_format(a->dst, payload_type) : NULL;
+    if (!f && a->src)
+        f = media_addr_format(a->src, payload_type);
+    if (f && f->codec[0])
+        return *f;
+    struct media_format out = {0};
+    struct sdp_format st;
+    if (sdp_static_format(payload_type, &st)) {
+        out.clock_rate = st.clock_rate;
+        span_copy(st.codec, out.codec, sizeof out.codec);
+    }
+    return out;
+}
+
+static bool codec_is_aid(const char *codec)
+{
+    return strcasecmp(codec, "telephone-event") == 0 || strcasecmp(codec, "CN") == 0 ||
+           strcasecmp(codec, "tone") == 0;
+}
+
+// The stream's codec is that of its first payload type that is sound or picture; events and noise stand in only until
+// such a one comes.
+static void stream_take_codec(struct stream_cold *c, const struct media_format *f)
+{
+    if (f->codec[0] && (!c->codec[0] || (codec_is_aid(c->codec) && !codec_is_aid(f->codec)))) {
+        memcpy(c->codec, f->codec, sizeof c->codec);
+        c->clock_rate = f->clock_rate;
+    }
+}
+
+static void stream_payload_type(const struct worker *w, struct stream *s, struct stream_cold *c,
+                                const struct rtp *r)
+{
+    struct announced a = stream_announced(w, s);
+    struct media_format f = format_of(&a, r->payload_type);
+    s->payload_type = r->payload_type;
+    s->flags &= (uint8_t) ~(STREAM_UNTIMED | STREAM_EVENT);
+    if (strcasecmp(f.codec, "telephone-event") == 0)
+        s->flags |= STREAM_UNTIMED | STREAM_EVENT;
+    else if (codec_is_aid(f.codec) ||
+             (!f.codec[0] && r->payload.n == 4)) // an event nobody announced (RFC 4733 2.3)
+        s->flags |= STREAM_UNTIMED;
+    else if (f.clock_rate)
+        quality_set_clock(&s->q, f.clock_rate);
+    stream_take_codec(c, &f);
+    for (uint8_t i = 0; i < c->payload_types; i++)
+        if (c->payload_type[i] == r->payload_type)
+            return;
+    if (c->payload_types < STREAM_PAYLOAD_TYPES_MAX)
+        c->payload_type[c->payload_types++] = r->payload_type;
+}
+
+// The same packets give the same id, on a replay too.
+static struct uuid stream_id(const struct worker *w, const struct stream *s, int64_t at_us)
+{
+    char name[96 + sizeof(struct flow_key) + 4];
+    size_t n = span_copy(span_str(w->o.publisher), name, 96);
+    memcpy(name + n, s, 41); // key and family
+    memcpy(name + n + 41, &s->no, sizeof s->no);
+    return uuid_v7_derived(at_us, span_of(name, n + 41 + sizeof s->no));
+}
+
+static void stream_confirm(struct worker *w, struct stream *s)
+{
+    flows_confirm(w->flows, s, w->last_at_us);
+    w->counts.n[CAPTURE_STREAMS_CONFIRMED]++;
+    w->counts.n[CAPTURE_RTP] += s->q.packets; // those that came during probation
+}
+
+static void stream_mark_announced(struct stream *s, const struct announced *a)
+{
+    s->flags |= STREAM_ANNOUNCED;
+    if ((a->dst && a->dst->srtp) || (a->src && a->src->srtp))
+        s->flags |= STREAM_SRTP;
+}
+
+static struct stream *stream_begin(struct worker *w, const struct pkt *p, const struct rtp *r,
+                                   const struct flow_key *k, uint64_t hash)
+{
+    struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
+    struct announced a = announced_of(w, &src, &dst);
+    bool announced = a.dst || a.src;
+    if (!announced && !classify_may_begin(r, p->sport, p->dport))
+        return NULL;
+    struct stream *s = flows_add(w->flows, k, hash, p->at_us);
+    if (!s) {
+        w->counts.n[CAPTURE_DROP_STREAMS]++;
+        return NULL;
+    }
+    struct stream_cold *c = flows_cold(w->flows, s);
+    c->id = stream_id(w, s, p->at_us);
+    c->first_timestamp = r->timestamp;
+    c->first_seq = r->seq;
+    c->first_payload_type = r->payload_type;
+    quality_init(&s->q, r->seq, r->timestamp, p->at_us);
+    stream_payload_type(w, s, c, r);
+    if (announced) {
+        stream_mark_announced(s, &a);
+        stream_confirm(w, s);
+    }
+    if (w->o.out)
+        outbox_stream_info(w->o.out, s, c);
+    return s;
+}
+
+static void stream_reject(struct worker *w, struct stream *s)
+{
+    s->state = STREAM_REJECTED;
+    w->counts.n[CAPTURE_PROBATION_FAILED]++;
+    if (w->o.out)
+        outbox_stream_ended(w->o.out, s->no);
+}
+
+// A later packet of a stream on probation.
+static void stream_on_probation(struct worker *w, struct stream *s, const struct pkt *p,
+                                const struct rtp *r)
+{
+    struct stream_cold *c = flows_cold(w->flows, s);
+    struct announced a = stream_announced(w, s);
+    if (a.dst || a.src) {
+        stream_mark_announced(s, &a);
+        stream_confirm(w, s);
+        s->payload_type = UINT8_MAX; // looked up anew
+        return;
+    }
+    struct probation_step step = {
+        .seq = (int16_t)(r->seq - s->q.max_seq),
+        .timestamp = (int32_t)(r->timestamp - s->q.last_timestamp),
+        .delta_us = p->at_us - s->q.last_at_us,
+        .clock = c->clock_rate,
+    };
+    switch (probation_step(&c->probation, &step)) {
+    case PROBATION_CONFIRMED:
+        stream_confirm(w, s);
+        break;
+    case PROBATION_REJECTED:
+        stream_reject(w, s);
+        break;
+    case PROBATION_GOES_ON:
+        break;
+    }
+}
+
+void media_rtp(struct worker *w, const struct pkt *p)
+{
+    struct rtp r;
+    enum wire_event e = rtp_parse(p->payload, &r);
+    if (e != WIRE_NONE) {
+        if (media_table_find(w->media, &p->dst,
+                             p->dport)) // elsewhere it is most likely no RTP at all
+            worker_event(w, e);
+        return;
+    }
+    struct flow_key k = flow_key_of(&p->src, p->sport, &p->dst, p->dport, r.ssrc);
+    uint64_t hash = flow_key_hash(&k);
+    struct stream *s = flows_find(w->flows, &k, hash);
+    bool fresh = false;
+    if (__builtin_expect(!s, 0)) {
+        s = stream_begin(w, p, &r, &k, hash);
+        if (!s)
+            return;
+        fresh = s->state == STREAM_CONFIRMED;
+    } else if (__builtin_expect(s->state != STREAM_CONFIRMED, 0)) {
+        if (s->state == STREAM_PROBATION)
+            stream_on_probation(w, s, p, &r);
+        if (s->state == STREAM_REJECTED) {
+            s->q.last_at_us =
+                p->at_us; // stays until it is silent, so that it is not tried again and again
+            return;
+        }
+        fresh = s->state == STREAM_CONFIRMED;
+    }
+    if (__builtin_expect(r.payload_type != s->payload_type, 0))
+        stream_payload_type(w, s, flows_cold(w->flows, s), &r);
+    quality_packet(&s->q, r.seq, r.timestamp, p->at_us, (uint32_t)r.payload.n,
+                   !(s->flags & STREAM_UNTIMED));
+    if (__builtin_expect(s->flags & STREAM_EVENT, 0))
+        flows_cold(w->flows, s)->dtmf_packets++;
+    w->counts.n[CAPTURE_RTP] += s->state == STREAM_CONFIRMED;
+    if (w->o.out) {
+        outbox_media(w->o.out, s->no, p->at_us, r.packet, s->state != STREAM_CONFIRMED);
+        if (fresh) // the mesh sees a stream at once, not after five seconds
+            outbox_report(w->o.out, s, flows_cold(w->flows, s), false);
+    }
+}
+
+// The clock of a payload type that nobody explained, from how fast its time stamps go; only for jitter.
+static void stream_guess_clock(struct stream *s, const struct stream_cold *c)
+{
+    static const uint32_t clocks[] = {8000, 16000, 24000, 32000, 48000, 90000};
+    int64_t us = s->q.last_at_us - c->first_at_us;
+    if (s->q.packets < CLOCK_GUESS_PACKETS || us <= 0)
+        return;
+    double rate = (double)(int32_t)(s->q.last_timestamp - c->first_timestamp) * 1e6 / (double)us;
+    for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++)
+        if (rate > clocks[i] * 0.85 && rate < clocks[i] * 1.15)
+            quality_set_clock(&s->q, clocks[i]);
+}
+
+static void stream_report(struct worker *w, struct stream *s, struct stream_cold *c)
+{
+    if (s->q.us_per_tick <= 0)
+        stream_guess_clock(s, c);
+    if (!c->codec[0]) { // an SDP may have come since
+        struct announced a = stream_announced(w, s);
+        struct media_format f = format_of(&a, c->first_payload_type);
+        stream_take_codec(c, &f);
+        if (f.codec[0] && c->first_payload_type == s->payload_type)
+            s->payload_type = UINT8_MAX;
+    }
+    if (!w->o.out)
+        return;
+    c->looks++;
+    if (c->reported != s->q.packets)
+        outbox_report(w->o.out, s, c, false);
+    c->reported = s->q.packets;
+    if (c->looks % 2 == 0)
+        outbox_stream_info(w->o.out, s, c);
+}
+
+bool media_on_due(void *ctx, struct stream *s, struct stream_cold *c)
+{
+    struct worker *w = ctx;
+    if (s->state == STREAM_CONFIRMED)
+        stream_report(w, s, c);
+    return true;
+}
+
+void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_end why)
+{
+    struct worker *w = ctx;
+    if (s->state ==
+        STREAM_PROBATION) { // short, but an SDP that came after it may still vouch for it
+        struct announced a = stream_announced(w, s);
+        if (a.dst || a.src) {
+            stream_mark_announced(s, &a);
+            stream_confirm(w, s);
+        }
+    }
+    w->counts.n[CAPTURE_STREAMS_EVICTED] += why == FLOW_END_EVICTED;
+    if (s->state == STREAM_CONFIRMED) {
+        if (w->o.on_stream)
+            w->o.on_stream(w->o.ctx, s, c);
+        if (w->o.out)
+            outbox_report(w->o.out, s, c, true);
+    } else if (s->state == STREAM_PROBATION) {
+        w->counts.n[CAPTURE_PROBATION_FAILED]++;
+    }
+    if (w->o.out && s->state != STREAM_REJECTED)
+        outbox_stream_ended(w->o.out, s->no);
+}
+
+// RTCP goes beside its RTP: the same ports (RFC 5761) or each one higher (RFC 3550 11).
+static struct stream *rtcp_stream(const struct worker *w, const struct endpoint *src,
+                                  const struct endpoint *dst, uint32_t ssrc)
+{
+    for (uint16_t up = 0; up <= 1; up++) {
+        struct flow_key k = flow_key_of(&src->ip, (uint16_t)(src->port - up), &dst->ip,
+                                        (uint16_t)(dst->port - up), ssrc);
+        struct stream *s = flows_find(w->flows, &k, flow_key_hash(&k));
+        if (s)
+            return s;
+    }
+    return NULL;
+}
+
+void media_rtcp(struct worker *w, const struct pkt *p)
+{
+    struct rtcp r;
+    enum wire_event e = rtcp_parse(p->payload, &r);
+    struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
+    if (e != WIRE_NONE) {
+        struct announced a = announced_of(w, &src, &dst);
+        if (a.dst || a.src)
+            worker_event(w, e);
+        return;
+    }
+    w->counts.n[CAPTURE_RTCP]++;
+    bool joined = false;
+    struct stream *sent = rtcp_stream(w, &src, &dst, r.ssrc);
+    if (sent) {
+        struct stream_rtcp *about = &flows_cold(w->flows, sent)->rtcp;
+        about->packets++;
+        if (r.sr)
+            about->sender_packets = r.sender_packets;
+        about->bye = about->bye || r.bye;
+        joined = true;
+    }
+    for (uint32_t i = 0; i < r.reports; i++) {
+        struct stream *heard = rtcp_stream(w, &dst, &src, r.report[i].ssrc);
+        if (!heard)
+            continue;
+        struct stream_rtcp *about = &flows_cold(w->flows, heard)->rtcp;
+        about->packets++;
+        about->fraction_lost = r.report[i].fraction_lost;
+        about->cumulative_lost = r.report[i].cumulative_lost;
+        about->jitter = r.report[i].jitter;
+        joined = true;
+    }
+    w->counts.n[CAPTURE_RTCP_UNJOINED] += !joined;
+}

@@ -1,0 +1,121 @@
+#include "sender.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include "base/log.h"
+#include "bus/bus.h"
+
+struct sender {
+    struct feed_pub *sig, *rtp;
+    uint64_t too_large;
+};
+
+// A publisher's name with what a file name cannot hold made '_'.
+static void journal_path(char *buf, size_t cap, const char *dir, const char *feed,
+                         const char *publisher)
+{
+    int n = snprintf(buf, cap, "%s/%s-%s.journal", dir, feed, publisher);
+    if (n <= 0 || (size_t)n >= cap)
+        return;
+    for (char *p = buf + strlen(dir) + 1; *p; p++)
+        if (*p == '/')
+            *p = '_';
+}
+
+static int open_feed(struct feed_pub **ret, const struct sender_opts *o, bool media, char *err,
+                     size_t err_cap)
+{
+    char path[1024];
+    struct feed_pub_opts f = {
+        .publisher = o->publisher,
+        .site = o->site,
+        .kind = media ? CALLMESH__V1__KIND__KIND_RTP : CALLMESH__V1__KIND__KIND_SIG,
+        .pub_url = media ? o->rtp_url : o->sig_url,
+        .ask_url = media ? o->rtp_ask_url : o->sig_ask_url,
+        .journal_bytes = media ? o->rtp_journal_bytes : o->sig_journal_bytes,
+        .wait_when_full = !o->live,
+    };
+    if (o->live) {
+        journal_path(path, sizeof path, o->journal_dir, media ? "rtp" : "sig", o->publisher);
+        f.journal_path = path;
+    }
+    return feed_pub_open(ret, &f, err, err_cap) == 0 ? 0 : EX_CANTCREAT;
+}
+
+int sender_open(struct sender **ret, const struct sender_opts *o, char *err, size_t err_cap)
+{
+    if (o->live && mkdir(o->journal_dir, 0750) != 0 && errno != EEXIST) {
+        snprintf(err, err_cap, "journal.dir %s: %s", o->journal_dir, strerror(errno));
+        return EX_CANTCREAT;
+    }
+    struct sender *s = calloc(1, sizeof *s);
+    if (!s) {
+        snprintf(err, err_cap, "no memory");
+        return EX_OSERR;
+    }
+    int r = open_feed(&s->sig, o, false, err, err_cap);
+    if (r == 0)
+        r = open_feed(&s->rtp, o, true, err, err_cap);
+    if (r) { // the first feed stays open: the process ends now (lib/bus never closes sockets)
+        if (s->sig)
+            feed_pub_stop(s->sig);
+        free(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+static int send_batch(struct sender *s, struct feed_pub *f, const ProtobufCMessage *m)
+{
+    int r = feed_pub_send(f, m);
+    if (r != -EMSGSIZE)
+        return r;
+    s->too_large++;
+    log_error("a batch was larger than the bus takes; it is lost", "bytes=%zu",
+              protobuf_c_message_get_packed_size(m));
+    return 0;
+}
+
+static int send_sig(void *ctx, const Callmesh__V1__SigBatch *b)
+{
+    struct sender *s = ctx;
+    return send_batch(s, s->sig, &b->base);
+}
+
+static int send_rtp(void *ctx, const Callmesh__V1__RtpBatch *b)
+{
+    struct sender *s = ctx;
+    return send_batch(s, s->rtp, &b->base);
+}
+
+struct outbox_sink sender_sink(struct sender *s)
+{
+    return (struct outbox_sink){send_sig, send_rtp, s};
+}
+
+bool sender_flush(struct sender *s, int64_t timeout_us)
+{
+    return feed_pub_flush(s->sig, timeout_us / 2) && feed_pub_flush(s->rtp, timeout_us / 2);
+}
+
+struct sender_stat sender_stat(struct sender *s)
+{
+    struct feed_pub_stat sig = feed_pub_stat(s->sig), rtp = feed_pub_stat(s->rtp);
+    return (struct sender_stat){
+        .sig_open = sig.head_seq - sig.committed_seq,
+        .rtp_open = rtp.head_seq - rtp.committed_seq,
+        .overwritten = sig.overwritten + rtp.overwritten,
+        .too_large = s->too_large,
+        .sig_connected = sig.connected,
+        .rtp_connected = rtp.connected,
+    };
+}
+
+void sender_stop(struct sender *s)
+{
+    feed_pub_stop(s->sig);
+    feed_pub_stop(s->rtp);
+}

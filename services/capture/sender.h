@@ -1,0 +1,26 @@
+// sender.h: the outbox's batches onto the two feeds of lib/bus. File inputs wait for the consumers (memory journals);
+// live inputs never wait (journals on disk, the oldest goes and is declared). One owner thread.
+#pragma once
+#include "outbox.h"
+
+struct sender_opts {
+    const char *publisher, *site;
+    const char *sig_url, *sig_ask_url, *rtp_url, *rtp_ask_url;
+    const char *journal_dir; // live only
+    uint64_t sig_journal_bytes, rtp_journal_bytes;
+    bool live;
+};
+struct sender;
+// 0, or a sysexits code with one clear line in err.
+int sender_open(struct sender **ret, const struct sender_opts *o, char *err, size_t err_cap);
+struct outbox_sink sender_sink(struct sender *s);
+// True: everything is committed by the consumers. Waits at most timeout_us.
+bool sender_flush(struct sender *s, int64_t timeout_us);
+struct sender_stat {
+    uint64_t sig_open, rtp_open; // batches not yet committed
+    uint64_t overwritten;        // lost by a full journal
+    uint64_t too_large;          // a batch that the bus refused: never expected, counted
+    bool sig_connected, rtp_connected;
+};
+struct sender_stat sender_stat(struct sender *s);
+void sender_stop(struct sender *s);

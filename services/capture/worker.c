@@ -1,0 +1,238 @@
+#include "worker.h"
+#include <stdlib.h>
+#include "base/mono.h"
+#include "worker_priv.h"
+
+#define FEED_SLACK_US                                                                              \
+    (100 * US_PER_MS) // packets of several queues of a card come this much out of order at most
+#define TICK_US     (200 * US_PER_MS)
+#define COUNTERS_US (1 * US_PER_S)
+
+struct worker *worker_new(const struct worker_opts *o)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->o = *o;
+    w->flows = flows_new(&(struct flows_opts){
+        .streams = o->streams,
+        .idle_us = o->stream_idle_us,
+        .on_due = media_on_due,
+        .on_end = media_on_end,
+        .ctx = w,
+    });
+    w->media = media_table_new(o->media_addresses, o->media_age_us);
+    w->frag = frag_new(&(struct frag_opts){o->fragments, UINT16_MAX, 30 * US_PER_S});
+    w->tcp = sipstream_new(&(struct sipstream_opts){o->tcp, 65536 + 16384, 3600 * US_PER_S});
+    if (!w->flows || !w->media || !w->frag || !w->tcp)
+        return worker_free(w);
+    return w;
+}
+
+struct worker *worker_free(struct worker *w)
+{
+    if (w) {
+        sipstream_free(w->tcp);
+        frag_free(w->frag);
+        media_table_free(w->media);
+        flows_free(w->flows);
+        free(w);
+    }
+    return NULL;
+}
+
+static void sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated)
+{
+    struct sip_msg *m = &w->msg;
+    bool usable = sip_parse(message, m);
+    if (m->event != WIRE_NONE)
+        worker_event(w, m->event);
+    if (!usable)
+        return;
+    w->counts.n[CAPTURE_SIP]++;
+    if (m->request)
+        w->sip.request[m->method]++;
+    if (w->o.out)
+        outbox_sip(w->o.out, p, message, truncated, w->counts.n[CAPTURE_PACKETS]);
+    struct span body = sip_sdp(m);
+    if (body.n == 0)
+        return;
+    bool named = sdp_parse(body, &w->sdp);
+    if (w->sdp.event != WIRE_NONE)
+        worker_event(w, w->sdp.event);
+    if (named)
+        media_table_name(w->media, &w->sdp, p->at_us);
+}
+
+static void on_tcp_message(void *ctx, const struct pkt *p, struct span message, bool truncated)
+{
+    struct worker *w = ctx;
+    w->counts.n[CAPTURE_TCP_MESSAGES]++;
+    sip_message(w, p, message, truncated);
+}
+
+static void on_datagram(struct worker *w, const struct pkt *p)
+{
+    switch (classify_udp(p->payload)) {
+    case TRAFFIC_RTP:
+        media_rtp(w, p);
+        break;
+    case TRAFFIC_RTCP:
+        media_rtcp(w, p);
+        break;
+    case TRAFFIC_SIP:
+        sip_message(w, p, p->payload, p->cut);
+        break;
+    case TRAFFIC_OTHER:
+        break;
+    }
+}
+
+static void packet_way(struct worker *w, const struct source_packet *in)
+{
+    struct pkt p = {.frame = in->frame, .at_us = in->at_us, .wire_length = in->wire_length};
+    struct span ip;
+    enum wire_event e = link_parse((enum link_type)w->o.link_type, in->frame, &p, &ip);
+    if (e == WIRE_NONE)
+        e = ip_parse(ip, &p);
+    if (e == WIRE_NONE && __builtin_expect(p.fragment, 0)) {
+        bool whole = frag_join(w->frag, &p, &e);
+        if (e != WIRE_NONE)
+            worker_event(w, e);
+        if (!whole)
+            return;
+        e = WIRE_NONE;
+    }
+    if (e == WIRE_NONE)
+        e = l4_parse(&p);
+    if (__builtin_expect(e != WIRE_NONE, 0)) {
+        worker_event(w, e);
+        return;
+    }
+    if (__builtin_expect(p.cut, 0))
+        worker_event(w, WIRE_TRUNCATED);
+    if (p.protocol == 17) {
+        on_datagram(w, &p);
+        return;
+    }
+    sipstream_feed(w->tcp, &p, on_tcp_message, w, &e);
+    if (e != WIRE_NONE)
+        worker_event(w, e);
+}
+
+void worker_packet(struct worker *w, const struct source_packet *p)
+{
+    w->counts.n[CAPTURE_PACKETS]++;
+    w->counts.n[CAPTURE_BYTES] += p->wire_length;
+    if (p->at_us > w->last_at_us) {
+        w->last_at_us = p->at_us;
+        if (!w->o.live && p->at_us >= w->tick_at_us) {
+            worker_tick(w, p->at_us - FEED_SLACK_US, mono_now_us());
+            w->tick_at_us = p->at_us + TICK_US;
+        }
+    }
+    packet_way(w, p);
+}
+
+static void gather_counts(struct worker *w)
+{
+    uint64_t *n = w->counts.n;
+    struct flows_stat flows = flows_stat(w->flows);
+    struct media_table_stat media = media_table_stat(w->media);
+    struct frag_stat frag = frag_stat(w->frag);
+    struct sipstream_stat tcp = sipstream_stat(w->tcp);
+    n[CAPTURE_STREAMS_UP] = flows.used;
+    n[CAPTURE_MEDIA_UP] = media.used;
+    n[CAPTURE_MEDIA_EVICTED] = media.evicted;
+    n[CAPTURE_FRAGMENTS] = frag.fragments;
+    n[CAPTURE_DATAGRAMS_JOINED] = frag.joined;
+    n[CAPTURE_DROP_FRAGMENTS] = frag.evicted + frag.refused;
+    n[CAPTURE_DROP_TCP] = tcp.evicted;
+}
+
+// The second law: what was dropped since the last look is said on the feed it belongs to.
+static void announce_losses(struct worker *w, int64_t feed_us)
+{
+    for (size_t i = 0; i < CAPTURE_STAT_COUNT; i++) {
+        const char *place = capture_drop_place((enum capture_stat)i);
+        uint64_t now = w->counts.n[i];
+        if (!place || now <= w->loss_announced[i])
+            continue;
+        struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, feed_us};
+        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_JOURNAL;
+        outbox_loss(w->o.out, &l, media);
+        w->loss_announced[i] = now;
+    }
+    w->announced_at_us = feed_us;
+}
+
+void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
+{
+    flows_advance(w->flows, feed_us);
+    media_table_age(w->media, feed_us);
+    bool counters = feed_us - w->counters_at_us >= COUNTERS_US || feed_us < w->counters_at_us;
+    if (counters) {
+        w->counters_at_us = feed_us;
+        gather_counts(w);
+        capture_stats_publish(&w->counts);
+    }
+    if (!w->o.out)
+        return;
+    if (counters)
+        announce_losses(w, feed_us);
+    outbox_set_feed_time(w->o.out, feed_us);
+    outbox_tick(w->o.out, feed_us, counters);
+    outbox_close_old(w->o.out, clock_us);
+}
+
+void worker_dropped(struct worker *w, enum capture_stat place, uint64_t total)
+{
+    w->counts.n[place] = total;
+}
+
+void worker_end(struct worker *w, bool truncated)
+{
+    sipstream_flush(w->tcp);
+    flows_end_all(w->flows);
+    gather_counts(w);
+    capture_stats_publish(&w->counts);
+    if (!w->o.out)
+        return;
+    announce_losses(w, w->last_at_us);
+    outbox_set_feed_time(w->o.out, w->last_at_us);
+    outbox_tick(w->o.out, w->last_at_us, true);
+    if (w->o.live) {
+        outbox_close_all(w->o.out);
+        return;
+    }
+    struct outbox_end end = {
+        .at_us = w->last_at_us,
+        .packets = w->counts.n[CAPTURE_PACKETS],
+        .sip_messages = w->counts.n[CAPTURE_SIP],
+        .rtp_packets = w->counts.n[CAPTURE_RTP],
+        .truncated = truncated,
+    };
+    outbox_end(w->o.out, &end);
+}
+
+const struct capture_counts *worker_counts(struct worker *w)
+{
+    gather_counts(w);
+    return &w->counts;
+}
+
+int64_t worker_last_at_us(const struct worker *w)
+{
+    return w->last_at_us;
+}
+
+const struct worker_sip *worker_sip(const struct worker *w)
+{
+    return &w->sip;
+}
+
+size_t worker_bytes(const struct worker *w)
+{
+    return sizeof *w + flows_stat(w->flows).bytes + media_table_stat(w->media).bytes +
+           frag_stat(w->frag).bytes + sipstream_stat(w->tcp).bytes;
+}

@@ -1,0 +1,45 @@
+// worker.h: one straight way for each packet: link, ip, fragments, l4, classify; then SIP into the outbox and RTP into its
+// stream. Owns all tables of the harvester; allocates at creation only. One owner thread. Time comes from the packets
+// (files) or from the caller (live). The whole state can be driven without a bus: fuzzing and tests do.
+#pragma once
+#include "capture.h"
+#include "flows.h"
+#include "media_table.h"
+#include "outbox.h"
+#include "source.h"
+#include "wire/sip.h"
+
+struct worker_opts {
+    int link_type;         // DLT
+    bool live;             // false: ticks follow the packets' time and the worker makes them itself
+    const char *publisher; // part of each stream's id
+    struct outbox *out;    // NULL: nothing is sent
+    size_t streams;        // default 16384
+    int64_t stream_idle_us; // default 60 s
+    size_t media_addresses; // default 16384
+    int64_t media_age_us;   // default 10 min
+    uint32_t fragments;     // datagrams, default 256
+    uint32_t tcp;           // directions, default 1024
+    // Called for each stream that leaves confirmed; may be NULL.
+    void (*on_stream)(void *ctx, const struct stream *s, const struct stream_cold *c);
+    void *ctx;
+};
+
+struct worker;
+struct worker *worker_new(const struct worker_opts *o);
+struct worker *worker_free(struct worker *w);
+void worker_packet(struct worker *w, const struct source_packet *p);
+// Work that is due by the clock: ages tables, sends reports, losses and the tick, publishes counters. feed_us: all captured
+// before it has been given to worker_packet. clock_us is monotonic.
+void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us);
+// Lost before it came here; total since start, so that a wrap of 32 bits in the source does no harm to the caller.
+void worker_dropped(struct worker *w, enum capture_stat place, uint64_t total);
+void worker_end(struct worker *w, bool truncated);
+
+const struct capture_counts *worker_counts(struct worker *w);
+int64_t worker_last_at_us(const struct worker *w); // capture time of the newest packet; 0: none yet
+struct worker_sip {
+    uint64_t request[SIP_METHOD_OTHER + 1]; // by method
+};
+const struct worker_sip *worker_sip(const struct worker *w);
+size_t worker_bytes(const struct worker *w); // of all tables

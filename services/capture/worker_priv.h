@@ -1,0 +1,35 @@
+// worker_priv.h: the worker's inside, shared by worker.c (the packet's way, signalling) and media.c (streams, RTCP).
+#pragma once
+#include "wire/frag.h"
+#include "wire/rtp.h"
+#include "wire/sdp.h"
+#include "wire/sipstream.h"
+#include "worker.h"
+
+struct worker {
+    struct worker_opts o;
+    struct capture_counts counts;
+    struct flows *flows;
+    struct media_table *media;
+    struct frag_table *frag;
+    struct sipstream *tcp;
+    int64_t last_at_us; // newest packet
+    int64_t tick_at_us; // feed time of the next tick (files)
+    int64_t counters_at_us, announced_at_us;
+    uint64_t loss_announced[CAPTURE_STAT_COUNT];
+    struct worker_sip sip;
+    struct sip_msg msg; // large; one message at a time
+    struct sdp sdp;
+};
+
+// Looks up or begins the stream of this packet and counts it.
+void media_rtp(struct worker *w, const struct pkt *p);
+void media_rtcp(struct worker *w, const struct pkt *p);
+// For flows_opts; ctx is the worker.
+bool media_on_due(void *ctx, struct stream *s, struct stream_cold *c);
+void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_end why);
+
+static inline void worker_event(struct worker *w, enum wire_event e)
+{
+    w->counts.event[e]++;
+}
