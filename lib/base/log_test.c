@@ -69,8 +69,7 @@ static void json_form(void **state)
     assert_string_equal(
         logged() + strlen("{\"time\":\"2026-11-20T20:00:00.000Z\""),
         ",\"level\":\"debug\",\"service\":\"capture\",\"msg\":\"x\",\"a\":\"1\","
-        "\"text\":\"y\\r\\nlevel=error \\u001b[0m \xEF\xBF\xBD\\\" free words\"}\n" +
-            0);
+        "\"text\":\"y\\r\\nlevel=error \\u001b[0m \xEF\xBF\xBD\\\" free words\"}\n");
 }
 
 static void no_line_ends_from_outside(void **state)
