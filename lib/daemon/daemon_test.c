@@ -205,7 +205,7 @@ static void health_and_sigterm(void **state)
     expect(port, "/metrics", "200", "callmesh_build_info{service=\"tiny\",version=\"");
     const char *rss = strstr(get(port, "/metrics"), "\nprocess_resident_memory_bytes ");
     assert_non_null(rss);
-    assert_true(atoll(rss + strlen("\nprocess_resident_memory_bytes ")) > 20 * 65536);
+    assert_true(strtoll(rss + strlen("\nprocess_resident_memory_bytes "), NULL, 10) > 20 * 65536);
     expect(port, "/version", "200", "\"site\":\"berlin\",\"node\":\"n1\"");
 
     int64_t began = mono_now_us();
