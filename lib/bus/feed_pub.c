@@ -27,7 +27,7 @@
 #define JOURNAL_DEFAULT  (UINT64_C(64) << 20)
 #define PUB_QUEUE        256     // messages of at most 64 kB for a slow peer: 16 MiB
 #define BACKFILL_MAX     900000u // bytes of envelopes in one Ask, at most
-#define BACKFILL_MIN     65536u  // and when the consumer has little room
+#define BACKFILL_MIN     16384u  // and when the consumer has little room
 #define IDLE_US          (100 * US_PER_MS)
 #define WAIT_SPACING_US  (1 * US_PER_MS) // between two Asks for someone who waits
 #define REPLY_TIMEOUT_US (1 * US_PER_S)  // then the Ask is sent again

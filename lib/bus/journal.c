@@ -296,7 +296,8 @@ void journal_close(struct journal *j)
         j->h->clean = 1;
         msync(j->h, PAGE, MS_SYNC);
     }
-    close(j->fd); // and with it the lock
+    flock(j->fd, LOCK_UN); // the mapping would keep it
+    close(j->fd);
     j->fd = -1;
 }
 
@@ -356,6 +357,8 @@ int journal_append(struct journal *j, struct span head, struct span payload)
     while (at + need - h->tail > j->bytes)
         if (!forget_oldest(j))
             return -EAGAIN;
+    atomic_signal_fence(
+        memory_order_seq_cst); // the tail has moved before what it gave up is written over
     if (need > padded(len)) {
         if (room >= sizeof(struct record))
             record_put(j, at, KIND_WRAP, room - sizeof(struct record), 0);
