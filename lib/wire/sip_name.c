@@ -3,8 +3,10 @@
 
 #define SIP_METHODS(X)                                                                             \
     X(INVITE)                                                                                      \
-    X(ACK) X(BYE) X(CANCEL) X(REGISTER) X(OPTIONS) X(PRACK) X(UPDATE) X(INFO) X(REFER) X(NOTIFY)   \
-        X(SUBSCRIBE) X(PUBLISH) X(MESSAGE)
+    X(ACK)                                                                                         \
+    X(BYE)                                                                                         \
+    X(CANCEL) X(REGISTER) X(OPTIONS) X(PRACK) X(UPDATE) X(INFO) X(REFER) X(NOTIFY) X(SUBSCRIBE)    \
+        X(PUBLISH) X(MESSAGE)
 
 static const struct {
     struct span name;
