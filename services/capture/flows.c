@@ -15,6 +15,10 @@ struct queue {
     uint32_t head, tail; // slot index + 1
 };
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "flow_key_set");
+_Static_assert(offsetof(struct stream, addr) == 8 && offsetof(struct stream, sport) == 4,
+               "flow_key");
+
 struct flows {
     struct flows_opts o;
     struct slab *slab;
@@ -25,29 +29,36 @@ struct flows {
     uint64_t evicted, refused;
 };
 
-struct flow_key flow_key_of(const struct ip_addr *src, uint16_t sport, const struct ip_addr *dst,
-                            uint16_t dport, uint32_t ssrc)
+static inline size_t key_bytes(uint8_t family)
 {
-    struct flow_key k = {.ssrc = ssrc, .sport = sport, .dport = dport, .family = src->family};
-    if (src->family == 4) {
-        memcpy(k.addr, src->b, 4);
-        memcpy(k.addr + 4, dst->b, 4);
+    return family == 4 ? 16 : 40;
+}
+
+void flow_key_set(struct flow_key *ret, const struct ip_addr *src, uint16_t sport,
+                  const struct ip_addr *dst, uint16_t dport, uint32_t ssrc)
+{
+    uint32_t src4, dst4;
+    ret->family = src->family;
+    ret->word[0] =
+        ssrc | (uint64_t)sport << 32 | (uint64_t)dport << 48; // little-endian, as the struct lies
+    if (__builtin_expect(src->family == 4, 1)) {
+        memcpy(&src4, src->b, 4);
+        memcpy(&dst4, dst->b, 4);
+        ret->word[1] = src4 | (uint64_t)dst4 << 32;
     } else {
-        memcpy(k.addr, src->b, 16);
-        memcpy(k.addr + 16, dst->b, 16);
+        memcpy(&ret->word[1], src->b, 16);
+        memcpy(&ret->word[3], dst->b, 16);
     }
-    return k;
 }
 
 uint64_t flow_key_hash(const struct flow_key *k)
 {
-    return k->family == 4 ? map_hash(k, 16) : map_hash(k, 40);
+    return map_hash(k->word, key_bytes(k->family));
 }
 
 static inline bool stream_is(const struct stream *s, const struct flow_key *k)
 {
-    return memcmp(s, k, 16) == 0 && s->family == k->family &&
-           (k->family == 4 || memcmp(s->addr, k->addr, 32) == 0);
+    return s->family == k->family && memcmp(s, k->word, key_bytes(k->family)) == 0;
 }
 
 static bool flow_eq(const void *ctx, uint64_t value, const void *key)
@@ -119,7 +130,8 @@ static void stream_leave(struct flows *f, struct stream *s, enum flow_end why)
     struct stream_cold *c = flows_cold(f, s);
     f->o.on_end(f->o.ctx, s, c, why);
     struct endpoint src = stream_src(s), dst = stream_dst(s);
-    struct flow_key k = flow_key_of(&src.ip, src.port, &dst.ip, dst.port, s->ssrc);
+    struct flow_key k;
+    flow_key_set(&k, &src.ip, src.port, &dst.ip, dst.port, s->ssrc);
     queue_remove(f, queue_of(f, s), c);
     must(map_del(f->map, flow_key_hash(&k), slab_handle_of(f->slab, s)));
     slab_give(f->slab, s);
@@ -161,7 +173,7 @@ struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t has
         f->refused++;
         return NULL;
     }
-    memcpy(s, k, 40);
+    memcpy(s, k->word, key_bytes(k->family));
     s->family = k->family;
     s->state = STREAM_PROBATION;
     if (++f->last_no == 0)

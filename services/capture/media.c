@@ -182,7 +182,8 @@ void media_rtp(struct worker *w, const struct pkt *p)
             worker_event(w, e);
         return;
     }
-    struct flow_key k = flow_key_of(&p->src, p->sport, &p->dst, p->dport, r.ssrc);
+    struct flow_key k;
+    flow_key_set(&k, &p->src, p->sport, &p->dst, p->dport, r.ssrc);
     uint64_t hash = flow_key_hash(&k);
     struct stream *s = flows_find(w->flows, &k, hash);
     bool fresh = false;
@@ -286,8 +287,9 @@ static struct stream *rtcp_stream(const struct worker *w, const struct endpoint 
                                   const struct endpoint *dst, uint32_t ssrc)
 {
     for (uint16_t up = 0; up <= 1; up++) {
-        struct flow_key k = flow_key_of(&src->ip, (uint16_t)(src->port - up), &dst->ip,
-                                        (uint16_t)(dst->port - up), ssrc);
+        struct flow_key k;
+        flow_key_set(&k, &src->ip, (uint16_t)(src->port - up), &dst->ip, (uint16_t)(dst->port - up),
+                     ssrc);
         struct stream *s = flows_find(w->flows, &k, flow_key_hash(&k));
         if (s)
             return s;

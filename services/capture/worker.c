@@ -90,13 +90,16 @@ static void on_datagram(struct worker *w, const struct pkt *p)
 
 static void packet_way(struct worker *w, const struct source_packet *in)
 {
-    struct pkt p = {.frame = in->frame, .at_us = in->at_us, .wire_length = in->wire_length};
+    struct pkt *p = &w->pkt;
+    p->frame = in->frame;
+    p->at_us = in->at_us;
+    p->wire_length = in->wire_length;
     struct span ip;
-    enum wire_event e = link_parse((enum link_type)w->o.link_type, in->frame, &p, &ip);
+    enum wire_event e = link_parse((enum link_type)w->o.link_type, in->frame, p, &ip);
     if (e == WIRE_NONE)
-        e = ip_parse(ip, &p);
-    if (e == WIRE_NONE && __builtin_expect(p.fragment, 0)) {
-        bool whole = frag_join(w->frag, &p, &e);
+        e = ip_parse(ip, p);
+    if (e == WIRE_NONE && __builtin_expect(p->fragment, 0)) {
+        bool whole = frag_join(w->frag, p, &e);
         if (e != WIRE_NONE)
             worker_event(w, e);
         if (!whole)
@@ -104,18 +107,18 @@ static void packet_way(struct worker *w, const struct source_packet *in)
         e = WIRE_NONE;
     }
     if (e == WIRE_NONE)
-        e = l4_parse(&p);
+        e = l4_parse(p);
     if (__builtin_expect(e != WIRE_NONE, 0)) {
         worker_event(w, e);
         return;
     }
-    if (__builtin_expect(p.cut, 0))
+    if (__builtin_expect(p->cut, 0))
         worker_event(w, WIRE_TRUNCATED);
-    if (p.protocol == 17) {
-        on_datagram(w, &p);
+    if (p->protocol == 17) {
+        on_datagram(w, p);
         return;
     }
-    sipstream_feed(w->tcp, &p, on_tcp_message, w, &e);
+    sipstream_feed(w->tcp, p, on_tcp_message, w, &e);
     if (e != WIRE_NONE)
         worker_event(w, e);
 }

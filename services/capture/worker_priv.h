@@ -18,6 +18,7 @@ struct worker {
     int64_t counters_at_us, announced_at_us;
     uint64_t loss_announced[CAPTURE_STAT_COUNT];
     struct worker_sip sip;
+    struct pkt pkt; // the packet on its way; parsers set all they speak of, so it is not cleared
     struct sip_msg msg; // large; one message at a time
     struct sdp sdp;
 };
