@@ -1,0 +1,168 @@
+// The objects of the HTTP API (docs/api.md). Unknown fields are ignored, so only what the page uses stands here.
+
+export type CallState = "started" | "ringing" | "early" | "answered" | "held" | "ended";
+export type CallResult = "answered" | "no_answer" | "busy" | "canceled" | "rejected" | "failed" | "redirected";
+export type RecordingState = "none" | "active" | "pending" | "ready" | "failed";
+export type Time = string;
+
+export interface Party { uri: string; user: string; name: string }
+export interface Address { ip: string; port: number }
+
+export interface Call {
+  id: string;
+  revision: number;
+  site: string;
+  harvesters: string[];
+  live: boolean;
+  state: CallState;
+  result: CallResult | null;
+  sip_status: number | null;
+  sip_reason: string | null;
+  hangup_by: string | null;
+  from: Party;
+  to: Party;
+  started_at: Time;
+  ringing_at: Time | null;
+  answered_at: Time | null;
+  ended_at: Time | null;
+  setup_seconds: number | null;
+  ring_seconds: number | null;
+  talk_seconds: number | null;
+  duration_seconds: number | null;
+  hold_seconds: number;
+  hold_count: number;
+  sip_call_ids: string[];
+  message_count: number;
+  recording_state: RecordingState;
+  codecs: string[];
+  quality: { packets: number; lost: number; loss_pct: number; jitter_ms_max: number } | null;
+  listeners: number;
+}
+
+export interface Leg {
+  id: string;
+  call_id: string;
+  sip_call_id: string;
+  from_tag: string;
+  to_tag: string;
+  from_uri: string;
+  to_uri: string;
+  state: CallState;
+  sip_status: number | null;
+  started_at: Time;
+  ringing_at: Time | null;
+  answered_at: Time | null;
+  ended_at: Time | null;
+  src: Address | null;
+  dst: Address | null;
+  transport: string;
+  user_agent: string;
+}
+
+export interface Stream {
+  id: string;
+  call_id: string | null;
+  leg_id: string | null;
+  side: "caller" | "callee" | null;
+  site: string;
+  harvester: string;
+  ssrc: number;
+  src: Address;
+  dst: Address;
+  codec: string;
+  payload_type: number;
+  clock_rate: number;
+  ptime_ms: number;
+  packets: number;
+  bytes: number;
+  lost: number;
+  lost_pct: number;
+  out_of_order: number;
+  duplicates: number;
+  jitter_ms: { last: number; max: number };
+  delta_ms_max: number;
+  dtmf_packets: number;
+  srtp: boolean;
+  rtcp: Record<string, unknown>;
+  first_at: Time;
+  last_at: Time;
+  ended: boolean;
+}
+
+export interface RecordingChannel { index: number; role: string; codec: string; packets: number; lost: number; stream_ids: string[] }
+export interface Gap { from: number; to: number; channel: number; reason: string }
+
+export interface Recording {
+  id: string;
+  call_id: string;
+  site: string;
+  status: string;
+  reason: string;
+  started_at: Time | null;
+  ended_at: Time | null;
+  duration_seconds: number;
+  codec: string;
+  sample_rate: number;
+  container: string;
+  size_bytes: number;
+  sha256: string;
+  channels: RecordingChannel[];
+  gaps: Gap[];
+  url: string | null;
+  peaks_url: string | null;
+  recorder: string;
+}
+
+export interface Message {
+  n: number;
+  at: Time;
+  method: string;
+  status: number | null;
+  reason: string;
+  src: Address | null;
+  dst: Address | null;
+  transport: string;
+  leg_id: string | null;
+  retransmission: boolean;
+  raw: string;
+}
+
+export interface LadderEndpoint { index: number; ip: string; port: number; label: string }
+export interface LadderArrow { at: Time; from: number; to: number; label: string; kind: "request" | "response" | "rtp"; message: number | null }
+export interface Ladder { endpoints: LadderEndpoint[]; arrows: LadderArrow[] }
+
+export interface TimelineEvent { at: Time; type: string; detail: string }
+
+export interface Harvester {
+  name: string;
+  site: string;
+  version: string;
+  input: string;
+  live: boolean;
+  up: boolean;
+  ended: boolean;
+  started_at: Time | null;
+  last_seen_at: Time | null;
+  feed_time: Time | null;
+  packets: number;
+  sip_messages: number;
+  rtp_packets: number;
+  drops: number;
+  lag_messages: number;
+  counters: Record<string, number>;
+}
+
+export interface Site { site: string; name: string; harvesters: number; harvesters_up: number; calls_active: number }
+export interface Peaks { version: number; channels: number; sample_rate: number; samples_per_pixel: number; bits: number; length: number; data: number[] }
+export interface Page<T> { data: T[]; next_cursor: string | null; has_more: boolean }
+export interface ActiveCalls { data: Call[]; stream_cursor: string }
+export interface ListenTicket { ticket: string; expires_at: Time; url: string }
+export interface Me { kind: string; name: string; role: string | null; scopes: string[]; expires_at: Time | null }
+
+export interface FeedEvent {
+  id: string;
+  type: string;
+  time: Time;
+  subject: string;
+  data: { call?: Call; harvester?: Harvester; recording?: Recording };
+}

@@ -1,0 +1,176 @@
+// One call: who, when, how it ended; its sound; its messages, streams, legs and story.
+import { useEffect } from "preact/hooks";
+import { api, may } from "../api";
+import { onFeed } from "../feed";
+import { listen, startListening, stopListening } from "../listen";
+import { mesh } from "../mesh";
+import { navigate, queryOf, setQuery } from "../router";
+import { clockOffset, formatClock, formatDateTime, formatSpan, formatTime, now } from "../time";
+import type { Call, Recording } from "../types";
+import { Icon } from "../ui/icons";
+import { bindKeys } from "../ui/keys";
+import { useLoad } from "../ui/load";
+import { Player } from "../ui/player";
+import { Failed, Loading } from "../ui/states";
+import { partyLabel, RECORDING_WORD, RecordingDot, ResultPill } from "../ui/words";
+import { LadderView } from "./ladder";
+import { Legs, Story, Streams } from "./calltables";
+import { TimelineBar } from "./timeline";
+
+const TABS: [string, string][] = [["", "Ladder"], ["streams", "Streams"], ["legs", "Legs"], ["story", "Timeline"]];
+
+function Party({ role, party }: { role: string; party: Call["from"] }) {
+  return (
+    <div class="call-party">
+      <span class="side-role">{role}</span>
+      <b>{party.user || party.uri || "unknown"}</b>
+      {party.name ? <span>{party.name}</span> : null}
+      <span class="dim mono small">{party.uri}</span>
+    </div>
+  );
+}
+
+function Facts({ call }: { call: Call }) {
+  const total = call.duration_seconds ?? (call.live && call.state !== "ended" ? (now.value + clockOffset.value - Date.parse(call.started_at)) / 1000 : null);
+  const facts: [string, string][] = [
+    ["Started", formatDateTime(call.started_at, undefined, true)],
+    ["Ringing", formatTime(call.ringing_at, undefined, true)],
+    ["Answered", formatTime(call.answered_at, undefined, true)],
+    ["Ended", formatTime(call.ended_at, undefined, true)],
+    ["Setup", formatSpan(call.setup_seconds)],
+    ["Ring", formatSpan(call.ring_seconds)],
+    ["Talk", formatSpan(call.talk_seconds)],
+    ["Held", call.hold_count ? `${formatSpan(call.hold_seconds)} in ${call.hold_count}` : "–"],
+    ["Total", formatClock(total)],
+    ["Hung up by", call.hangup_by ?? "–"],
+    ["Codecs", call.codecs.join(", ") || "–"],
+    ["Loss", call.quality ? `${call.quality.loss_pct.toFixed(2)} % of ${call.quality.packets + call.quality.lost}` : "–"],
+    ["Jitter max", call.quality ? `${call.quality.jitter_ms_max.toFixed(1)} ms` : "–"],
+    ["Site", call.site],
+    ["Harvesters", call.harvesters.join(", ") || "–"],
+    ["Messages", String(call.message_count)],
+  ];
+  return (
+    <dl class="facts call-facts">
+      {facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd class="num">{value}</dd></div>)}
+    </dl>
+  );
+}
+
+function Head({ call }: { call: Call }) {
+  const mine = listen.value.call?.id === call.id && ["opening", "playing"].includes(listen.value.status);
+  return (
+    <header class="call-head">
+      <div class="call-title">
+        <a class="icon-button" href="/calls" aria-label="Back to calls" title="Back to calls (Esc)"><Icon name="back" /></a>
+        <h1 class="call-parties">
+          <Party role="Caller" party={call.from} />
+          <span class="arrow-to" aria-hidden="true">→</span>
+          <Party role="Callee" party={call.to} />
+        </h1>
+        <div class="call-badges">
+          <ResultPill call={call} />
+          {call.sip_status ? <span class="pill plain mono">{call.sip_status} {call.sip_reason}</span> : null}
+          <span class="pill plain"><RecordingDot state={call.recording_state} /> <span aria-hidden="true">{RECORDING_WORD[call.recording_state]}</span></span>
+          {!call.live ? <span class="pill plain">From a file</span> : null}
+          {call.state !== "ended" && may("calls:listen") ? (
+            <button type="button" class="button primary" aria-pressed={mine} onClick={() => (mine ? stopListening() : void startListening(call))}>
+              <Icon name={mine ? "stop" : "listen"} size={14} /> {mine ? "Stop" : "Listen"}
+            </button>
+          ) : null}
+        </div>
+      </div>
+      <TimelineBar call={call} />
+      <Facts call={call} />
+      <p class="dim small mono call-ids">{call.sip_call_ids.map((id) => <span key={id}>Call-ID {id} </span>)}</p>
+    </header>
+  );
+}
+
+function Sound({ call, recordings }: { call: Call; recordings: Recording[] }) {
+  const names: [string, string] = [partyLabel(call.from), partyLabel(call.to)];
+  const ready = recordings.filter((r) => r.status === "ready");
+  if (ready.length > 0 && may("recordings:download")) return <>{ready.map((r) => <Player key={r.id} recording={r} names={names} />)}</>;
+  const other = recordings[0];
+  const text =
+    ready.length > 0
+      ? "This call is recorded; your role may not hear recordings."
+      : other
+      ? `Recording ${other.status}${other.reason ? `: ${other.reason}` : ""}.`
+      : call.recording_state === "active"
+        ? "This call is being recorded. The player appears here when the recording is ready."
+        : call.recording_state === "pending"
+          ? "The recording is being cut and appears here in a moment."
+          : call.recording_state === "failed"
+            ? "The recording failed."
+            : "This call has no recorded sound.";
+  return <p class="no-sound dim">{text}</p>;
+}
+
+function Tab({ name, id }: { name: string; id: string }) {
+  const loaded = useLoad(`${name}:${id}`, async (signal) => {
+    if (name === "streams") return { kind: "streams" as const, streams: await api.streams(id, signal) };
+    if (name === "legs") return { kind: "legs" as const, legs: await api.legs(id, signal) };
+    if (name === "story") return { kind: "story" as const, events: await api.timeline(id, signal) };
+    const [ladder, messages] = await Promise.all([api.ladder(id, signal), api.messages(id, signal)]);
+    return { kind: "ladder" as const, ladder, messages };
+  });
+  useCallNews(id, loaded.reload, 1000);
+  if (loaded.error && !loaded.data) return <Failed error={loaded.error} retry={loaded.reload} />;
+  const data = loaded.data;
+  if (!data) return <Loading what={name || "ladder"} />;
+  if (data.kind === "streams") return <Streams streams={data.streams} />;
+  if (data.kind === "legs") return <Legs legs={data.legs} />;
+  if (data.kind === "story") return <Story events={data.events} />;
+  return <LadderView ladder={data.ladder} messages={data.messages} />;
+}
+
+/** Runs `act` when the feed says something about this call or its recording, at most once in `ms`. */
+function useCallNews(id: string, act: () => void, ms: number): void {
+  useEffect(() => {
+    let timer = 0;
+    const off = onFeed((event) => {
+      if (event.data.call?.id !== id && event.data.recording?.call_id !== id) return;
+      if (!timer) {
+        timer = window.setTimeout(() => {
+          timer = 0;
+          act();
+        }, ms);
+      }
+    });
+    return () => {
+      clearTimeout(timer);
+      off();
+    };
+  }, [id]);
+}
+
+export function CallView({ id }: { id: string }) {
+  const loaded = useLoad(id, async (signal) => {
+    const [call, recordings] = await Promise.all([api.call(id, signal), may("recordings:read") ? api.callRecordings(id, signal) : []]);
+    return { call, recordings };
+  });
+  useCallNews(id, loaded.reload, 300);
+  useEffect(() => bindKeys({ Escape: () => navigate("/calls") }), []);
+  if (loaded.error && !loaded.data) return <Failed error={loaded.error} retry={loaded.reload} />;
+  if (!loaded.data) return <Loading what="the call" />;
+  const live = mesh.calls.get(id)?.value;
+  const call = live && live.revision > loaded.data.call.revision ? live : loaded.data.call;
+  const tab = TABS.some(([name]) => name === queryOf("tab")) ? queryOf("tab") : "";
+  return (
+    <div class="view view-call" data-call={call.id}>
+      <Head call={call} />
+      <Sound call={call} recordings={loaded.data.recordings} />
+      <div class="tabs" role="tablist" aria-label="Parts of the call">
+        {TABS.map(([name, word]) => (
+          <button key={name} type="button" role="tab" id={`tab-${name}`} aria-selected={tab === name} aria-controls="tab-panel" onClick={() => setQuery({ tab: name, m: "" })}>
+            {word}
+          </button>
+        ))}
+      </div>
+      <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        <Tab key={tab} name={tab} id={id} />
+      </div>
+    </div>
+  );
+}
