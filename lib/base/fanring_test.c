@@ -123,14 +123,21 @@ static void reset_is_told_once(void **state)
 struct job {
     struct fanring *f;
     _Atomic bool done;
-    uint64_t read, lost;
+    _Atomic uint64_t read, lost;
+    struct job *readers; // of the writer: it goes on until each has read and has been overtaken
 };
+
+static bool all_saw_enough(struct job *readers)
+{
+    return readers[0].read > 1000 && readers[0].lost > 0 && readers[1].read > 1000 &&
+           readers[1].lost > 0;
+}
 
 static void produce(struct thread *t, void *arg)
 {
     struct job *j = arg;
     (void)t;
-    for (uint64_t i = 1; i <= RECORDS; i++) {
+    for (uint64_t i = 1; i <= RECORDS || !all_saw_enough(j->readers); i++) {
         uint64_t rec[12];
         for (size_t k = 0; k < 12; k++)
             rec[k] = i * (k + 1);
@@ -176,10 +183,10 @@ static void slow_readers_on_other_threads(void **state)
 {
     (void)state;
     struct fanring *f = fanring_new(1024);
-    struct job writer = {.f = f};
     struct thread w = {0};
     struct thread r[2] = {{0}, {0}};
     struct job readers[2] = {{.f = f}, {.f = f}};
+    struct job writer = {.f = f, .readers = readers};
     for (int i = 0; i < 2; i++)
         assert_int_equal(thread_start(&r[i], "reader", consume, &readers[i]), 0);
     assert_int_equal(thread_start(&w, "writer", produce, &writer), 0);
