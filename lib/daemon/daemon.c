@@ -173,10 +173,10 @@ __attribute__((noreturn)) static void serve(const struct daemon_service *s, cons
     if (code != 0)
         leave(code);
     mem_ready();
+    health_set(HEALTH_RUNNING); // before the line that says so
     log_info("ready", "memory_at_start_mb=%.1f rss_mb=%.1f took_ms=%lld",
              (double)mem_total() / 1048576.0, (double)health_rss_bytes() / 1048576.0,
              (long long)((mono_now_us() - began) / US_PER_MS));
-    health_set(HEALTH_RUNNING);
 
     if (s->run)
         code = s->run();

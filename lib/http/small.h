@@ -1,6 +1,7 @@
 // small.h: the little HTTP server of the health ports, on libmicrohttpd. GET and HEAD of a fixed table of paths; one thread
 // of its own, which calls the handlers one after the other. Not for the public: no TLS, no login, plain text.
-// Limits: 16 connections, 4 KiB of memory for a request, 5 s of silence, 256 KiB for an answer (beyond: 500).
+// Limits: 16 connections (further ones wait in the kernel), 4 KiB for a request, 5 s of silence, 256 KiB for an answer
+// (beyond: 500).
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
