@@ -6,9 +6,9 @@
 
 struct frag_table;
 struct frag_opts {
-    uint32_t datagrams;   // default 256
-    uint32_t max_bytes;   // largest datagram, default 65535
-    int64_t timeout_us;   // default 30 s of capture time
+    uint32_t datagrams; // default 256
+    uint32_t max_bytes; // largest datagram, default 65535
+    int64_t timeout_us; // default 30 s of capture time
 };
 struct frag_table *frag_new(const struct frag_opts *o);
 struct frag_table *frag_free(struct frag_table *t);

@@ -37,27 +37,29 @@ enum link_type { // DLT values of libpcap, so that capture can pass them on
 };
 
 struct pkt {
-    struct span frame;     // as captured
+    struct span frame; // as captured
     int64_t at_us;
-    uint32_t wire_length;  // as it was on the wire (>= frame.n)
+    uint32_t wire_length; // as it was on the wire (>= frame.n)
     struct ip_addr src, dst;
-    uint8_t protocol;      // 6 TCP, 17 UDP
+    uint8_t protocol; // 6 TCP, 17 UDP
     uint8_t ttl;
-    uint32_t ip_id;        // IPv4 identification, or of the IPv6 fragment header
-    bool fragment;         // this packet alone is one piece
+    uint32_t ip_id; // IPv4 identification, or of the IPv6 fragment header
+    bool fragment;  // this packet alone is one piece
     bool more_fragments;
-    uint32_t frag_offset;  // bytes
-    struct span ip_payload;// after all IP headers; cut by the IP length field, not by Ethernet padding
-    bool cut;              // less was captured than the IP length says
+    uint32_t frag_offset; // bytes
+    struct span
+        ip_payload; // after all IP headers; cut by the IP length field, not by Ethernet padding
+    bool cut;       // less was captured than the IP length says
     uint16_t sport, dport;
-    struct span payload;   // after UDP or TCP header
+    struct span payload; // after UDP or TCP header
     uint32_t tcp_seq;
-    uint8_t tcp_flags;     // 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK
+    uint8_t tcp_flags; // 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK
     uint8_t tunnels, vlans;
 };
 
 // Each returns WIRE_NONE, or the reason why the packet ends here. They fill what they know.
-enum wire_event link_parse(enum link_type type, struct span frame, struct pkt *p, struct span *ret_ip);
+enum wire_event link_parse(enum link_type type, struct span frame, struct pkt *p,
+                           struct span *ret_ip);
 // IPv4 / IPv6 with extension headers; IP-in-IP, 6in4 are unwrapped (up to 3 tunnels).
 enum wire_event ip_parse(struct span ip, struct pkt *p);
 enum wire_event l4_parse(struct pkt *p); // from p->ip_payload

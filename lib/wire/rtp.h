@@ -8,12 +8,19 @@ struct rtp {
     bool marker;
     uint16_t seq;
     uint32_t timestamp, ssrc;
-    struct span payload;   // without CSRC list, extension and padding
-    struct span packet;    // header to end
+    struct span payload; // without CSRC list, extension and padding
+    struct span packet;  // header to end
 };
 enum wire_event rtp_parse(struct span s, struct rtp *ret);
 
-enum media_kind { MEDIA_NONE, MEDIA_RTP, MEDIA_RTCP, MEDIA_STUN, MEDIA_DTLS, MEDIA_TURN_CHANNEL };
+enum media_kind {
+    MEDIA_NONE,
+    MEDIA_RTP,
+    MEDIA_RTCP,
+    MEDIA_STUN,
+    MEDIA_DTLS,
+    MEDIA_TURN_CHANNEL
+};
 // By the first bytes and the length; MEDIA_RTP means "could be RTP", nothing surer (capture wants several in sequence).
 enum media_kind media_sniff(struct span s);
 
@@ -24,13 +31,13 @@ struct rtcp_report { // one report block of SR or RR
     uint32_t highest_seq, jitter, lsr, dlsr;
 };
 struct rtcp {
-    uint32_t ssrc;         // sender of the compound
+    uint32_t ssrc; // sender of the compound
     bool sr, bye;
     uint64_t ntp;
     uint32_t rtp_timestamp, sender_packets, sender_octets;
     struct rtcp_report report[16];
     uint32_t reports;
     uint32_t bye_ssrc;
-    uint32_t packets;      // in the compound
+    uint32_t packets; // in the compound
 };
 enum wire_event rtcp_parse(struct span s, struct rtcp *ret);

@@ -2,22 +2,28 @@
 #pragma once
 #include "wire/pkt.h"
 
-enum sdp_direction { SDP_SENDRECV, SDP_SENDONLY, SDP_RECVONLY, SDP_INACTIVE };
+enum sdp_direction {
+    SDP_SENDRECV,
+    SDP_SENDONLY,
+    SDP_RECVONLY,
+    SDP_INACTIVE
+};
 
 struct sdp_format {
     uint8_t payload_type;
-    struct span codec;     // encoding name of a=rtpmap, or of the static table (RFC 3551); empty: unknown
+    struct span
+        codec; // encoding name of a=rtpmap, or of the static table (RFC 3551); empty: unknown
     uint32_t clock_rate;
     uint8_t channels;
-    struct span fmtp;      // a=fmtp parameters
+    struct span fmtp; // a=fmtp parameters
 };
 
 #define SDP_MEDIA_MAX   16
 #define SDP_FORMATS_MAX 32
 
 struct sdp_media {
-    struct span type;      // audio, video, image, application
-    struct span proto;     // RTP/AVP, RTP/SAVP, UDP/TLS/RTP/SAVPF, udptl, ...
+    struct span type;  // audio, video, image, application
+    struct span proto; // RTP/AVP, RTP/SAVP, UDP/TLS/RTP/SAVPF, udptl, ...
     bool rtp, srtp;
     struct endpoint rtp_at;  // media c= over session c=; port 0: refused
     struct endpoint rtcp_at; // a=rtcp (RFC 3605), or rtp port + 1, or the same with a=rtcp-mux
@@ -29,7 +35,7 @@ struct sdp_media {
 };
 
 struct sdp {
-    struct span origin;    // o= line's value
+    struct span origin; // o= line's value
     struct span session_name;
     struct sdp_media media[SDP_MEDIA_MAX];
     uint32_t medias;

@@ -60,13 +60,15 @@ static bool request_line(struct sip_msg *m, struct span line)
         flaw(m, WIRE_SIP_START_LINE, line.p);
     if (version <= space || !span_istarts(word, SPAN_LIT("SIP/")))
         return false;
-    if (!sip_all_token(m->method_text))
+    if (m->method_text.n > SIP_METHOD_MAX || !sip_all_token(m->method_text))
         return refuse(m, WIRE_SIP_METHOD, line.p);
     m->method = sip_method_lookup(m->method_text);
     struct span middle = span_sub(s, space + 1, version - space - 1);
     m->uri = span_trim(middle);
     if (!span_ieq(word, SPAN_LIT("SIP/2.0")))
         return refuse(m, WIRE_SIP_VERSION, word.p);
+    if (m->uri.n == 0 || m->uri.p[0] == '/' || m->uri.p[0] == '*') // HTTP's, never SIP's
+        return refuse(m, WIRE_SIP_URI, middle.p);
     if (middle.n != m->uri.n + 1)
         flaw(m, WIRE_SIP_START_LINE, middle.p);
     // Headers ('?') have no place in a Request-URI (RFC 3261 19.1.1).
@@ -74,7 +76,7 @@ static bool request_line(struct sip_msg *m, struct span line)
     struct span behind = at < m->uri.n ? span_sub(m->uri, at, m->uri.n) : m->uri;
     if (!sip_uri_strict(m->uri) ||
         (span_istarts(m->uri, SPAN_LIT("sip")) && memchr(behind.p, '?', behind.n)))
-        flaw(m, WIRE_SIP_URI, m->uri.n ? m->uri.p : middle.p);
+        flaw(m, WIRE_SIP_URI, m->uri.p);
     return true;
 }
 

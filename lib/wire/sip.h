@@ -8,22 +8,60 @@
 #include "wire/wire_event.h"
 
 enum sip_method {
-    SIP_METHOD_NONE, SIP_INVITE, SIP_ACK, SIP_BYE, SIP_CANCEL, SIP_REGISTER, SIP_OPTIONS, SIP_PRACK,
-    SIP_UPDATE, SIP_INFO, SIP_REFER, SIP_NOTIFY, SIP_SUBSCRIBE, SIP_PUBLISH, SIP_MESSAGE, SIP_METHOD_OTHER,
+    SIP_METHOD_NONE,
+    SIP_INVITE,
+    SIP_ACK,
+    SIP_BYE,
+    SIP_CANCEL,
+    SIP_REGISTER,
+    SIP_OPTIONS,
+    SIP_PRACK,
+    SIP_UPDATE,
+    SIP_INFO,
+    SIP_REFER,
+    SIP_NOTIFY,
+    SIP_SUBSCRIBE,
+    SIP_PUBLISH,
+    SIP_MESSAGE,
+    SIP_METHOD_OTHER,
 };
 
 enum sip_header_id {
-    SIP_H_OTHER, SIP_H_CALL_ID, SIP_H_FROM, SIP_H_TO, SIP_H_CSEQ, SIP_H_VIA, SIP_H_CONTACT, SIP_H_CONTENT_TYPE,
-    SIP_H_CONTENT_LENGTH, SIP_H_MAX_FORWARDS, SIP_H_USER_AGENT, SIP_H_SERVER, SIP_H_EXPIRES, SIP_H_ROUTE,
-    SIP_H_RECORD_ROUTE, SIP_H_REASON, SIP_H_SESSION_ID, SIP_H_SESSION_EXPIRES, SIP_H_REPLACES, SIP_H_REFER_TO,
-    SIP_H_REFERRED_BY, SIP_H_P_ASSERTED_IDENTITY, SIP_H_REMOTE_PARTY_ID, SIP_H_DIVERSION, SIP_H_HISTORY_INFO,
-    SIP_H_EVENT, SIP_H_CONTENT_ENCODING, SIP_H_COUNT,
+    SIP_H_OTHER,
+    SIP_H_CALL_ID,
+    SIP_H_FROM,
+    SIP_H_TO,
+    SIP_H_CSEQ,
+    SIP_H_VIA,
+    SIP_H_CONTACT,
+    SIP_H_CONTENT_TYPE,
+    SIP_H_CONTENT_LENGTH,
+    SIP_H_MAX_FORWARDS,
+    SIP_H_USER_AGENT,
+    SIP_H_SERVER,
+    SIP_H_EXPIRES,
+    SIP_H_ROUTE,
+    SIP_H_RECORD_ROUTE,
+    SIP_H_REASON,
+    SIP_H_SESSION_ID,
+    SIP_H_SESSION_EXPIRES,
+    SIP_H_REPLACES,
+    SIP_H_REFER_TO,
+    SIP_H_REFERRED_BY,
+    SIP_H_P_ASSERTED_IDENTITY,
+    SIP_H_REMOTE_PARTY_ID,
+    SIP_H_DIVERSION,
+    SIP_H_HISTORY_INFO,
+    SIP_H_EVENT,
+    SIP_H_CONTENT_ENCODING,
+    SIP_H_COUNT,
 };
 
 struct sip_header {
     enum sip_header_id id;
     struct span name;
-    struct span value; // trimmed; may span folded lines (CRLF + white space inside): sip_unfold makes it one line
+    struct span
+        value; // trimmed; may span folded lines (CRLF + white space inside): sip_unfold makes it one line
 };
 
 #define SIP_HEADERS_MAX 256
@@ -31,10 +69,10 @@ struct sip_header {
 struct sip_msg {
     struct span raw;
     bool request;
-    enum sip_method method;      // requests; for responses the method of CSeq
-    struct span method_text;     // as written
-    struct span uri;             // Request-URI
-    uint16_t status;             // responses: 100..699
+    enum sip_method method;  // requests; for responses the method of CSeq
+    struct span method_text; // as written
+    struct span uri;         // Request-URI
+    uint16_t status;         // responses: 100..699
     struct span reason;
     struct sip_header header[SIP_HEADERS_MAX];
     uint32_t headers;
@@ -42,15 +80,15 @@ struct sip_msg {
     uint32_t cseq;
     enum sip_method cseq_method;
     struct span cseq_method_text;
-    struct span from, to;        // whole values
-    struct span from_tag, to_tag;// empty when there is none
-    struct span via_branch;      // of the top Via
-    struct span body;            // as far as it is there
-    uint64_t content_length;     // as stated; body.n may be less (WIRE_SIP_BODY_SHORT)
+    struct span from, to;         // whole values
+    struct span from_tag, to_tag; // empty when there is none
+    struct span via_branch;       // of the top Via
+    struct span body;             // as far as it is there
+    uint64_t content_length;      // as stated; body.n may be less (WIRE_SIP_BODY_SHORT)
     bool has_content_length;
     struct span content_type;
-    enum wire_event event;       // the first thing that was wrong, WIRE_NONE when well-formed
-    uint32_t event_offset;       // where, in bytes from the start
+    enum wire_event event; // the first thing that was wrong, WIRE_NONE when well-formed
+    uint32_t event_offset; // where, in bytes from the start
 };
 
 // Does this look like the first bytes of a SIP message? Cheap; for sorting packets.
@@ -69,10 +107,10 @@ const char *sip_method_name(enum sip_method m);
 
 // From, To, Contact, Refer-To, ...: name-addr or addr-spec with parameters (RFC 3261 20.10).
 struct sip_addr {
-    struct span display;   // without the quotes, escapes left in
-    struct span uri;       // whole, without < >
+    struct span display;                  // without the quotes, escapes left in
+    struct span uri;                      // whole, without < >
     struct span scheme, user, host, port; // of the URI; user without password
-    struct span params;    // header parameters after the address, from the first ';'
+    struct span params;                   // header parameters after the address, from the first ';'
 };
 bool sip_addr_parse(struct span value, struct sip_addr *ret);
 // name=value among ;-separated parameters; quoted strings kept whole. False: not there.

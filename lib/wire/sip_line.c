@@ -1,7 +1,6 @@
 // Lines of SIP and the test for a start line.
 #include "wire/sip_text.h"
 
-#define METHOD_MAX   64
 #define LEADING_CRLF 64
 
 // alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~" as bits.
@@ -98,9 +97,9 @@ static enum sip_start judge_request(struct span line, size_t method, bool whole)
 enum sip_start sip_start_judge(struct span line, bool whole)
 {
     size_t n = 0;
-    while (n < line.n && n <= METHOD_MAX && sip_is_token(line.p[n]))
+    while (n < line.n && n <= SIP_METHOD_MAX && sip_is_token(line.p[n]))
         n++;
-    if (n > METHOD_MAX || line.n == 0)
+    if (n > SIP_METHOD_MAX || line.n == 0)
         return line.n == 0 && !whole ? SIP_START_MORE : SIP_START_NO;
     if (n == line.n)
         return whole ? SIP_START_NO : SIP_START_MORE;

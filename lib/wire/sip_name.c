@@ -5,8 +5,17 @@
     X(INVITE)                                                                                      \
     X(ACK)                                                                                         \
     X(BYE)                                                                                         \
-    X(CANCEL) X(REGISTER) X(OPTIONS) X(PRACK) X(UPDATE) X(INFO) X(REFER) X(NOTIFY) X(SUBSCRIBE)    \
-        X(PUBLISH) X(MESSAGE)
+    X(CANCEL)                                                                                      \
+    X(REGISTER)                                                                                    \
+    X(OPTIONS)                                                                                     \
+    X(PRACK)                                                                                       \
+    X(UPDATE)                                                                                      \
+    X(INFO)                                                                                        \
+    X(REFER)                                                                                       \
+    X(NOTIFY)                                                                                      \
+    X(SUBSCRIBE)                                                                                   \
+    X(PUBLISH)                                                                                     \
+    X(MESSAGE)
 
 static const struct {
     struct span name;

@@ -7,6 +7,7 @@
 #define SIP_HEADER_LINE_MAX 16384
 #define SIP_MESSAGE_MAX     65535
 #define SIP_CALL_ID_MAX     4096
+#define SIP_METHOD_MAX      64
 
 // RFC 3261 25.1.
 bool sip_is_token(uint8_t c);

@@ -37,6 +37,19 @@ static size_t find_outside(struct span s, uint8_t stop, bool angles)
     return s.n;
 }
 
+static bool quote_open(struct span s)
+{
+    size_t quote = span_find(s, '"');
+    while (quote < s.n) {
+        size_t n = quoted_length(span_sub(s, quote, s.n));
+        if (n == 0)
+            return true;
+        s = span_sub(s, quote + n, s.n);
+        quote = span_find(s, '"');
+    }
+    return false;
+}
+
 bool sip_list_next(struct span *rest, struct span *ret_item)
 {
     while (rest->n > 0) {
@@ -199,7 +212,12 @@ bool sip_addr_read(struct span value, struct sip_addr *ret, bool *ret_strict)
     struct span s = span_trim(value), uri;
     bool strict = true;
     size_t lt = find_outside(s, '<', false);
-    size_t semicolon = find_outside(span_sub(s, 0, lt), ';', false);
+    size_t open_lt = span_find(s, '<');
+    if (lt == s.n && open_lt < s.n && quote_open(s)) {
+        lt = open_lt; // quotes that do not close (RFC 4475 3.1.2.6): the brackets still tell
+        strict = false;
+    }
+    size_t semicolon = strict ? find_outside(span_sub(s, 0, lt), ';', false) : lt;
     a.display = span_sub(s, 0, 0);
     if (semicolon < lt)
         lt = s.n; // the '<' belongs to a parameter

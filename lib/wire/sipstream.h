@@ -6,9 +6,9 @@
 
 struct sipstream;
 struct sipstream_opts {
-    uint32_t connections;  // directions, default 1024
-    uint32_t bytes;        // of reassembly for each direction, default 65536 + 16384
-    int64_t idle_us;       // default 3600 s of capture time
+    uint32_t connections; // directions, default 1024
+    uint32_t bytes;       // of reassembly for each direction, default 65536 + 16384
+    int64_t idle_us;      // default 3600 s of capture time
 };
 struct sipstream *sipstream_new(const struct sipstream_opts *o);
 struct sipstream *sipstream_free(struct sipstream *s);
@@ -17,7 +17,8 @@ struct sipstream *sipstream_free(struct sipstream *s);
 typedef void (*sipstream_fn)(void *ctx, const struct pkt *p, struct span message, bool truncated);
 // Feeds one TCP packet. A direction that never begins with SIP costs a slot only while it might (its first bytes
 // decide); *ret_event as in frag_join.
-void sipstream_feed(struct sipstream *s, const struct pkt *p, sipstream_fn fn, void *ctx, enum wire_event *ret_event);
+void sipstream_feed(struct sipstream *s, const struct pkt *p, sipstream_fn fn, void *ctx,
+                    enum wire_event *ret_event);
 // End of input: what could be read of unfinished messages is not given out; it is counted.
 void sipstream_flush(struct sipstream *s);
 struct sipstream_stat {

@@ -5,14 +5,14 @@
 #define WIRE_EVENTS(X)                                                                             \
     X(NONE, "none")                                                                                \
     X(LINK_SHORT, "link_short")                                                                    \
-    X(LINK_UNKNOWN, "link_unknown")         /* EtherType that we do not read: not malformed */      \
+    X(LINK_UNKNOWN, "link_unknown") /* EtherType that we do not read: not malformed */             \
     X(VLAN_DEPTH, "vlan_depth")                                                                    \
     X(IP_SHORT, "ip_short")                                                                        \
     X(IP_VERSION, "ip_version")                                                                    \
     X(IP_HEADER_LENGTH, "ip_header_length")                                                        \
     X(IP_TOTAL_LENGTH, "ip_total_length")                                                          \
     X(IP6_EXTENSION, "ip6_extension")                                                              \
-    X(IP_NOT_UDP_TCP, "ip_not_udp_tcp")     /* other protocols: not malformed */                    \
+    X(IP_NOT_UDP_TCP, "ip_not_udp_tcp") /* other protocols: not malformed */                       \
     X(TUNNEL_DEPTH, "tunnel_depth")                                                                \
     X(TUNNEL_SHORT, "tunnel_short")                                                                \
     X(FRAG_OVERLAP, "frag_overlap")                                                                \
@@ -25,8 +25,8 @@
     X(TCP_SHORT, "tcp_short")                                                                      \
     X(TCP_HEADER_LENGTH, "tcp_header_length")                                                      \
     X(TCP_TABLE_FULL, "tcp_table_full")                                                            \
-    X(TCP_HOLE, "tcp_hole")                 /* a segment never came: resynchronised after it */     \
-    X(TCP_RESYNC, "tcp_resync")             /* bytes skipped to the next start line */             \
+    X(TCP_HOLE, "tcp_hole")     /* a segment never came: resynchronised after it */                \
+    X(TCP_RESYNC, "tcp_resync") /* bytes skipped to the next start line */                         \
     X(SIP_TOO_LONG, "sip_too_long")                                                                \
     X(SIP_START_LINE, "sip_start_line")                                                            \
     X(SIP_VERSION, "sip_version")                                                                  \
@@ -36,7 +36,7 @@
     X(SIP_HEADER_LINE, "sip_header_line")                                                          \
     X(SIP_HEADERS_MANY, "sip_headers_many")                                                        \
     X(SIP_HEADER_LONG, "sip_header_long")                                                          \
-    X(SIP_NO_END, "sip_no_end")             /* no empty line after the headers */                  \
+    X(SIP_NO_END, "sip_no_end") /* no empty line after the headers */                              \
     X(SIP_CONTENT_LENGTH, "sip_content_length")                                                    \
     X(SIP_BODY_SHORT, "sip_body_short")                                                            \
     X(SIP_CALL_ID, "sip_call_id")                                                                  \
@@ -48,15 +48,17 @@
     X(SDP_ADDRESS, "sdp_address")                                                                  \
     X(SDP_MEDIA, "sdp_media")                                                                      \
     X(SDP_TOO_MANY, "sdp_too_many")                                                                \
-    X(RTP_VERSION, "rtp_version")           /* not version 2: RTP and RTCP */                 \
+    X(RTP_VERSION, "rtp_version") /* not version 2: RTP and RTCP */                                \
     X(RTP_SHORT, "rtp_short")                                                                      \
     X(RTP_EXTENSION, "rtp_extension")                                                              \
     X(RTP_PADDING, "rtp_padding")                                                                  \
     X(RTCP_SHORT, "rtcp_short")                                                                    \
     X(RTCP_LENGTH, "rtcp_length")                                                                  \
-    X(TRUNCATED, "truncated")               /* snap length cut the packet */
+    X(TRUNCATED, "truncated") /* snap length cut the packet */
 
 #define WIRE_EVENT_ENUM(id, name) WIRE_##id,
-enum wire_event { WIRE_EVENTS(WIRE_EVENT_ENUM) WIRE_EVENT_COUNT };
+enum wire_event {
+    WIRE_EVENTS(WIRE_EVENT_ENUM) WIRE_EVENT_COUNT
+};
 
 const char *wire_event_name(enum wire_event e);
