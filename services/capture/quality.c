@@ -36,7 +36,7 @@ static void range_begin(struct quality *q, uint16_t seq)
 // A step of more than one, or back. False: a duplicate.
 static bool seq_odd(struct quality *q, uint16_t seq, uint16_t ahead)
 {
-    if (ahead < QUALITY_MAX_DROPOUT) { // a gap
+    if (ahead != 0 && ahead < QUALITY_MAX_DROPOUT) { // a gap
         if (seq < q->max_seq)
             q->cycles++;
         q->max_seq = seq;
