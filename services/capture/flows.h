@@ -54,8 +54,11 @@ struct stream_cold {
     uint32_t prev, next; // queue; slot index + 1
     uint32_t first_timestamp;
     uint32_t clock_rate; // of the first payload type; 0 unknown
-    uint32_t looks;      // how often its turn came
-    uint32_t reported;   // packets at the last report
+    int64_t
+        clock_from_us; // since when this payload type: a clock nobody told is guessed from there
+    uint32_t clock_from_timestamp;
+    uint32_t looks;    // how often its turn came
+    uint32_t reported; // packets at the last report
     uint64_t dtmf_packets;
     uint16_t first_seq;
     uint8_t first_payload_type;

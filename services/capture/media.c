@@ -4,7 +4,7 @@
 #include "base/mono.h"
 #include "worker_priv.h"
 
-#define CLOCK_GUESS_PACKETS 50
+#define CLOCK_GUESS_US US_PER_S // of time stamps, before they tell a clock
 
 // What SDP says of these addresses. The receiver chose the payload types (RFC 3264 5.1), so its side speaks first.
 struct announced {
@@ -32,11 +32,12 @@ static struct media_format format_of(const struct announced *a, uint8_t payload_
     const struct media_format *f = a->dst ? media_addr_format(a->dst, payload_type) : NULL;
     if (!f && a->src)
         f = media_addr_format(a->src, payload_type);
-    if (f && f->codec[0])
+    struct sdp_format st;
+    bool is_static = sdp_static_format(payload_type, &st);
+    if (f && f->codec[0] && !(is_static && span_ieq(span_str(f->codec), st.codec)))
         return *f;
     struct media_format out = {0};
-    struct sdp_format st;
-    if (sdp_static_format(payload_type, &st)) {
+    if (is_static) { // as RFC 3551 writes it, whatever the case in the SDP
         out.clock_rate = st.clock_rate;
         span_copy(st.codec, out.codec, sizeof out.codec);
     }
@@ -71,8 +72,11 @@ static void stream_payload_type(const struct worker *w, struct stream *s, struct
     else if (codec_is_aid(f.codec) ||
              (!f.codec[0] && r->payload.n == 4)) // an event nobody announced (RFC 4733 2.3)
         s->flags |= STREAM_UNTIMED;
-    else if (f.clock_rate)
-        quality_set_clock(&s->q, f.clock_rate);
+    else {
+        quality_set_clock(&s->q, f.clock_rate); // 0: guessed later
+        c->clock_from_us = s->q.last_at_us;
+        c->clock_from_timestamp = r->timestamp;
+    }
     stream_take_codec(c, &f);
     for (uint8_t i = 0; i < c->payload_types; i++)
         if (c->payload_type[i] == r->payload_type)
@@ -220,10 +224,11 @@ void media_rtp(struct worker *w, const struct pkt *p)
 static void stream_guess_clock(struct stream *s, const struct stream_cold *c)
 {
     static const uint32_t clocks[] = {8000, 16000, 24000, 32000, 48000, 90000};
-    int64_t us = s->q.last_at_us - c->first_at_us;
-    if (s->q.packets < CLOCK_GUESS_PACKETS || us <= 0)
+    int64_t us = s->q.last_at_us - c->clock_from_us;
+    if (us < CLOCK_GUESS_US)
         return;
-    double rate = (double)(int32_t)(s->q.last_timestamp - c->first_timestamp) * 1e6 / (double)us;
+    double rate =
+        (double)(int32_t)(s->q.last_timestamp - c->clock_from_timestamp) * 1e6 / (double)us;
     for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++)
         if (rate > clocks[i] * 0.85 && rate < clocks[i] * 1.15)
             quality_set_clock(&s->q, clocks[i]);

@@ -14,7 +14,12 @@ void quality_init(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t a
 
 void quality_set_clock(struct quality *q, uint32_t clock_rate)
 {
-    q->us_per_tick = clock_rate ? 1e6F / (float)clock_rate : 0;
+    float us_per_tick = clock_rate ? 1e6F / (float)clock_rate : 0;
+    if (us_per_tick == q->us_per_tick)
+        return;
+    q->us_per_tick = us_per_tick;
+    q->step = 0;
+    q->step_votes = 0;
 }
 
 static uint32_t range_expected(const struct quality *q)
@@ -36,7 +41,7 @@ static void range_begin(struct quality *q, uint16_t seq)
 // A step of more than one, or back. False: a duplicate.
 static bool seq_odd(struct quality *q, uint16_t seq, uint16_t ahead)
 {
-    if (ahead < QUALITY_MAX_DROPOUT) { // a gap
+    if (ahead != 0 && ahead < QUALITY_MAX_DROPOUT) { // a gap
         if (seq < q->max_seq)
             q->cycles++;
         q->max_seq = seq;

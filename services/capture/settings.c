@@ -29,7 +29,7 @@ const struct conf_def capture_settings[] = {
      false},
     {"capture.fragments", CONF_INT, "256", 1, 65536,
      "IP datagrams being joined at once, 64 kB each", false},
-    {"capture.tcp", CONF_INT, "1024", 1, 65536, "TCP directions with SIP at once, 80 kB each",
+    {"capture.tcp", CONF_INT, "256", 1, 65536, "TCP directions with SIP at once, 80 kB each",
      false},
     {"report.streams", CONF_INT, "65536", 1, 1 << 22,
      "streams listed by --json; memory is used as they come", false},

@@ -19,7 +19,7 @@ struct worker_opts {
     size_t media_addresses; // default 16384
     int64_t media_age_us;   // default 10 min
     uint32_t fragments;     // datagrams, default 256
-    uint32_t tcp;           // directions, default 1024
+    uint32_t tcp;           // directions, default 256
     // Called for each stream that leaves confirmed; may be NULL.
     void (*on_stream)(void *ctx, const struct stream *s, const struct stream_cold *c);
     void *ctx;
