@@ -69,7 +69,7 @@ uint8_t g711_ulaw_encode(int16_t linear)
     unsigned biased = (unsigned)magnitude + 0x84u; // 132 .. 32767: the top bit is 7 .. 14
     unsigned segment = top_bit(biased) - 7u;
     unsigned mantissa = biased >> (segment + 3u) & 0x0Fu;
-    return (uint8_t)~(sign | segment << 4 | mantissa);
+    return (uint8_t) ~(sign | segment << 4 | mantissa);
 }
 
 uint8_t g711_alaw_encode(int16_t linear)

@@ -37,8 +37,8 @@ static int64_t ticks_samples(int64_t ticks, uint32_t clock)
 }
 
 // Sequence bookkeeping, the same in both passes.
-static enum rtpseq_verdict take_seq(struct timeline *t, const struct timeline_packet *p, uint64_t *ret_ext,
-                                    uint32_t *ret_gap)
+static enum rtpseq_verdict take_seq(struct timeline *t, const struct timeline_packet *p,
+                                    uint64_t *ret_ext, uint32_t *ret_gap)
 {
     if (t->has_ssrc && t->ssrc != p->ssrc) {
         rtpseq_break(&t->seq);
@@ -57,7 +57,8 @@ static int64_t ticks_of(const struct timeline *t, uint32_t timestamp)
     return t->ticks + (int32_t)(timestamp - t->timestamp);
 }
 
-static void note_newest(struct timeline *t, const struct timeline_packet *p, uint64_t ext, int64_t ticks)
+static void note_newest(struct timeline *t, const struct timeline_packet *p, uint64_t ext,
+                        int64_t ticks)
 {
     t->ticks = ticks;
     t->timestamp = p->timestamp;
@@ -108,7 +109,8 @@ static bool open_segment(struct timeline *t, const struct timeline_packet *p, ui
 
 // Does the present segment still tell where this packet belongs? Packets that come early against the anchor while it
 // settles are the rest of a burst, when their timestamps follow their sequence numbers: the anchor moves to them.
-static bool fits(const struct timeline *t, const struct timeline_packet *p, uint64_t ext, int64_t anchor_us)
+static bool fits(const struct timeline *t, const struct timeline_packet *p, uint64_t ext,
+                 int64_t anchor_us)
 {
     const struct timeline_segment *s = &t->segments[t->n - 1];
     int64_t drift = anchor_us - s->anchor_us;
@@ -117,10 +119,12 @@ static bool fits(const struct timeline *t, const struct timeline_packet *p, uint
     if (drift >= -TIMELINE_DRIFT_US)
         return true;
     int64_t step = (int32_t)(p->timestamp - t->timestamp);
-    return t->settled < TIMELINE_SETTLE && s->run == t->run && step == (int64_t)((ext - t->ext) * t->duration);
+    return t->settled < TIMELINE_SETTLE && s->run == t->run &&
+           step == (int64_t)((ext - t->ext) * t->duration);
 }
 
-static enum timeline_verdict learn_late(struct timeline *t, const struct timeline_packet *p, uint64_t ext)
+static enum timeline_verdict learn_late(struct timeline *t, const struct timeline_packet *p,
+                                        uint64_t ext)
 {
     size_t at = t->n - 1;
     int64_t ticks = ticks_of(t, p->timestamp);
@@ -174,8 +178,8 @@ static int64_t pos_of(const struct timeline_segment *s, int64_t ticks, int64_t s
     return timeline_samples(s->anchor_us - start_us) + ticks_samples(ticks, s->clock);
 }
 
-enum timeline_verdict timeline_place(struct timeline *t, const struct timeline_packet *p, int64_t start_us,
-                                     struct timeline_place *ret)
+enum timeline_verdict timeline_place(struct timeline *t, const struct timeline_packet *p,
+                                     int64_t start_us, struct timeline_place *ret)
 {
     uint64_t ext;
     uint32_t gap;

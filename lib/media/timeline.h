@@ -14,8 +14,8 @@
 #define TIMELINE_SETTLE   50u
 
 struct timeline_packet {
-    uint64_t key;      // rises from packet to packet of the stream, the same in both passes
-    int64_t at_us;     // capture time
+    uint64_t key;  // rises from packet to packet of the stream, the same in both passes
+    int64_t at_us; // capture time
     uint32_t ssrc, timestamp;
     uint16_t seq;
     bool audio;        // false: counted by sequence only (comfort noise, telephone-event)
@@ -24,9 +24,9 @@ struct timeline_packet {
 };
 
 struct timeline_segment {
-    uint64_t key;      // of its first packet
-    uint64_t first_seq; // extended
-    int64_t anchor_us; // capture time of RTP time 0 of the segment
+    uint64_t key;                 // of its first packet
+    uint64_t first_seq;           // extended
+    int64_t anchor_us;            // capture time of RTP time 0 of the segment
     int64_t ticks_min, ticks_max; // begin of its first and end of its last packet, by RTP time
     uint32_t timestamp, clock, ssrc;
     uint32_t run; // rises with each SSRC and each jump of the sequence
@@ -36,41 +36,41 @@ struct timeline {
     struct rtpseq seq;
     struct timeline_segment *segments; // borrowed
     size_t cap, n;
-    size_t at;            // pass 2: the current segment
-    uint64_t refused;     // segments that found no place
-    uint32_t settled;     // packets that the current anchor has seen
+    size_t at;        // pass 2: the current segment
+    uint64_t refused; // segments that found no place
+    uint32_t settled; // packets that the current anchor has seen
     uint32_t ssrc;
     bool has_ssrc;
-    int64_t ticks;        // of the newest audio packet, from the segment's start
+    int64_t ticks;                // of the newest audio packet, from the segment's start
     uint32_t timestamp, duration; // of the newest audio packet
-    uint64_t ext;         // of the newest audio packet
-    int64_t ticks_prev;   // the same of the segment before, for late packets
+    uint64_t ext;                 // of the newest audio packet
+    int64_t ticks_prev;           // the same of the segment before, for late packets
     uint32_t timestamp_prev;
     uint32_t run;
-    uint64_t audio;       // audio packets placed
+    uint64_t audio; // audio packets placed
 };
 
 enum timeline_verdict {
-    TIMELINE_PLACED,   // newest audio
-    TIMELINE_LATE,     // audio, reordered
+    TIMELINE_PLACED, // newest audio
+    TIMELINE_LATE,   // audio, reordered
     TIMELINE_DUP,
-    TIMELINE_OTHER,    // not audio
-    TIMELINE_OUTSIDE,  // pass 2: no segment for it (it came before the first)
+    TIMELINE_OTHER,   // not audio
+    TIMELINE_OUTSIDE, // pass 2: no segment for it (it came before the first)
 };
 
 struct timeline_place {
-    int64_t pos;       // sample at 8 kHz from start_us
-    int64_t samples;   // of this packet, at 8 kHz
-    uint32_t missing;  // numbers that did not come just before this one
-    bool fresh;        // first of its segment
+    int64_t pos;      // sample at 8 kHz from start_us
+    int64_t samples;  // of this packet, at 8 kHz
+    uint32_t missing; // numbers that did not come just before this one
+    bool fresh;       // first of its segment
 };
 
 void timeline_init(struct timeline *t, struct timeline_segment *segments, size_t cap);
 enum timeline_verdict timeline_learn(struct timeline *t, const struct timeline_packet *p);
 // After pass 1: the same packets again, from the start.
 void timeline_rewind(struct timeline *t);
-enum timeline_verdict timeline_place(struct timeline *t, const struct timeline_packet *p, int64_t start_us,
-                                     struct timeline_place *ret);
+enum timeline_verdict timeline_place(struct timeline *t, const struct timeline_packet *p,
+                                     int64_t start_us, struct timeline_place *ret);
 // Capture time of the first audio sample of all segments; false when there is none.
 bool timeline_start(const struct timeline *t, int64_t *ret_start_us);
 // Position after the last sample of all segments, at 8 kHz from start_us; 0 when there is none.

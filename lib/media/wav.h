@@ -6,7 +6,11 @@
 #include <stdint.h>
 #include "base/span.h"
 
-enum wav_format { WAV_L16 = 1, WAV_PCMA = 6, WAV_PCMU = 7 };
+enum wav_format {
+    WAV_L16 = 1,
+    WAV_PCMA = 6,
+    WAV_PCMU = 7
+};
 
 #define WAV_HEADER_MAX 64u
 #define WAV_DATA_MAX   UINT64_C(0xFFFFFF00)
@@ -15,8 +19,8 @@ struct wav_info {
     enum wav_format format;
     uint16_t channels;
     uint32_t sample_rate;
-    uint64_t frames;      // samples per channel
-    size_t header_bytes;  // where the data begins
+    uint64_t frames;     // samples per channel
+    size_t header_bytes; // where the data begins
 };
 
 // Bytes of one sample of one channel: 1 for G.711, 2 for L16.

@@ -4,7 +4,7 @@
 #include "job.h"
 
 enum codec_kind {
-    CODEC_PCMU,  // G.711 at 8 kHz
+    CODEC_PCMU, // G.711 at 8 kHz
     CODEC_PCMA,
     CODEC_NOISE, // comfort noise (RFC 3389): no audio
     CODEC_EVENT, // telephone-event (RFC 4733): no audio

@@ -45,8 +45,8 @@ int cursor_load(const char *dir, struct feeds *f)
         return errno == ENOENT ? 0 : -errno;
     ssize_t n = read(fd, &file, sizeof(file));
     (void)close(fd);
-    if (n < (ssize_t)offsetof(struct file, entry) || file.magic != CURSOR_MAGIC || file.n > FEEDS_MAX ||
-        (size_t)n != bytes_of(file.n) || file.sum != sum_of(&file))
+    if (n < (ssize_t)offsetof(struct file, entry) || file.magic != CURSOR_MAGIC ||
+        file.n > FEEDS_MAX || (size_t)n != bytes_of(file.n) || file.sum != sum_of(&file))
         return -EBADMSG;
     for (uint64_t i = 0; i < file.n; i++) {
         struct entry *e = &file.entry[i];

@@ -33,14 +33,15 @@ static struct feed *free_place(struct feeds *f)
         struct feed *d = &f->feed[i];
         if (!d->used)
             return d;
-        if (!d->dirty_first && (!oldest || atomic_load(&d->seen_us) < atomic_load(&oldest->seen_us)))
+        if (!d->dirty_first &&
+            (!oldest || atomic_load(&d->seen_us) < atomic_load(&oldest->seen_us)))
             oldest = d;
     }
     return oldest;
 }
 
-static struct feed *add(struct feeds *f, uint64_t key, const char *publisher, const uint8_t incarnation[16],
-                        const char *site)
+static struct feed *add(struct feeds *f, uint64_t key, const char *publisher,
+                        const uint8_t incarnation[16], const char *site)
 {
     struct feed *d = free_place(f);
     if (!d) {
@@ -62,8 +63,8 @@ static struct feed *add(struct feeds *f, uint64_t key, const char *publisher, co
     return d;
 }
 
-struct feed *feeds_bind(struct feeds *f, uint32_t slot, const char *publisher, const uint8_t incarnation[16],
-                        const char *site)
+struct feed *feeds_bind(struct feeds *f, uint32_t slot, const char *publisher,
+                        const uint8_t incarnation[16], const char *site)
 {
     for (size_t i = 0; i < FEEDS_MAX; i++) {
         if (f->feed[i].used && f->feed[i].bound && f->feed[i].slot == slot)
@@ -89,8 +90,8 @@ static bool named(const struct feed *d, const char *const *harvesters, size_t n)
     return false;
 }
 
-enum feeds_state feeds_passed(struct feeds *f, const char *site, const char *const *harvesters, size_t n,
-                              int64_t until_us, int64_t wall_us, int64_t silent_us)
+enum feeds_state feeds_passed(struct feeds *f, const char *site, const char *const *harvesters,
+                              size_t n, int64_t until_us, int64_t wall_us, int64_t silent_us)
 {
     enum feeds_state worst[2] = {FEEDS_UNKNOWN, FEEDS_UNKNOWN}; // [1]: only those that are named
     (void)pthread_mutex_lock(&f->names);
@@ -102,7 +103,8 @@ enum feeds_state feeds_passed(struct feeds *f, const char *site, const char *con
         if (!atomic_load(&d->ended) && atomic_load(&d->watermark_us) < until_us)
             s = atomic_load(&d->seen_us) + silent_us < wall_us ? FEEDS_SILENT : FEEDS_BEHIND;
         // Behind and alive decides over silent, silent over passed.
-        static const int weight[] = {[FEEDS_PASSED] = 1, [FEEDS_BEHIND] = 3, [FEEDS_SILENT] = 2, [FEEDS_UNKNOWN] = 0};
+        static const int weight[] = {
+            [FEEDS_PASSED] = 1, [FEEDS_BEHIND] = 3, [FEEDS_SILENT] = 2, [FEEDS_UNKNOWN] = 0};
         for (int k = 0; k <= (named(d, harvesters, n) ? 1 : 0); k++) {
             if (weight[s] > weight[worst[k]])
                 worst[k] = s;

@@ -14,17 +14,18 @@ struct stream;
 
 struct feed {
     bool used;
-    bool bound;     // has a slot of the bus in this life
+    bool bound; // has a slot of the bus in this life
     uint32_t slot;
-    uint64_t key;   // hash of publisher and incarnation
+    uint64_t key; // hash of publisher and incarnation
     uint64_t epoch;
     char publisher[96];
     char site[JOB_SITE_BYTES];
     uint8_t incarnation[16];
     uint64_t taken_seq, committed_seq;
-    uint64_t bytes; // taken since the last commit
+    uint64_t bytes;     // taken since the last commit
     int64_t durable_us; // watermark at a moment when all that was taken was on disk
-    struct stream *dirty_first, *dirty_last; // streams with unwritten blocks, in order of their first packet
+    struct stream *dirty_first,
+        *dirty_last; // streams with unwritten blocks, in order of their first packet
     _Atomic int64_t watermark_us;
     _Atomic int64_t seen_us; // wall clock
     _Atomic bool ended;      // end_of_input, or another incarnation has taken its place
@@ -39,8 +40,8 @@ struct feeds {
 void feeds_init(struct feeds *f);
 uint64_t feeds_key(const char *publisher, const uint8_t incarnation[16]);
 // Intake. The feed of a slot, or of a publisher that was here before the restart, or a new one; NULL when full.
-struct feed *feeds_bind(struct feeds *f, uint32_t slot, const char *publisher, const uint8_t incarnation[16],
-                        const char *site);
+struct feed *feeds_bind(struct feeds *f, uint32_t slot, const char *publisher,
+                        const uint8_t incarnation[16], const char *site);
 struct feed *feeds_by_key(struct feeds *f, uint64_t key);
 
 enum feeds_state {
@@ -50,5 +51,5 @@ enum feeds_state {
     FEEDS_UNKNOWN, // no publisher of this site
 };
 // Mesh. Have the publishers of the site passed until_us? When harvesters names some of them, only those matter.
-enum feeds_state feeds_passed(struct feeds *f, const char *site, const char *const *harvesters, size_t n,
-                              int64_t until_us, int64_t wall_us, int64_t silent_us);
+enum feeds_state feeds_passed(struct feeds *f, const char *site, const char *const *harvesters,
+                              size_t n, int64_t until_us, int64_t wall_us, int64_t silent_us);

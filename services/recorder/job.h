@@ -11,7 +11,10 @@
 #define JOB_LOSSES_MAX  16u
 #define JOB_SITE_BYTES  64u
 
-enum job_side { JOB_CALLER = 1, JOB_CALLEE = 2 };
+enum job_side {
+    JOB_CALLER = 1,
+    JOB_CALLEE = 2
+};
 
 // What a payload type means in a stream (a=rtpmap).
 struct job_codec {
@@ -48,7 +51,11 @@ struct job {
     struct job_loss loss[JOB_LOSSES_MAX]; // what the harvesters declared as lost within the call
 };
 
-enum order_kind { ORDER_CUT, ORDER_TAP, ORDER_UNTAP };
+enum order_kind {
+    ORDER_CUT,
+    ORDER_TAP,
+    ORDER_UNTAP
+};
 
 // mesh -> intake. TAP and UNTAP: call_id and streams of job; lease_us by the wall clock.
 struct order {
@@ -57,7 +64,12 @@ struct order {
     struct job job;
 };
 
-enum job_result { JOB_READY, JOB_FAILED, JOB_EMPTY, JOB_ABANDONED };
+enum job_result {
+    JOB_READY,
+    JOB_FAILED,
+    JOB_EMPTY,
+    JOB_ABANDONED
+};
 
 struct done {
     struct uuid call_id;

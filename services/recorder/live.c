@@ -39,7 +39,8 @@ struct live {
     struct live_stat st;
 };
 
-struct live *live_new(const char *url, const char *recorder, const char *site, size_t taps, char *err, size_t err_cap)
+struct live *live_new(const char *url, const char *recorder, const char *site, size_t taps,
+                      char *err, size_t err_cap)
 {
     struct live *l = calloc(1, sizeof(*l));
     if (!l)
@@ -50,8 +51,8 @@ struct live *live_new(const char *url, const char *recorder, const char *site, s
     l->taps = calloc(taps, sizeof(*l->taps));
     if (!l->taps)
         return live_free(l);
-    if (url[0] != '\0' &&
-        cast_pub_open(&l->pub, url, false, recorder, site, CALLMESH__V1__KIND__KIND_UNSPECIFIED, err, err_cap) < 0)
+    if (url[0] != '\0' && cast_pub_open(&l->pub, url, false, recorder, site,
+                                        CALLMESH__V1__KIND__KIND_UNSPECIFIED, err, err_cap) < 0)
         return live_free(l);
     return l;
 }
@@ -101,7 +102,8 @@ static void point(struct live *l, struct tap *t, size_t i, struct stream *st)
     l->waiting--;
 }
 
-static void add_stream(struct live *l, struct streams *s, struct tap *t, const struct job_stream *info)
+static void add_stream(struct live *l, struct streams *s, struct tap *t,
+                       const struct job_stream *info)
 {
     for (size_t i = 0; i < LIVE_STREAMS_PER_TAP; i++) {
         struct tap_stream *ts = &t->stream[i];
@@ -186,7 +188,7 @@ void live_packet(struct live *l, struct stream *st, int64_t at_us, struct span p
     struct tap *t = &l->taps[(st->tap - 1) / LIVE_STREAMS_PER_TAP];
     struct tap_stream *ts = &t->stream[(st->tap - 1) % LIVE_STREAMS_PER_TAP];
     struct rtp r;
-    if (!ts->used || rtp_parse(packet, &r) != WIRE_OK || r.payload.n == 0)
+    if (!ts->used || rtp_parse(packet, &r) != WIRE_NONE || r.payload.n == 0)
         return;
     struct codec c = codec_of(&ts->info, r.payload_type, r.payload.n);
     if (c.kind == CODEC_EVENT || c.kind == CODEC_NOISE) {

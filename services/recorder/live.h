@@ -13,7 +13,8 @@
 
 struct live;
 // url "" : no live feed (nothing to dial).
-struct live *live_new(const char *url, const char *recorder, const char *site, size_t taps, char *err, size_t err_cap);
+struct live *live_new(const char *url, const char *recorder, const char *site, size_t taps,
+                      char *err, size_t err_cap);
 struct live *live_free(struct live *l);
 // New, or renewed with the streams as they are now.
 void live_tap(struct live *l, struct streams *s, const struct order *o);

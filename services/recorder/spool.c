@@ -135,7 +135,8 @@ struct spool *spool_close(struct spool *s)
 
 // One segment: heads are checked everywhere, data only in the newest, where a kill or power cut can have torn it.
 // Returns where the good part ends.
-static uint32_t scan_segment(struct spool *s, int fd, struct segment *g, bool last, spool_scan_fn fn, void *ctx)
+static uint32_t scan_segment(struct spool *s, int fd, struct segment *g, bool last,
+                             spool_scan_fn fn, void *ctx)
 {
     static uint8_t data[SPOOL_BLOCK_BYTES];
     uint8_t head[SPOOL_SEGMENT_HEAD];
@@ -184,7 +185,8 @@ int spool_scan(struct spool *s, spool_scan_fn fn, void *ctx)
 
 static int open_segment(struct spool *s)
 {
-    while (s->n > 0 && (s->n == s->cap || s->st.bytes + s->o.segment_bytes > s->o.bytes || (s->low && s->n > 1))) {
+    while (s->n > 0 && (s->n == s->cap || s->st.bytes + s->o.segment_bytes > s->o.bytes ||
+                        (s->low && s->n > 1))) {
         s->st.dropped_segments++;
         if (segment_at(s, 0)->last_us >= s->wanted_us)
             s->st.dropped_wanted++;
@@ -205,7 +207,8 @@ static int open_segment(struct spool *s)
     }
     s->fd = fd;
     s->n++;
-    *newest(s) = (struct segment){.number = s->next_number++, .bytes = SPOOL_SEGMENT_HEAD, .last_us = wall_now_us()};
+    *newest(s) = (struct segment){
+        .number = s->next_number++, .bytes = SPOOL_SEGMENT_HEAD, .last_us = wall_now_us()};
     s->st.bytes += SPOOL_SEGMENT_HEAD;
     return 0;
 }

@@ -18,20 +18,21 @@ struct spool_pos {
 // On disk, little-endian, followed by `bytes` bytes of records (struct spool_record + packet).
 struct spool_head {
     uint32_t magic;
-    uint32_t head_sum;  // of the bytes after this field
+    uint32_t head_sum; // of the bytes after this field
     uint32_t data_sum;
     uint32_t bytes;
     uint8_t stream_id[16]; // zero until the stream was announced
-    uint64_t feed;      // hash of the publisher and its incarnation
+    uint64_t feed;         // hash of the publisher and its incarnation
     uint64_t epoch;
     uint32_t stream_no;
-    uint32_t count;     // packets in this block
+    uint32_t count; // packets in this block
     uint32_t prev_segment, prev_offset;
     int64_t first_at_us, last_at_us;
-    uint64_t last_seq;  // envelope of the last packet, and its place in there: intake takes each packet once
+    uint64_t
+        last_seq; // envelope of the last packet, and its place in there: intake takes each packet once
     uint32_t last_index;
-    uint32_t blocks;    // of this stream up to and with this one
-    uint64_t packets;   // of this stream up to and with this block
+    uint32_t blocks;  // of this stream up to and with this one
+    uint64_t packets; // of this stream up to and with this block
 };
 _Static_assert(sizeof(struct spool_head) == 104, "the form on disk");
 
@@ -65,7 +66,8 @@ void spool_set_low(struct spool *s, bool low);
 uint32_t spool_oldest(const struct spool *s);
 
 struct spool_stat {
-    uint64_t bytes, limit, segments, blocks, dropped_segments, dropped_wanted, aged_segments, write_errors;
+    uint64_t bytes, limit, segments, blocks, dropped_segments, dropped_wanted, aged_segments,
+        write_errors;
 };
 struct spool_stat spool_stat(const struct spool *s);
 

@@ -36,5 +36,6 @@ uint32_t spool_form_head_sum(const struct spool_head *h)
 
 bool spool_form_head_good(const struct spool_head *h)
 {
-    return h->magic == SPOOL_BLOCK_MAGIC && h->bytes <= SPOOL_DATA_MAX && h->head_sum == spool_form_head_sum(h);
+    return h->magic == SPOOL_BLOCK_MAGIC && h->bytes <= SPOOL_DATA_MAX &&
+           h->head_sum == spool_form_head_sum(h);
 }

@@ -25,7 +25,8 @@ static bool eq_no(const void *ctx, uint64_t value, const void *key)
     const struct streams *s = ctx;
     const struct stream *st = slab_get(s->chains, value);
     const struct key *k = key;
-    return st && st->feed_key == k->feed_key && st->epoch == k->epoch && st->stream_no == k->stream_no;
+    return st && st->feed_key == k->feed_key && st->epoch == k->epoch &&
+           st->stream_no == k->stream_no;
 }
 
 static bool eq_id(const void *ctx, uint64_t value, const void *key)
@@ -67,7 +68,8 @@ static struct key key_of(uint64_t feed_key, uint64_t epoch, uint32_t stream_no)
     return (struct key){feed_key, epoch, stream_no};
 }
 
-struct stream *streams_by_no(struct streams *s, uint64_t feed_key, uint64_t epoch, uint32_t stream_no)
+struct stream *streams_by_no(struct streams *s, uint64_t feed_key, uint64_t epoch,
+                             uint32_t stream_no)
 {
     struct key k = key_of(feed_key, epoch, stream_no);
     return slab_get(s->chains, map_get(s->by_no, map_hash(&k, sizeof(k)), &k));
@@ -229,7 +231,8 @@ static void note_filling(struct streams *s, struct feed *feed)
     s->filling[room] = feed;
 }
 
-static void open_block(struct streams *s, struct stream *st, struct feed *feed, uint64_t seq, int64_t at_us, int64_t now_us)
+static void open_block(struct streams *s, struct stream *st, struct feed *feed, uint64_t seq,
+                       int64_t at_us, int64_t now_us)
 {
     st->block = slab_take(s->blocks);
     if (!st->block) {
@@ -248,8 +251,8 @@ static void open_block(struct streams *s, struct stream *st, struct feed *feed, 
     dirty_append(feed, st);
 }
 
-int streams_put(struct streams *s, struct stream *st, struct feed *feed, uint64_t seq, uint32_t index,
-                struct spool_record rec, struct span packet, int64_t now_us)
+int streams_put(struct streams *s, struct stream *st, struct feed *feed, uint64_t seq,
+                uint32_t index, struct spool_record rec, struct span packet, int64_t now_us)
 {
     if (seq < st->last_seq || (seq == st->last_seq && index <= st->last_index)) {
         s->seen_before++;

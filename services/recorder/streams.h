@@ -15,19 +15,20 @@
 struct stream {
     uint64_t feed_key, epoch;
     uint32_t stream_no;
-    uint32_t tap;           // place in the tap table + 1, 0 none
-    struct uuid id;         // zero until announced
-    struct spool_pos head;  // last block on disk
+    uint32_t tap;          // place in the tap table + 1, 0 none
+    struct uuid id;        // zero until announced
+    struct spool_pos head; // last block on disk
     uint32_t blocks;
-    uint64_t packets;       // on disk and in the block
-    uint64_t last_seq;      // envelope and place in it of the last packet taken: each packet is taken once
+    uint64_t packets; // on disk and in the block
+    uint64_t
+        last_seq; // envelope and place in it of the last packet taken: each packet is taken once
     uint32_t last_index;
-    uint8_t *block;         // being filled; NULL: none
-    uint32_t used, count;   // bytes and packets in it
+    uint8_t *block;                  // being filled; NULL: none
+    uint32_t used, count;            // bytes and packets in it
     int64_t first_at_us, last_at_us; // of the block
-    uint64_t block_seq;     // envelope of its first packet
-    int64_t opened_us;      // monotonic
-    struct feed *feed;      // while it has a block
+    uint64_t block_seq;              // envelope of its first packet
+    int64_t opened_us;               // monotonic
+    struct feed *feed;               // while it has a block
     struct stream *dirty_prev, *dirty_next;
     struct stream *lru_prev, *lru_next;
 };
@@ -35,17 +36,21 @@ struct stream {
 struct streams;
 struct streams *streams_new(size_t chains, size_t blocks, struct spool *spool);
 struct streams *streams_free(struct streams *s);
-struct stream *streams_by_no(struct streams *s, uint64_t feed_key, uint64_t epoch, uint32_t stream_no);
+struct stream *streams_by_no(struct streams *s, uint64_t feed_key, uint64_t epoch,
+                             uint32_t stream_no);
 struct stream *streams_by_id(struct streams *s, const struct uuid *id);
 // A new one; NULL only when every known stream has an unwritten block and none can be written.
-struct stream *streams_add(struct streams *s, uint64_t feed_key, uint64_t epoch, uint32_t stream_no);
+struct stream *streams_add(struct streams *s, uint64_t feed_key, uint64_t epoch,
+                           uint32_t stream_no);
 void streams_set_id(struct streams *s, struct stream *st, const struct uuid *id);
 // From the scan at start.
 void streams_restore(struct streams *s, const struct spool_head *h, struct spool_pos pos);
 // One packet. 0; STREAMS_E_SEEN: taken before; negative: not kept (too large, disk), counted.
-enum { STREAMS_E_SEEN = 1 };
-int streams_put(struct streams *s, struct stream *st, struct feed *feed, uint64_t seq, uint32_t index,
-                struct spool_record rec, struct span packet, int64_t now_us);
+enum {
+    STREAMS_E_SEEN = 1
+};
+int streams_put(struct streams *s, struct stream *st, struct feed *feed, uint64_t seq,
+                uint32_t index, struct spool_record rec, struct span packet, int64_t now_us);
 // Writes the block of this stream; of all streams of a feed opened before a moment (INT64_MAX: all).
 int streams_write(struct streams *s, struct stream *st);
 void streams_write_feed(struct streams *s, struct feed *feed, int64_t opened_before_us);

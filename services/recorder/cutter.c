@@ -1,0 +1,195 @@
+#include "cutter.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "stats.h"
+
+#define RETRY_US (2 * US_PER_S)
+
+static bool cancelled(void *ctx)
+{
+    return thread_should_stop(&((struct cutter *)ctx)->thread);
+}
+
+int cutter_open(struct cutter *c, char *err, size_t err_cap)
+{
+    unsigned n = sink_clean(c->o.recordings_dir);
+    if (n > 0)
+        log_warn("unfinished recordings removed, their calls are cut again", "files=%u", n);
+    c->reader = spool_reader_new(c->o.spool_dir);
+    c->render = mem_take(sizeof(*c->render));
+    if (!c->reader || !c->render ||
+        render_init(c->render, c->reader, c->o.blocks, c->o.segments, c->o.grace_us) < 0) {
+        (void)snprintf(err, err_cap, "no memory for the cutter");
+        return -ENOMEM;
+    }
+    c->render->cancelled = cancelled;
+    c->render->cancelled_ctx = c;
+    return 0;
+}
+
+// Sleeps until the ring has something, or the time is over.
+static void wait_jobs(struct cutter *c, int timeout_ms)
+{
+    struct pollfd p = {.fd = c->wake, .events = POLLIN};
+    if (poll(&p, 1, timeout_ms) > 0) {
+        uint64_t v;
+        (void)!read(c->wake, &v, sizeof(v));
+    }
+}
+
+static const char *absolute(struct cutter *c, const char *relative)
+{
+    (void)snprintf(c->path, sizeof(c->path), "%s/%s", c->o.recordings_dir, relative);
+    return c->path;
+}
+
+static int write_json(struct cutter *c)
+{
+    char relative[512];
+    uint8_t sum[32];
+    manifest_path(&c->job, &c->manifest.id, "json", relative, sizeof(relative));
+    size_t n = manifest_json(&c->manifest, c->json, sizeof(c->json));
+    if (n == 0)
+        return err_trace(-EMSGSIZE);
+    int r = sink_open(&c->render->sink, absolute(c, relative));
+    if (r < 0)
+        return r;
+    sink_write(&c->render->sink, c->json, n);
+    return sink_commit(&c->render->sink, sum);
+}
+
+static int write_files(struct cutter *c)
+{
+    struct manifest *m = &c->manifest;
+    int r = 0;
+    if (c->result.verdict == RENDER_READY) {
+        manifest_path(&c->job, &m->id, "wav", m->path, sizeof(m->path));
+        r = render_write(c->render, &c->job, absolute(c, m->path), &c->result);
+    }
+    if (r == 0 && c->result.undecodable > 0) {
+        manifest_path(&c->job, &m->id, "rtp", m->dump_path, sizeof(m->dump_path));
+        r = render_dump(c->render, &c->job, absolute(c, m->dump_path), &m->dump_bytes,
+                        m->dump_sha256);
+    }
+    return r < 0 ? r : write_json(c);
+}
+
+static void tally(const struct cutter *c)
+{
+    const struct render_result *r = &c->result;
+    switch (r->verdict) {
+    case RENDER_READY:
+        count(STAT_REC_READY, 1);
+        count(STAT_REC_BYTES, r->bytes);
+        count(STAT_REC_GAPS, c->render->window.gaps_total);
+        break;
+    case RENDER_EMPTY:
+        count(STAT_REC_EMPTY, 1);
+        break;
+    case RENDER_FAILED:
+        count(STAT_REC_FAILED, 1);
+        break;
+    }
+    for (int i = 0; i < 2; i++) {
+        count(STAT_REC_LATE_DUP, r->channel[i].late_or_duplicate);
+        count(STAT_REC_LOST, r->channel[i].lost);
+    }
+}
+
+static void report(struct cutter *c)
+{
+    size_t n = manifest_pack(&c->manifest, c->item.bytes, sizeof(c->item.bytes));
+    if (n == 0) {
+        log_error("report too large", "gaps=%zu", c->render->window.gaps_n);
+        return;
+    }
+    c->item.n = (uint32_t)n;
+    while (!ring_push(c->reports, &c->item) && !thread_should_stop(&c->thread))
+        (void)poll(NULL, 0, 10);
+}
+
+// One try. Negative: not done, the same job again later.
+static int cut(struct cutter *c)
+{
+    struct manifest *m = &c->manifest;
+    memset(m, 0, sizeof(*m));
+    m->id = manifest_id(&c->job.call_id);
+    m->job = &c->job;
+    m->result = &c->result;
+    m->window = &c->render->window;
+    m->recorder = c->o.name;
+    c->render->window.gaps_n = 0;
+    c->render->window.gaps_total = 0;
+    render_learn(c->render, &c->job, &c->result);
+    int r = c->result.verdict == RENDER_EMPTY ? 0 : write_files(c);
+    if (r < 0)
+        return r;
+    tally(c);
+    report(c);
+    char id[37];
+    uuid_format(&c->job.call_id, id);
+    static const char *const names[] = {
+        [RENDER_READY] = "ready", [RENDER_EMPTY] = "empty", [RENDER_FAILED] = "failed"};
+    log_info("recording",
+             "call=%s status=%s seconds=%.3f bytes=%llu streams=%u gaps=%llu reason=\"%s\"", id,
+             names[c->result.verdict], (double)c->result.wav.frames / 8000.0,
+             (unsigned long long)c->result.bytes, c->job.streams,
+             (unsigned long long)c->render->window.gaps_total, c->result.reason);
+    return 0;
+}
+
+static void work(struct cutter *c)
+{
+    struct done d = {.call_id = c->job.call_id, .result = JOB_ABANDONED};
+    while (!thread_should_stop(&c->thread)) {
+        int r = atomic_load(c->disk_low) ? -ENOSPC : cut(c);
+        if (r == 0) {
+            static const enum job_result results[] = {[RENDER_READY] = JOB_READY,
+                                                      [RENDER_EMPTY] = JOB_EMPTY,
+                                                      [RENDER_FAILED] = JOB_FAILED};
+            d.result = results[c->result.verdict];
+            break;
+        }
+        if (r == -ECANCELED)
+            break;
+        if (!atomic_load(c->disk_low))
+            log_error("recording could not be written, trying again", "path=%s error=\"%s\"",
+                      c->path, strerror(-r));
+        for (int64_t until = mono_now_us() + RETRY_US;
+             mono_now_us() < until && !thread_should_stop(&c->thread);)
+            (void)poll(NULL, 0, 50);
+    }
+    (void)ring_push(c->done, &d); // has room for all calls that can be on their way
+}
+
+static void body(struct thread *t, void *arg)
+{
+    struct cutter *c = arg;
+    while (!thread_should_stop(t)) {
+        if (ring_pop(c->jobs, &c->job))
+            work(c);
+        else
+            wait_jobs(c, 100);
+    }
+}
+
+int cutter_start(struct cutter *c)
+{
+    return thread_start(&c->thread, "cutter", body, c);
+}
+
+void cutter_stop(struct cutter *c)
+{
+    thread_join(&c->thread);
+    if (c->render)
+        render_deinit(c->render);
+    c->reader = spool_reader_free(c->reader);
+}

@@ -1,0 +1,39 @@
+// cutter.h: the thread that makes files: a job per ended call, one after the other; result to the report feed, then to mesh.
+// A full disk or a failing one: the job waits and is tried again; a stop abandons it (no .part stays), and the next start
+// cuts it. Limits: the ring of jobs; render.h.
+#pragma once
+#include <stdatomic.h>
+#include "base/ring.h"
+#include "base/thread.h"
+#include "job.h"
+#include "manifest.h"
+#include "render.h"
+#include "report.h"
+
+struct cutter_opts {
+    const char *spool_dir, *recordings_dir, *name;
+    size_t blocks, segments; // of one call
+    int64_t grace_us;
+};
+
+struct cutter {
+    struct cutter_opts o;
+    struct thread thread;
+    struct ring *jobs;    // from intake
+    struct ring *done;    // to mesh
+    struct ring *reports; // to report
+    int wake;             // eventfd of jobs
+    const _Atomic bool *disk_low;
+    struct spool_reader *reader;
+    struct render *render; // 1.4 MiB
+    struct job job;
+    struct render_result result;
+    struct manifest manifest;
+    struct report_item item;
+    char json[MANIFEST_BYTES];
+    char path[4096];
+};
+
+int cutter_open(struct cutter *c, char *err, size_t err_cap);
+int cutter_start(struct cutter *c);
+void cutter_stop(struct cutter *c);

@@ -1,0 +1,255 @@
+#include "manifest.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "base/json.h"
+#include "base/mono.h"
+
+struct uuid manifest_id(const struct uuid *call_id)
+{
+    static const char what[] = "recording";
+    uint8_t identity[sizeof(*call_id) + sizeof(what)];
+    memcpy(identity, call_id, sizeof(*call_id));
+    memcpy(identity + sizeof(*call_id), what, sizeof(what));
+    return uuid_v7_derived(uuid_time_us(call_id), span_of(identity, sizeof(identity)));
+}
+
+void manifest_path(const struct job *j, const struct uuid *id, const char *ext, char *buf,
+                   size_t cap)
+{
+    char site[JOB_SITE_BYTES], text[37];
+    size_t n = 0;
+    for (; j->site[n] && n + 1 < sizeof(site); n++) {
+        unsigned char c = (unsigned char)j->site[n];
+        bool good = isalnum(c) || c == '-' || c == '_' || (c == '.' && n > 0);
+        site[n] = (char)(good ? c : '_');
+    }
+    if (n == 0)
+        site[n++] = '_';
+    site[n] = '\0';
+    time_t t = (time_t)(j->started_us / US_PER_S);
+    struct tm tm;
+    if (!gmtime_r(&t, &tm))
+        memset(&tm, 0, sizeof(tm));
+    uuid_format(id, text);
+    (void)snprintf(buf, cap, "%s/%04d/%02d/%02d/%s.%s", site, tm.tm_year + 1900, tm.tm_mon + 1,
+                   tm.tm_mday, text, ext);
+}
+
+static const char *role_of(int channel)
+{
+    return channel == 0 ? "caller" : "callee";
+}
+
+static double seconds(int64_t frames)
+{
+    return (double)frames / 8000.0;
+}
+
+static int64_t length_us(const struct render_result *r)
+{
+    return (int64_t)r->wav.frames * 125;
+}
+
+struct message {
+    Callmesh__V1__Recording rec;
+    Callmesh__V1__RecordingChannel ch[2], *ch_list[2];
+    ProtobufCBinaryData ids[2][JOB_STREAMS_MAX];
+    Callmesh__V1__RecordingGap gap[WINDOW_GAPS_MAX], *gap_list[WINDOW_GAPS_MAX];
+};
+
+// protobuf-c takes pointers that it only reads when it packs.
+static char *text(const char *s)
+{
+    return (char *)(uintptr_t)s;
+}
+
+static ProtobufCBinaryData bytes(const void *p, size_t n)
+{
+    return (ProtobufCBinaryData){n, (uint8_t *)(uintptr_t)p};
+}
+
+static void fill_channels(struct message *m, const struct manifest *f)
+{
+    for (int c = 0; c < 2; c++) {
+        const struct render_channel *rc = &f->result->channel[c];
+        Callmesh__V1__RecordingChannel *ch = &m->ch[c];
+        callmesh__v1__recording_channel__init(ch);
+        ch->index = (uint32_t)c + 1;
+        ch->role = text(role_of(c));
+        ch->codec = text(rc->codec);
+        ch->packets = rc->packets;
+        ch->lost = rc->lost;
+        ch->late_or_duplicate = rc->late_or_duplicate;
+        ch->stream_ids = m->ids[c];
+        for (uint32_t i = 0; i < f->job->streams; i++) {
+            if (f->job->stream[i].side == c + 1)
+                m->ids[c][ch->n_stream_ids++] = bytes(&f->job->stream[i].id, sizeof(struct uuid));
+        }
+        m->ch_list[c] = ch;
+    }
+    m->rec.channels = m->ch_list;
+    m->rec.n_channels = 2;
+}
+
+static void fill_gaps(struct message *m, const struct manifest *f)
+{
+    const struct window *w = f->window;
+    for (size_t i = 0; i < w->gaps_n; i++) {
+        callmesh__v1__recording_gap__init(&m->gap[i]);
+        m->gap[i].from_seconds = seconds(w->gaps[i].from);
+        m->gap[i].to_seconds = seconds(w->gaps[i].to);
+        m->gap[i].channel = w->gaps[i].channel + 1u;
+        m->gap[i].reason = text(gap_reason_name(w->gaps[i].reason));
+        m->gap_list[i] = &m->gap[i];
+    }
+    m->rec.gaps = m->gap_list;
+    m->rec.n_gaps = w->gaps_n;
+}
+
+static Callmesh__V1__RecordingStatus status_of(const struct render_result *r)
+{
+    switch (r->verdict) {
+    case RENDER_READY:
+        return CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY;
+    case RENDER_EMPTY:
+        return CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_EMPTY;
+    case RENDER_FAILED:
+        break;
+    }
+    return CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED;
+}
+
+size_t manifest_pack(const struct manifest *f, uint8_t *buf, size_t cap)
+{
+    static struct message m; // 25 KiB; one thread
+    const struct render_result *r = f->result;
+    memset(&m, 0, sizeof(m));
+    callmesh__v1__recording__init(&m.rec);
+    m.rec.id = bytes(&f->id, sizeof(f->id));
+    m.rec.call_id = bytes(&f->job->call_id, sizeof(f->job->call_id));
+    m.rec.site = text(f->job->site);
+    m.rec.status = status_of(r);
+    m.rec.reason = text(r->reason);
+    m.rec.recorder = text(f->recorder);
+    fill_channels(&m, f);
+    if (r->verdict != RENDER_EMPTY) {
+        m.rec.started_at_us = r->start_us;
+        m.rec.ended_at_us = r->start_us + length_us(r);
+        m.rec.duration_seconds = seconds((int64_t)r->wav.frames);
+    }
+    if (r->verdict == RENDER_READY) {
+        m.rec.codec = text(wav_format_name(r->wav.format));
+        m.rec.sample_rate = r->wav.sample_rate;
+        m.rec.container = text("wav");
+        m.rec.size_bytes = r->bytes;
+        m.rec.sha256 = bytes(r->sha256, sizeof(r->sha256));
+        m.rec.path = text(f->path);
+        fill_gaps(&m, f);
+    }
+    Callmesh__V1__ReportEvent e = CALLMESH__V1__REPORT_EVENT__INIT;
+    e.event_case = CALLMESH__V1__REPORT_EVENT__EVENT_RECORDING;
+    e.recording = &m.rec;
+    if (callmesh__v1__report_event__get_packed_size(&e) > cap)
+        return 0;
+    return callmesh__v1__report_event__pack(&e, buf);
+}
+
+static void put_hex(struct json *j, const char *key, const uint8_t *p, size_t n)
+{
+    char hex[65];
+    for (size_t i = 0; i < n && i < 32; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", p[i]);
+    json_kstr(j, key, hex);
+}
+
+static void put_channels(struct json *j, const struct manifest *f)
+{
+    json_key(j, "channels");
+    json_arr(j);
+    for (int c = 0; c < 2; c++) {
+        const struct render_channel *ch = &f->result->channel[c];
+        json_obj(j);
+        json_kint(j, "index", c + 1);
+        json_kstr(j, "role", role_of(c));
+        json_kstr(j, "codec", ch->codec);
+        json_kuint(j, "packets", ch->packets);
+        json_kuint(j, "lost", ch->lost);
+        json_kuint(j, "late_or_duplicate", ch->late_or_duplicate);
+        json_kuint(j, "not_rendered", ch->other);
+        json_key(j, "stream_ids");
+        json_arr(j);
+        for (uint32_t i = 0; i < f->job->streams; i++) {
+            if (f->job->stream[i].side == c + 1)
+                json_uuid(j, &f->job->stream[i].id);
+        }
+        json_arr_end(j);
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+}
+
+static void put_gaps(struct json *j, const struct window *w)
+{
+    json_key(j, "gaps");
+    json_arr(j);
+    for (size_t i = 0; i < w->gaps_n; i++) {
+        json_obj(j);
+        json_kreal(j, "from", seconds(w->gaps[i].from), 6);
+        json_kreal(j, "to", seconds(w->gaps[i].to), 6);
+        json_kint(j, "channel", w->gaps[i].channel + 1);
+        json_kstr(j, "reason", gap_reason_name(w->gaps[i].reason));
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+    json_kuint(j, "gaps_total", w->gaps_total);
+}
+
+static void put_file(struct json *j, const struct manifest *f)
+{
+    const struct render_result *r = f->result;
+    json_kstr(j, "codec", wav_format_name(r->wav.format));
+    json_kuint(j, "sample_rate", r->wav.sample_rate);
+    json_kstr(j, "container", "wav");
+    json_kuint(j, "frames", r->wav.frames);
+    json_kuint(j, "size_bytes", r->bytes);
+    put_hex(j, "sha256", r->sha256, sizeof(r->sha256));
+    json_kstr(j, "path", f->path);
+    put_gaps(j, f->window);
+}
+
+size_t manifest_json(const struct manifest *f, char *buf, size_t cap)
+{
+    const struct render_result *r = f->result;
+    struct json j;
+    json_init(&j, buf, cap);
+    json_obj(&j);
+    json_kint(&j, "manifest_version", 1);
+    json_kuuid(&j, "id", &f->id);
+    json_kuuid(&j, "call_id", &f->job->call_id);
+    json_kstr(&j, "site", f->job->site);
+    json_kstr(&j, "recorder", f->recorder);
+    json_kstr(&j, "status", r->verdict == RENDER_READY ? "ready" : "failed");
+    json_kstr(&j, "reason", r->reason);
+    json_ktime(&j, "call_started_at", f->job->started_us);
+    json_ktime(&j, "call_ended_at", f->job->ended_us);
+    json_ktime(&j, "started_at", r->start_us);
+    json_kint(&j, "started_at_us", r->start_us);
+    json_ktime(&j, "ended_at", r->start_us + length_us(r));
+    json_kreal(&j, "duration_seconds", seconds((int64_t)r->wav.frames), 6);
+    if (r->verdict == RENDER_READY)
+        put_file(&j, f);
+    put_channels(&j, f);
+    if (f->dump_path[0] != '\0') {
+        json_key(&j, "rtpdump");
+        json_obj(&j);
+        json_kstr(&j, "path", f->dump_path);
+        json_kuint(&j, "size_bytes", f->dump_bytes);
+        put_hex(&j, "sha256", f->dump_sha256, sizeof(f->dump_sha256));
+        json_obj_end(&j);
+    }
+    json_obj_end(&j);
+    return j.overflow ? 0 : j.n;
+}

@@ -1,0 +1,209 @@
+// recorder_test.c: the real process between real sockets: media in, calls in, file and report out.
+#include "tests/support/test.h"
+
+#include <openssl/evp.h>
+#include "media/wav.h"
+#include "recorder_kit.h"
+
+#define PACKETS 250u // 5 s
+
+static uint8_t sound(uint32_t stream_no, uint32_t i)
+{
+    return (uint8_t)(i * 7 + stream_no * 31 + (i >> 8));
+}
+
+// Packets from..to of both streams in batches of 10; the callee starts 10 packets later.
+static void send_media(struct kit *k, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        uint8_t payload[160];
+        int64_t at = k->started_us + (int64_t)i * 20000;
+        for (uint32_t s = 1; s <= 2; s++) {
+            for (uint32_t n = 0; n < 160; n++)
+                payload[n] = sound(s, i * 160 + n);
+            if (s == 1 || i >= 10)
+                kit_packet(k, s, at, 0, (uint16_t)(65500 + i), 4294900000u + i * 160 + s, payload);
+        }
+        if (i % 10 == 9 || i + 1 == to)
+            kit_send_batch(k, i < from + 10, at, false);
+    }
+}
+
+static void pass_the_end(struct kit *k)
+{
+    k->ended_us = k->started_us + PACKETS * 20000;
+    kit_send_batch(k, false, k->ended_us + 2000000, false);
+}
+
+static void check_wav(struct kit *k, const Callmesh__V1__Recording *r)
+{
+    static uint8_t file[200000];
+    size_t n = kit_read(k, r->path, file, sizeof(file));
+    struct wav_info w;
+    assert_true(wav_read_header(span_of(file, n), &w));
+    assert_int_equal(w.format, WAV_PCMU);
+    assert_int_equal(w.frames, PACKETS * 160);
+    assert_int_equal(n, w.header_bytes + 2 * w.frames);
+    for (uint32_t i = 0; i < w.frames; i++) {
+        assert_int_equal(file[w.header_bytes + 2 * i], sound(1, i));
+        assert_int_equal(file[w.header_bytes + 2 * i + 1], i < 1600 ? 0xFF : sound(2, i));
+    }
+    uint8_t sum[32];
+    assert_int_equal(EVP_Digest(file, n, sum, NULL, EVP_sha256(), NULL), 1);
+    assert_int_equal(r->sha256.len, 32);
+    assert_memory_equal(r->sha256.data, sum, 32);
+    assert_int_equal(r->size_bytes, n);
+}
+
+static void check_report(struct kit *k, const Callmesh__V1__Recording *r)
+{
+    assert_non_null(r);
+    assert_int_equal(r->status, CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY);
+    assert_memory_equal(r->call_id.data, &k->call_id, 16);
+    assert_string_equal(r->codec, "PCMU");
+    assert_true(r->duration_seconds > 4.999 && r->duration_seconds < 5.001);
+    assert_int_equal(r->started_at_us, k->started_us);
+    assert_int_equal(r->n_channels, 2);
+    assert_int_equal(r->channels[0]->packets, PACKETS);
+    assert_int_equal(r->channels[1]->packets, PACKETS - 10);
+    assert_int_equal(r->channels[0]->lost + r->channels[1]->lost, 0);
+    assert_int_equal(r->channels[0]->late_or_duplicate, 0);
+    assert_int_equal(r->n_gaps, 1);
+    assert_int_equal(r->gaps[0]->channel, 2);
+    assert_string_equal(r->gaps[0]->reason, "not_sent");
+    assert_true(r->gaps[0]->to_seconds > 0.1999 && r->gaps[0]->to_seconds < 0.2001);
+    check_wav(k, r);
+}
+
+static void check_manifest(struct kit *k, const char *wav_path)
+{
+    static char text[65536];
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%.*sjson", (int)(strlen(wav_path) - 3), wav_path);
+    size_t n = kit_read(k, path, (uint8_t *)text, sizeof(text) - 1);
+    text[n] = '\0';
+    assert_non_null(strstr(text, "\"status\":\"ready\""));
+    assert_non_null(strstr(text, "\"reason\":\"not_sent\""));
+    assert_non_null(strstr(text, "\"call_started_at\":\"2023-11-14T22:13:20.000Z\""));
+    char id[37];
+    uuid_format(&k->call_id, id);
+    assert_non_null(strstr(text, id));
+}
+
+static void a_call_becomes_a_file_and_a_report(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, "whole");
+    k.streams = 2;
+    k.snapshot_has_call = true;
+    kit_spawn(&k);
+    send_media(&k, 0, PACKETS);
+    pass_the_end(&k);
+    kit_send_call(&k, true);
+    const Callmesh__V1__Recording *r = kit_recording(&k, 20 * US_PER_S);
+    check_report(&k, r);
+    check_manifest(&k, r->path);
+    assert_true(feed_pub_flush(k.rtp, 5 * US_PER_S)); // all of it committed
+    assert_int_equal(kit_term(&k), 0);
+    kit_close(&k);
+}
+
+static void killed_in_mid_call_the_recording_is_whole(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, "kill");
+    k.streams = 2;
+    k.snapshot_has_call = true;
+    kit_spawn(&k);
+    send_media(&k, 0, 120);
+    // Part of it committed, part still in blocks.
+    int64_t end = mono_now_us() + 10 * US_PER_S;
+    while (feed_pub_stat(k.rtp).committed_seq < 3 && mono_now_us() < end)
+        (void)usleep(2000);
+    assert_true(feed_pub_stat(k.rtp).committed_seq >= 3);
+    send_media(&k, 120, 160);
+    (void)usleep(30000);
+    kit_kill(&k);
+    kit_spawn(&k);
+    send_media(&k, 160, PACKETS);
+    pass_the_end(&k);
+    // The end was said while the recorder was away or starting: the snapshot has it.
+    kit_send_call(&k, true);
+    check_report(&k, kit_recording(&k, 20 * US_PER_S));
+    kit_kill(&k);
+    // After the report: the call is still pending for callstate, which has not heard: it is cut again, to the same id.
+    kit_spawn(&k);
+    check_report(&k, kit_recording(&k, 20 * US_PER_S));
+    assert_int_equal(kit_term(&k), 0);
+    kit_close(&k);
+}
+
+static void a_tap_carries_what_is_said(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, "tap");
+    k.streams = 2;
+    k.snapshot_has_call = true;
+    kit_spawn(&k);
+    uint32_t i = 0, frames = 0;
+    bool sides[3] = {false, false, false};
+    // The tap is said again and again, as api does while someone listens; media goes on until frames come.
+    for (int64_t end = mono_now_us() + 20 * US_PER_S; mono_now_us() < end && frames < 100;
+         i += 10) {
+        if (i % 100 == 0)
+            kit_send_tap(&k, wall_now_us() + 5 * US_PER_S);
+        send_media(&k, i, i + 10);
+        struct span bytes;
+        while (cast_sub_next(k.live, 20000, &bytes) > 0) {
+            const Callmesh__V1__LiveBatch *b =
+                cast_sub_unpack(k.live, &callmesh__v1__live_batch__descriptor, bytes);
+            assert_non_null(b);
+            for (size_t f = 0; f < b->n_frames; f++) {
+                const Callmesh__V1__LiveFrame *lf = b->frames[f];
+                assert_true(lf->side == 1 || lf->side == 2);
+                sides[lf->side] = true;
+                assert_string_equal(lf->codec, "PCMU");
+                assert_int_equal(lf->payload.len, 160);
+                uint32_t no = (lf->rtp_timestamp - 4294900000u - lf->side) / 160;
+                assert_int_equal(lf->payload.data[5], sound(lf->side, no * 160 + 5));
+                assert_int_equal(lf->at_us, k.started_us + (int64_t)no * 20000);
+                assert_memory_equal(lf->call_id.data, &k.call_id, 16);
+                frames++;
+            }
+        }
+    }
+    assert_true(frames >= 100 && sides[1] && sides[2]);
+    assert_int_equal(kit_term(&k), 0);
+    kit_close(&k);
+}
+
+static void a_call_without_media_is_empty(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, "empty");
+    k.streams = 2;
+    kit_spawn(&k);
+    k.ended_us = k.started_us + 1000000;
+    kit_send_batch(&k, false, k.ended_us, true); // end of input: nothing more will come
+    k.ended = k.snapshot_has_call = true;
+    const Callmesh__V1__Recording *r = kit_recording(&k, 20 * US_PER_S);
+    assert_non_null(r);
+    assert_int_equal(r->status, CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_EMPTY);
+    assert_int_equal(kit_term(&k), 0);
+    kit_close(&k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_becomes_a_file_and_a_report),
+        cmocka_unit_test(killed_in_mid_call_the_recording_is_whole),
+        cmocka_unit_test(a_tap_carries_what_is_said),
+        cmocka_unit_test(a_call_without_media_is_empty),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,365 @@
+#include "render.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "media/g711.h"
+#include "wire/rtp.h"
+
+#define EARLY_US                                                                                   \
+    (5 * INT64_C(1000000)) // media before the first SIP message that still belongs to the call
+
+int render_init(struct render *r, struct spool_reader *reader, size_t blocks, size_t segments,
+                int64_t grace_us)
+{
+    memset(r, 0, sizeof(*r));
+    r->reader = reader;
+    r->refs = mem_take(blocks * sizeof(*r->refs));
+    r->refs_cap = blocks;
+    r->segments = mem_take(segments * sizeof(*r->segments));
+    r->segments_cap = segments;
+    r->grace_us = grace_us;
+    if (!r->refs || !r->segments)
+        return -ENOMEM;
+    return sink_init(&r->sink);
+}
+
+void render_deinit(struct render *r)
+{
+    sink_deinit(&r->sink);
+    if (r->refs)
+        mem_give(r->refs, r->refs_cap * sizeof(*r->refs));
+    if (r->segments)
+        mem_give(r->segments, r->segments_cap * sizeof(*r->segments));
+    r->refs = NULL;
+    r->segments = NULL;
+}
+
+// One packet of a track, understood.
+struct heard {
+    struct rtp rtp;
+    struct codec codec;
+    struct timeline_packet tp;
+};
+
+static bool hear(const struct track *t, const struct chain_packet *p, struct heard *ret)
+{
+    if (rtp_parse(p->packet, &ret->rtp) != WIRE_NONE)
+        return false;
+    ret->codec = codec_of(t->stream, ret->rtp.payload_type, ret->rtp.payload.n);
+    bool audio =
+        ret->codec.kind != CODEC_NOISE && ret->codec.kind != CODEC_EVENT && ret->rtp.payload.n > 0;
+    bool g711 = ret->codec.kind == CODEC_PCMU || ret->codec.kind == CODEC_PCMA;
+    uint32_t clock = ret->codec.clock;
+    ret->tp =
+        (struct timeline_packet){.key = p->key,
+                                 .at_us = p->at_us,
+                                 .ssrc = ret->rtp.ssrc,
+                                 .timestamp = ret->rtp.timestamp,
+                                 .seq = ret->rtp.seq,
+                                 .audio = audio,
+                                 .clock = clock,
+                                 .duration = g711 ? (uint32_t)ret->rtp.payload.n : clock / 50};
+    return true;
+}
+
+// Packets of the call's own time only: a port may have served another call before, and after.
+static bool track_next(const struct render *r, const struct job *j, struct track *t)
+{
+    while (chain_next(&t->chain, &t->next)) {
+        if (t->next.at_us >= j->started_us - EARLY_US && t->next.at_us <= j->ended_us + r->grace_us)
+            return t->has_next = true;
+    }
+    return t->has_next = false;
+}
+
+static void note_codec(struct render_channel *ch, const char *name)
+{
+    size_t n = strlen(ch->codec), k = strlen(name);
+    if (strstr(ch->codec, name) || n + k + 2 > sizeof(ch->codec))
+        return;
+    (void)snprintf(ch->codec + n, sizeof(ch->codec) - n, "%s%s", n > 0 ? "," : "", name);
+}
+
+static void learn_packet(struct render *r, struct track *t, const struct heard *h,
+                         struct render_channel *ch)
+{
+    enum timeline_verdict v = timeline_learn(&t->timeline, &h->tp);
+    if (v == TIMELINE_DUP || v == TIMELINE_OTHER)
+        return;
+    if (h->codec.kind == CODEC_PCMU) {
+        r->pcmu++;
+    } else if (h->codec.kind == CODEC_PCMA) {
+        r->pcma++;
+    } else {
+        r->other++;
+        t->other++;
+        ch->other++;
+        r->other_name = h->codec.name;
+    }
+    t->audio++;
+    note_codec(ch, h->codec.name);
+}
+
+// More packets, higher rank, among the streams of one side.
+static void rank_tracks(struct render *r)
+{
+    for (size_t i = 0; i < r->tracks; i++) {
+        struct track *t = &r->track[i];
+        t->rank = 1;
+        for (size_t k = 0; k < r->tracks; k++) {
+            const struct track *o = &r->track[k];
+            if (o->channel == t->channel &&
+                (o->audio < t->audio || (o->audio == t->audio && k > i)))
+                t->rank++;
+        }
+    }
+}
+
+static void learn_track(struct render *r, const struct job *j, struct track *t,
+                        struct render_channel *ch, size_t *segments)
+{
+    timeline_init(&t->timeline, r->segments + *segments, r->segments_cap - *segments);
+    t->audio = t->other = 0;
+    t->first_us = 0;
+    while (track_next(r, j, t)) {
+        struct heard h;
+        if (t->first_us == 0)
+            t->first_us = t->next.at_us;
+        if (hear(t, &t->next, &h))
+            learn_packet(r, t, &h, ch);
+    }
+    *segments += t->timeline.n;
+}
+
+void render_learn(struct render *r, const struct job *j, struct render_result *res)
+{
+    memset(res, 0, sizeof(*res));
+    r->tracks = 0;
+    r->pcmu = r->pcma = r->other = 0;
+    size_t refs = 0, segments = 0;
+    for (uint32_t i = 0; i < j->streams; i++) {
+        const struct job_stream *s = &j->stream[i];
+        if (!s->known || (s->side != JOB_CALLER && s->side != JOB_CALLEE))
+            continue;
+        struct track *t = &r->track[r->tracks++];
+        t->stream = s;
+        t->channel = s->side - 1;
+        refs += chain_collect(&t->chain, r->reader, s->head, r->refs + refs, r->refs_cap - refs);
+        learn_track(r, j, t, &res->channel[t->channel], &segments);
+    }
+    rank_tracks(r);
+    res->undecodable = r->other;
+    bool any = false;
+    for (size_t i = 0; i < r->tracks; i++) {
+        int64_t us;
+        if (timeline_start(&r->track[i].timeline, &us) && (!any || us < res->start_us)) {
+            res->start_us = us;
+            any = true;
+        }
+    }
+    int64_t frames = 0;
+    for (size_t i = 0; i < r->tracks; i++) {
+        const struct track *t = &r->track[i];
+        // Its beginning has left the spool: the recording still begins where the call's sound did.
+        if (t->chain.truncated && t->stream->first_at_us > 0 &&
+            t->stream->first_at_us < res->start_us &&
+            t->stream->first_at_us >= j->started_us - EARLY_US)
+            res->start_us = t->stream->first_at_us;
+    }
+    for (size_t i = 0; i < r->tracks; i++) {
+        int64_t end = timeline_end(&r->track[i].timeline, res->start_us);
+        frames = end > frames ? end : frames;
+    }
+    res->wav = (struct wav_info){.format = r->pcma == 0   ? WAV_PCMU
+                                           : r->pcmu == 0 ? WAV_PCMA
+                                                          : WAV_L16,
+                                 .channels = 2,
+                                 .sample_rate = 8000,
+                                 .frames = (uint64_t)frames};
+    res->verdict = !any ? RENDER_EMPTY : r->pcmu + r->pcma == 0 ? RENDER_FAILED : RENDER_READY;
+    if (res->verdict == RENDER_FAILED)
+        (void)snprintf(res->reason, sizeof(res->reason), "codec %.40s is not rendered yet",
+                       r->other_name);
+}
+
+static size_t to_samples(const struct heard *h, enum wav_format format, uint16_t *out, size_t cap)
+{
+    size_t n = h->rtp.payload.n < cap ? h->rtp.payload.n : cap;
+    const uint8_t *p = h->rtp.payload.p;
+    for (size_t i = 0; i < n; i++) {
+        if (format != WAV_L16)
+            out[i] = p[i];
+        else if (h->codec.kind == CODEC_PCMU)
+            out[i] = (uint16_t)g711_ulaw_decode(p[i]);
+        else
+            out[i] = (uint16_t)g711_alaw_decode(p[i]);
+    }
+    return n;
+}
+
+static void place_packet(struct render *r, struct track *t, struct render_result *res)
+{
+    struct heard h;
+    struct timeline_place place;
+    struct render_channel *ch = &res->channel[t->channel];
+    if (!hear(t, &t->next, &h))
+        return;
+    enum timeline_verdict v = timeline_place(&t->timeline, &h.tp, res->start_us, &place);
+    if (v != TIMELINE_PLACED && v != TIMELINE_LATE)
+        return;
+    if (place.pos < 0 || place.pos > (int64_t)res->wav.frames)
+        return; // a packet of another time on the same stream: the timeline did not count it in
+    bool known = h.codec.kind == CODEC_PCMU || h.codec.kind == CODEC_PCMA;
+    if (place.missing > 0 && t->end > 0 && t->end < place.pos) {
+        // Only as long as the packets that are missing: the rest of a long silence was not sent.
+        int64_t to = t->end + (int64_t)place.missing * place.samples;
+        window_mark(&r->window, t->channel, t->end, to < place.pos ? to : place.pos, WINDOW_LOSS,
+                    place.pos);
+    }
+    window_reach(&r->window, place.pos, place.samples);
+    if (known) {
+        uint16_t samples[2048];
+        size_t n = to_samples(&h, r->window.format, samples, sizeof(samples) / sizeof(samples[0]));
+        if (place.pos + (int64_t)n <= r->window.base)
+            ch->late_or_duplicate++;
+        else if (window_put(&r->window, t->channel, place.pos, samples, n, t->rank) > 0)
+            ch->packets++;
+    } else {
+        window_mark(&r->window, t->channel, place.pos, place.pos + place.samples, WINDOW_CODEC,
+                    place.pos);
+    }
+    if (place.pos + place.samples > t->end)
+        t->end = place.pos + place.samples;
+}
+
+static struct track *earliest(struct render *r)
+{
+    struct track *first = NULL;
+    for (size_t i = 0; i < r->tracks; i++) {
+        struct track *t = &r->track[i];
+        if (t->has_next && (!first || t->next.at_us < first->next.at_us))
+            first = t;
+    }
+    return first;
+}
+
+static void rewind_tracks(struct render *r, const struct job *j)
+{
+    for (size_t i = 0; i < r->tracks; i++) {
+        struct track *t = &r->track[i];
+        chain_rewind(&t->chain);
+        timeline_rewind(&t->timeline);
+        t->end = 0;
+        (void)track_next(r, j, t);
+    }
+}
+
+static void tell_what_is_missing(struct render *r, const struct job *j, struct render_result *res)
+{
+    int64_t dropped = 0;
+    for (uint32_t i = 0; i < j->losses; i++)
+        window_add_uncaptured(&r->window, timeline_samples(j->loss[i].from_us - res->start_us),
+                              timeline_samples(j->loss[i].to_us - res->start_us));
+    for (size_t i = 0; i < r->tracks; i++) {
+        const struct track *t = &r->track[i];
+        if (t->chain.truncated && t->first_us > res->start_us + dropped)
+            dropped = t->first_us - res->start_us;
+    }
+    if (dropped > 0) {
+        window_add_uncaptured(&r->window, 0, timeline_samples(dropped));
+        (void)snprintf(res->reason, sizeof(res->reason), "the first %.3f s had left the spool",
+                       (double)dropped / 1e6);
+    } else if (res->undecodable > 0) {
+        (void)snprintf(res->reason, sizeof(res->reason), "codec %.40s is not rendered yet",
+                       r->other_name);
+    }
+}
+
+static void sum_up(struct render *r, struct render_result *res)
+{
+    for (size_t i = 0; i < r->tracks; i++) {
+        const struct track *t = &r->track[i];
+        struct render_channel *ch = &res->channel[t->channel];
+        ch->lost += rtpseq_lost(&t->timeline.seq);
+        ch->late_or_duplicate += t->timeline.seq.duplicates;
+    }
+}
+
+int render_write(struct render *r, const struct job *j, const char *path, struct render_result *res)
+{
+    uint8_t head[WAV_HEADER_MAX];
+    size_t n = wav_write_header(&res->wav, head);
+    if (n == 0) {
+        res->verdict = RENDER_FAILED;
+        (void)snprintf(res->reason, sizeof(res->reason), "longer than a WAV file can be: %.0f s",
+                       (double)res->wav.frames / 8000.0);
+        return 0;
+    }
+    int e = sink_open(&r->sink, path);
+    if (e < 0)
+        return e;
+    sink_write(&r->sink, head, n);
+    window_init(&r->window, &r->sink, res->wav.format, (int64_t)res->wav.frames);
+    rewind_tracks(r, j);
+    tell_what_is_missing(r, j, res);
+    uint32_t ticks = 0;
+    for (struct track *t = earliest(r); t; t = earliest(r)) {
+        place_packet(r, t, res);
+        (void)track_next(r, j, t);
+        if (++ticks % 1024 == 0 &&
+            ((r->cancelled && r->cancelled(r->cancelled_ctx)) || r->sink.error < 0)) {
+            e = r->sink.error < 0 ? r->sink.error : -ECANCELED;
+            sink_abandon(&r->sink);
+            return e;
+        }
+    }
+    window_finish(&r->window);
+    sum_up(r, res);
+    e = sink_commit(&r->sink, res->sha256);
+    res->bytes = r->sink.bytes;
+    return e;
+}
+
+static void put_be(uint8_t *p, uint64_t v, int n)
+{
+    for (int i = n - 1; i >= 0; i--, v >>= 8)
+        p[i] = (uint8_t)v;
+}
+
+int render_dump(struct render *r, const struct job *j, const char *path, uint64_t *ret_bytes,
+                uint8_t ret_sha256[32])
+{
+    int e = sink_open(&r->sink, path);
+    if (e < 0)
+        return e;
+    rewind_tracks(r, j);
+    const struct track *first = earliest(r);
+    int64_t zero_us = first ? first->next.at_us : 0;
+    static const char line[] = "#!rtpplay1.0 0.0.0.0/0\n";
+    uint8_t head[16] = {0}; // RD_hdr_t: start, source, port
+    put_be(head, (uint64_t)(zero_us / 1000000), 4);
+    put_be(head + 4, (uint64_t)(zero_us % 1000000), 4);
+    sink_write(&r->sink, line, sizeof(line) - 1);
+    sink_write(&r->sink, head, sizeof(head));
+    for (struct track *t = earliest(r); t; t = earliest(r)) {
+        if (t->other > 0) { // whole streams, what could be decoded of them too
+            uint8_t ph[8];  // RD_packet_t: length with this head, length on the wire, ms
+            put_be(ph, t->next.packet.n + sizeof(ph), 2);
+            put_be(ph + 2, t->next.packet.n, 2);
+            put_be(ph + 4, (uint64_t)((t->next.at_us - zero_us) / 1000), 4);
+            sink_write(&r->sink, ph, sizeof(ph));
+            sink_write(&r->sink, t->next.packet.p, t->next.packet.n);
+        }
+        (void)track_next(r, j, t);
+        if (r->cancelled && r->cancelled(r->cancelled_ctx)) {
+            sink_abandon(&r->sink);
+            return -ECANCELED;
+        }
+    }
+    e = sink_commit(&r->sink, ret_sha256);
+    *ret_bytes = r->sink.bytes;
+    return e;
+}

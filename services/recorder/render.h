@@ -1,0 +1,80 @@
+// render.h: a stereo file out of the chains of a call's streams: caller left, callee right, for ever. Two passes over the
+// spool: what is there (codecs, timelines, length), then the sound. G.711 alone keeps its bytes (WAV tags 7 and 6), mixed
+// becomes 16-bit linear. Memory is fixed at start whatever the length of the call. One thread (cutter).
+// Limits: `blocks` places of blocks per call (full: the oldest media is declared missing), `segments` of timelines per call.
+#pragma once
+#include "chain.h"
+#include "codec.h"
+#include "job.h"
+#include "media/timeline.h"
+#include "sink.h"
+#include "window.h"
+
+#define RENDER_REASON_BYTES 200u
+
+struct render_channel {
+    uint64_t packets; // placed
+    uint64_t lost;
+    uint64_t late_or_duplicate;
+    uint64_t other; // audio that cannot be decoded yet
+    char codec[48]; // of its audio, "PCMU" or "PCMU,PCMA"
+};
+
+enum render_verdict {
+    RENDER_READY,
+    RENDER_EMPTY,  // no audio packet of any stream
+    RENDER_FAILED, // reason says why
+};
+
+struct render_result {
+    enum render_verdict verdict;
+    char reason[RENDER_REASON_BYTES]; // also beside READY, when something is to be told
+    int64_t start_us;                 // capture time of sample 0
+    struct wav_info wav;
+    uint64_t bytes;
+    uint8_t sha256[32];
+    struct render_channel channel[2];
+    uint64_t undecodable; // packets
+};
+
+struct track {
+    const struct job_stream *stream;
+    struct chain chain;
+    struct timeline timeline;
+    int channel;
+    uint8_t rank;
+    uint64_t audio, other; // packets of pass 1
+    int64_t first_us;      // of its first packet in the call
+    int64_t end;           // after its newest sample
+    struct chain_packet next;
+    bool has_next;
+};
+
+struct render {
+    struct spool_reader *reader; // borrowed
+    struct spool_pos *refs;
+    size_t refs_cap;
+    struct timeline_segment *segments;
+    size_t segments_cap;
+    int64_t grace_us; // media this long after the end of the call still belongs to it
+    struct track track[JOB_STREAMS_MAX];
+    size_t tracks;
+    uint64_t pcmu, pcma, other;
+    const char *other_name;
+    struct window window;
+    struct sink sink;
+    bool (*cancelled)(void *ctx);
+    void *cancelled_ctx;
+};
+
+int render_init(struct render *r, struct spool_reader *reader, size_t blocks, size_t segments,
+                int64_t grace_us);
+void render_deinit(struct render *r);
+// Pass 1. After it the tracks stand; render_dump may be called too.
+void render_learn(struct render *r, const struct job *j, struct render_result *res);
+// Pass 2, to `path`. 0, or negative errno (disk), or -ECANCELED.
+int render_write(struct render *r, const struct job *j, const char *path,
+                 struct render_result *res);
+// What the tracks hold, as rtpdump ("#!rtpplay1.0"), to `path`: so that nothing is lost that cannot be rendered yet.
+int render_dump(struct render *r, const struct job *j, const char *path, uint64_t *ret_bytes,
+                uint8_t ret_sha256[32]);

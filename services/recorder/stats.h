@@ -1,0 +1,84 @@
+// stats.h: the recorder's counters and gauges in one table. Each cell has one writer thread (named in stats.c).
+#pragma once
+#include "base/stat.h"
+
+#define RECORDER_STATS(X)                                                                          \
+    X(PACKETS, "recorder_packets_total", NULL, COUNTER, "RTP packets taken into the spool")        \
+    X(BYTES, "recorder_bytes_total", NULL, COUNTER, "bytes of them")                               \
+    X(SEEN, "recorder_packets_seen_before_total", NULL, COUNTER,                                   \
+      "packets that came again after a restart")                                                   \
+    X(REF_LARGE, "recorder_refused_total", "reason=\"too_large\"", COUNTER,                        \
+      "packets that were not kept")                                                                \
+    X(REF_DISK, "recorder_refused_total", "reason=\"disk\"", COUNTER,                              \
+      "packets that were not kept")                                                                \
+    X(REF_FORM, "recorder_refused_total", "reason=\"form\"", COUNTER,                              \
+      "packets that were not kept")                                                                \
+    X(REF_CHAIN, "recorder_refused_total", "reason=\"streams_full\"", COUNTER,                     \
+      "packets that were not kept")                                                                \
+    X(REF_FEED, "recorder_refused_total", "reason=\"feeds_full\"", COUNTER,                        \
+      "batches of a publisher beyond the table")                                                   \
+    X(LOST_ENV, "recorder_feed_lost_total", NULL, COUNTER,                                         \
+      "batches that the publishers' journals no longer had")                                       \
+    X(LOST_DECL, "recorder_declared_lost_total", NULL, COUNTER,                                    \
+      "packets that the harvesters declared as lost")                                              \
+    X(BAD_BATCH, "recorder_bad_batches_total", NULL, COUNTER, "batches that could not be read")    \
+    X(EVICTED, "recorder_streams_evicted_total", NULL, COUNTER,                                    \
+      "streams forgotten because the table was full")                                              \
+    X(EARLY, "recorder_blocks_early_total", NULL, COUNTER,                                         \
+      "blocks written before they were full, for want of memory")                                  \
+    X(STREAMS, "recorder_streams", NULL, GAUGE, "streams in the look-back")                        \
+    X(BLOCKS_USED, "recorder_blocks_filling", NULL, GAUGE, "streams with a block in memory")       \
+    X(SPOOL_BYTES, "recorder_spool_bytes", NULL, GAUGE, "look-back on disk")                       \
+    X(SPOOL_LIMIT, "recorder_spool_limit_bytes", NULL, GAUGE, "its setting")                       \
+    X(SPOOL_SEGMENTS, "recorder_spool_segments", NULL, GAUGE, "segment files")                     \
+    X(SPOOL_BLOCKS, "recorder_spool_blocks_total", NULL, COUNTER,                                  \
+      "blocks written, or found at start")                                                         \
+    X(SPOOL_DROPPED, "recorder_spool_dropped_segments_total", NULL, COUNTER,                       \
+      "segments deleted because the spool was full")                                               \
+    X(SPOOL_WANTED, "recorder_spool_dropped_wanted_total", NULL, COUNTER,                          \
+      "of these, with media of calls not yet cut")                                                 \
+    X(SPOOL_AGED, "recorder_spool_aged_segments_total", NULL, COUNTER,                             \
+      "segments older than the look-back")                                                         \
+    X(SPOOL_ERRORS, "recorder_spool_write_errors_total", NULL, COUNTER,                            \
+      "blocks that the disk did not take")                                                         \
+    X(TAPS, "recorder_taps_active", NULL, GAUGE, "calls being listened to")                        \
+    X(TAPS_REFUSED, "recorder_taps_refused_total", NULL, COUNTER,                                  \
+      "taps or their streams beyond the table")                                                    \
+    X(LIVE_FRAMES, "recorder_live_frames_total", NULL, COUNTER, "packets sent to api")             \
+    X(LIVE_SKIPPED, "recorder_live_skipped_total", NULL, COUNTER,                                  \
+      "packets of tapped calls that are not audio, or did not fit")                                \
+    X(CALLS, "recorder_mesh_calls", NULL, GAUGE, "calls in the mirror of the mesh")                \
+    X(CALLS_REFUSED, "recorder_mesh_refused_total", NULL, COUNTER, "calls beyond the mirror")      \
+    X(PENDING, "recorder_calls_pending", NULL, GAUGE, "ended calls that wait for their cut")       \
+    X(SNAPSHOTS, "recorder_snapshots_total", NULL, COUNTER, "snapshots of the mesh taken")         \
+    X(REC_READY, "recordings_total", "result=\"ready\"", COUNTER, "calls cut, by result")          \
+    X(REC_FAILED, "recordings_total", "result=\"failed\"", COUNTER, "calls cut, by result")        \
+    X(REC_EMPTY, "recordings_total", "result=\"empty\"", COUNTER, "calls cut, by result")          \
+    X(REC_BYTES, "recording_bytes_total", NULL, COUNTER, "bytes of recordings written")            \
+    X(REC_LATE_DUP, "recording_late_or_duplicate_total", NULL, COUNTER,                            \
+      "doubles and packets that came too late for their place")                                    \
+    X(REC_LOST, "recording_lost_packets_total", NULL, COUNTER,                                     \
+      "holes by sequence number, filled with silence")                                             \
+    X(REC_GAPS, "recording_gaps_total", NULL, COUNTER,                                             \
+      "silences of the recordings, declared in their manifests")                                   \
+    X(REPORTS, "recorder_reports_total", NULL, COUNTER, "reports sent to callstate")               \
+    X(DISK_FREE, "recorder_disk_free_bytes", NULL, GAUGE, "free where the recordings go")          \
+    X(DISK_LOW, "recorder_disk_low", NULL, GAUGE, "1: nearly full, nothing new is cut")
+
+#define RECORDER_STAT_ENUM(id, ...) STAT_##id,
+enum recorder_stat {
+    RECORDER_STATS(RECORDER_STAT_ENUM) RECORDER_STAT_COUNT
+};
+
+extern struct stat_cell recorder_stat[RECORDER_STAT_COUNT];
+void recorder_stats_register(void);
+
+static inline void count(enum recorder_stat s, uint64_t n)
+{
+    stat_add(&recorder_stat[s], n);
+}
+
+static inline void gauge(enum recorder_stat s, uint64_t n)
+{
+    stat_set(&recorder_stat[s], n);
+}
