@@ -23,7 +23,7 @@ if (process.argv.includes("--tests")) {
     ...common,
     entryPoints: tests.map(src),
     outdir: join(here, "build-test"),
-    outExtension: { ".js": ".test.mjs" },
+    outExtension: { ".js": ".mjs" },
     entryNames: "[name]",
     platform: "node",
     sourcemap: "inline",

@@ -66,6 +66,7 @@ export class SideRing {
   read(): number {
     if (!this.primed) {
       if (this.fill < this.target) return 0;
+      this.readAt = this.write - this.target; // history sent at once would be latency for ever
       this.primed = true;
       this.lowest = Infinity;
       this.packets = 0;

@@ -38,6 +38,7 @@ export function queryOf(name: string): string {
 }
 
 export function startRouter(): void {
+  if (window.location.pathname === "/") navigate("/live", true);
   window.addEventListener("popstate", () => {
     location.value = read();
   });

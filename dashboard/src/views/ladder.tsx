@@ -22,7 +22,8 @@ function Arrow({ arrow, y, x1, x2, repeat }: { arrow: LadderArrow; y: number; x1
   const self = x1 === x2;
   const right = x2 > x1;
   const head = right ? `M${x2 - 8} ${y - 4.5}L${x2} ${y}L${x2 - 8} ${y + 4.5}` : `M${x2 + 8} ${y - 4.5}L${x2} ${y}L${x2 + 8} ${y + 4.5}`;
-  const label = arrow.label.length > 44 ? `${arrow.label.slice(0, 43)}…` : arrow.label;
+  const most = Math.max(18, Math.floor((self ? 180 : Math.abs(x2 - x1)) / 6.6));
+  const label = arrow.label.length > most ? `${arrow.label.slice(0, most - 1)}…` : arrow.label;
   return (
     <g class={`arrow ${tone(arrow)}${repeat ? " again" : ""}`}>
       {self ? <path d={`M${x1} ${y - 6}h26v12h-26`} /> : <path class="shaft" d={`M${x1} ${y}H${x2}`} />}
@@ -32,12 +33,12 @@ function Arrow({ arrow, y, x1, x2, repeat }: { arrow: LadderArrow; y: number; x1
   );
 }
 
-interface DiagramProps { ladder: Ladder; messages: Message[]; chosen: number; choose: (row: number) => void; limit: number }
+interface DiagramProps { room: number; ladder: Ladder; messages: Message[]; chosen: number; choose: (row: number) => void; limit: number }
 
-function Diagram({ ladder, messages, chosen, choose, limit }: DiagramProps) {
+function Diagram({ room, ladder, messages, chosen, choose, limit }: DiagramProps) {
   const count = Math.max(1, ladder.endpoints.length);
-  const lane = Math.max(190, Math.min(300, 900 / count));
-  const width = LEFT + lane * count;
+  const lane = Math.max(150, Math.min(300, (room - LEFT - 4) / count));
+  const width = Math.floor(LEFT + lane * count);
   const arrows = ladder.arrows.slice(0, limit);
   const height = TOP + ROW * arrows.length + 14;
   const x = (index: number) => LEFT + lane * (index + 0.5);
@@ -110,6 +111,14 @@ function Raw({ arrow, message, close }: { arrow: LadderArrow; message: Message |
 
 export function LadderView({ ladder, messages }: { ladder: Ladder; messages: Message[] }) {
   const [limit, setLimit] = useState(SHOWN);
+  const [room, setRoom] = useState(900);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!box.current) return undefined;
+    const observer = new ResizeObserver(() => setRoom(box.current?.clientWidth ?? 900));
+    observer.observe(box.current);
+    return () => observer.disconnect();
+  }, []);
   const asked = queryOf("m");
   const chosen = asked === "" ? -1 : ladder.arrows.findIndex((a, row) => (a.message !== null ? String(a.message) === asked : `r${row}` === asked));
   const choose = (row: number) => {
@@ -121,8 +130,8 @@ export function LadderView({ ladder, messages }: { ladder: Ladder; messages: Mes
   const message = arrow && arrow.message !== null ? messages.find((m) => m.n === arrow.message) : undefined;
   return (
     <div class={`ladder-split${arrow ? " open" : ""}`}>
-      <div class="scroll-x ladder-box" tabIndex={0} role="region" aria-label="Ladder diagram">
-        <Diagram ladder={ladder} messages={messages} chosen={chosen} choose={(row) => choose(row === chosen ? -1 : row)} limit={Math.max(limit, chosen + 1)} />
+      <div ref={box} class="scroll-x ladder-box" tabIndex={0} role="region" aria-label="Ladder diagram">
+        <Diagram room={room} ladder={ladder} messages={messages} chosen={chosen} choose={(row) => choose(row === chosen ? -1 : row)} limit={Math.max(limit, chosen + 1)} />
         {ladder.arrows.length > limit ? (
           <button type="button" class="button more" onClick={() => setLimit(limit + 500)}>Show {Math.min(500, ladder.arrows.length - limit)} more of {ladder.arrows.length}</button>
         ) : null}
