@@ -197,6 +197,7 @@ int daemon_main(const struct daemon_service *s, int argc, char **argv)
 {
     static struct conf_def defs[DEFS_MAX];
     char err[1024];
+    signals_block();
     if (gethostname(host_name, sizeof(host_name) - 1) != 0 || !*host_name)
         span_copy(SPAN_LIT("node"), host_name, sizeof(host_name));
     size_t n = merge_defs(s, defs);

@@ -73,12 +73,16 @@ static void wait_body(struct thread *t, void *arg)
     }
 }
 
-int signals_start(void)
+void signals_block(void)
 {
     sigset_t set = our_signals();
-    pthread_condattr_t a;
     signal(SIGPIPE, SIG_IGN);
     must(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+}
+
+int signals_start(void)
+{
+    pthread_condattr_t a;
     must(pthread_condattr_init(&a) == 0);
     must(pthread_condattr_setclock(&a, CLOCK_MONOTONIC) == 0);
     must(pthread_cond_init(&changed, &a) == 0);

@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Blocks the signals for this thread and all that come after it; ignores SIGPIPE. Before any other thread.
+// First thing in main: the signals wait for signals_start, in this thread and all that come after it. SIGPIPE is ignored.
+void signals_block(void);
 // 0 or negative errno.
 int signals_start(void);
 bool signals_stopping(void);
