@@ -14,6 +14,10 @@ dashboard_sum() {
         LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
 }
 
+# Node.js brings its own list of authorities; the machine's list counts as well.
+[ -n "${NODE_EXTRA_CA_CERTS:-}" ] || [ ! -r /etc/ssl/certs/ca-certificates.crt ] ||
+    export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+
 build_dashboard() {
     (cd "$CM_ROOT/dashboard" && { [ -d node_modules ] && [ node_modules -nt package-lock.json ] || npm ci --no-audit --no-fund; } &&
         npm run build && dashboard_sum >dist/.sum)

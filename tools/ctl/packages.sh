@@ -25,6 +25,8 @@ pkg_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
         -o Dpkg::Options::=--force-confold "$@"
+    # A site's own certificate authorities, where it has put some: npm is to trust what this machine trusts.
+    ! command -v update-ca-certificates >/dev/null || as_root update-ca-certificates
 }
 
 # packages_ensure run|build|test...
