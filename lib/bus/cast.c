@@ -20,6 +20,7 @@
 #define CAST_WAIT_MS 100
 
 struct cast_pub {
+    struct sock_kept kept;
     nng_socket sock;
     struct owner owner;
     char publisher[ENVELOPE_NAME_MAX + 1], site[ENVELOPE_SITE_MAX + 1];
@@ -63,6 +64,7 @@ int cast_pub_open(struct cast_pub **ret, const char *url, bool listen, const cha
         free(c);
         return r;
     }
+    sock_keep(&c->kept);
     *ret = c;
     return 0;
 }
@@ -121,6 +123,7 @@ void cast_pub_incarnation(const struct cast_pub *c, uint8_t ret[16])
 // ---- listener -----------------------------------------------------------------------------------------------------
 
 struct cast_sub {
+    struct sock_kept kept;
     nng_socket sock;
     struct owner owner;
     struct arena *arena;
@@ -150,6 +153,7 @@ int cast_sub_open(struct cast_sub **ret, const char *url, bool listen, char *err
         free(c);
         return r;
     }
+    sock_keep(&c->kept);
     *ret = c;
     return 0;
 }

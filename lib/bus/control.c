@@ -37,6 +37,7 @@ ProtobufCAllocator bus_arena_allocator(struct arena *a)
 // ---- client -------------------------------------------------------------------------------------------------------
 
 struct ask {
+    struct sock_kept kept;
     nng_socket sock;
     struct owner owner;
     struct arena *arena;
@@ -65,6 +66,7 @@ int ask_open(struct ask **ret, const char *url, char *err, size_t err_cap)
         free(a);
         return r;
     }
+    sock_keep(&a->kept);
     *ret = a;
     return 0;
 }
@@ -103,6 +105,7 @@ Callmesh__V1__ControlReply *ask_call(struct ask *a, const Callmesh__V1__ControlR
 // ---- server -------------------------------------------------------------------------------------------------------
 
 struct answer {
+    struct sock_kept kept;
     nng_socket sock;
     struct thread thread;
     struct arena *arena;
@@ -181,6 +184,7 @@ int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, c
         free(s);
         return r;
     }
+    sock_keep(&s->kept);
     *ret = s;
     return 0;
 }

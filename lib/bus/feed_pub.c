@@ -61,8 +61,7 @@ struct feed_pub {
     uint64_t sent, backfilled;
     int64_t answered_us, asked_us, redialled_us; // monotonic
     int64_t offset_us, offset_rtt_us, offset_at_us;
-    struct feed_pub
-        *next_left; // stopped ones stay reachable, since nothing is freed while sockets are open
+    struct sock_kept kept;
 };
 
 static void cond_init(pthread_cond_t *c)
@@ -300,7 +299,7 @@ static void refused(struct feed_pub *f, const char *why)
              f->publisher, why);
 }
 
-// The next Ask carries about twice what the consumer had room for in this one: little is sent in vain.
+// The next Ask carries what the consumer had room for in this one, or twice that when it took all: little is sent in vain.
 static void adapt(struct feed_pub *f, uint64_t next_seq)
 {
     if (f->ask_n == 0)
@@ -309,7 +308,7 @@ static void adapt(struct feed_pub *f, uint64_t next_seq)
     if (taken >= f->ask_n)
         f->backfill_limit *= 2;
     else
-        f->backfill_limit = 2 * (size_t)(f->ask_bytes * taken / f->ask_n);
+        f->backfill_limit = (size_t)(f->ask_bytes * taken / f->ask_n);
     if (f->backfill_limit > BACKFILL_MAX)
         f->backfill_limit = BACKFILL_MAX;
     if (f->backfill_limit < BACKFILL_MIN)
@@ -499,12 +498,10 @@ int feed_pub_open(struct feed_pub **ret, const struct feed_pub_opts *o, char *er
         free(f);
         return r;
     }
+    sock_keep(&f->kept);
     *ret = f;
     return 0;
 }
-
-static struct feed_pub *left;
-static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void feed_pub_stop(struct feed_pub *f)
 {
@@ -522,10 +519,6 @@ void feed_pub_stop(struct feed_pub *f)
     pthread_mutex_lock(&f->lock);
     journal_close(f->journal);
     pthread_mutex_unlock(&f->lock);
-    pthread_mutex_lock(&left_lock);
-    f->next_left = left;
-    left = f;
-    pthread_mutex_unlock(&left_lock);
 }
 
 struct feed_pub_stat feed_pub_stat(struct feed_pub *f)

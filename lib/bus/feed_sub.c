@@ -52,7 +52,7 @@ struct feed_sub {
     struct accounts *accounts;
     struct queue *queue;
     uint32_t held; // replies held back
-    struct feed_sub *next_left;
+    struct sock_kept kept;
 };
 
 // ---- replies ------------------------------------------------------------------------------------------------------
@@ -414,6 +414,7 @@ int feed_sub_open(struct feed_sub **ret, const struct feed_sub_opts *o, char *er
     pthread_cond_init(&s->arrived, &ca);
     pthread_cond_init(&s->armed_cond, &ca);
     pthread_condattr_destroy(&ca);
+    sock_keep(&s->kept);
     int r = open_parts(s, o, err, err_cap);
     if (r < 0) {
         feed_sub_stop(s); // ends a thread that has started; what nng may still hold stays
@@ -422,9 +423,6 @@ int feed_sub_open(struct feed_sub **ret, const struct feed_sub_opts *o, char *er
     *ret = s;
     return 0;
 }
-
-static struct feed_sub *left;
-static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void feed_sub_stop(struct feed_sub *s)
 {
@@ -440,8 +438,4 @@ void feed_sub_stop(struct feed_sub *s)
         return;
     thread_join(&s->ask_thread);
     thread_join(&s->sub_thread);
-    pthread_mutex_lock(&left_lock);
-    s->next_left = left; // reachable: it is never freed, a service stops once
-    left = s;
-    pthread_mutex_unlock(&left_lock);
 }

@@ -1,6 +1,7 @@
 #include "sock.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,6 +125,14 @@ int sock_open(nng_socket *ret, sock_open_fn open, const char *url, bool listen,
     log_debug("socket open", "url=%s listen=%d nng=%s", url, listen, nng_version());
     *ret = s;
     return 0;
+}
+
+void sock_keep(struct sock_kept *k)
+{
+    static _Atomic(struct sock_kept *) list;
+    k->next = atomic_load(&list);
+    while (!atomic_compare_exchange_weak(&list, &k->next, k))
+        ;
 }
 
 nng_msg *sock_msg(const void *bytes, size_t n)

@@ -17,6 +17,12 @@ typedef int (*sock_open_fn)(nng_socket *);
 // Opens, sets, and listens or dials. 0 or negative errno with one clear line in err.
 int sock_open(nng_socket *ret, sock_open_fn open, const char *url, bool listen,
               const struct sock_opts *o, char *err, size_t err_cap);
+// What holds an open socket lives as long as the process; in this list it stays reachable for leak checkers.
+struct sock_kept {
+    struct sock_kept *next;
+};
+void sock_keep(struct sock_kept *k);
+
 // nng's error number as a negative errno.
 int sock_errno(int nng_error);
 // A new message with these bytes. NULL: no memory.
