@@ -58,7 +58,7 @@ static bool request_line(struct sip_msg *m, struct span line)
     m->method_text = span_sub(s, 0, space);
     if (s.n != line.n || version <= space || !span_istarts(word, SPAN_LIT("SIP/")))
         flaw(m, WIRE_SIP_START_LINE, line.p);
-    if (version <= space || !span_istarts(word, SPAN_LIT("SIP/")))
+    if (s.p != line.p || version <= space || !span_istarts(word, SPAN_LIT("SIP/")))
         return false;
     if (m->method_text.n > SIP_METHOD_MAX || !sip_all_token(m->method_text))
         return refuse(m, WIRE_SIP_METHOD, line.p);
