@@ -225,8 +225,8 @@ static void stream_guess_clock(struct stream *s, const struct stream_cold *c)
 {
     static const uint32_t clocks[] = {8000, 16000, 24000, 32000, 48000, 90000};
     int64_t us = s->q.last_at_us - c->clock_from_us;
-    if (us < CLOCK_GUESS_US)
-        return;
+    if (us < CLOCK_GUESS_US || (int64_t)s->q.delta_max_us * 8 > us)
+        return; // too early, or a stall would pass for a slow clock
     double rate =
         (double)(int32_t)(s->q.last_timestamp - c->clock_from_timestamp) * 1e6 / (double)us;
     for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++)

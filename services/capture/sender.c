@@ -7,6 +7,9 @@
 #include "base/log.h"
 #include "bus/bus.h"
 
+// A file waits for its consumers: more memory would only hold more of it at once.
+#define FILE_JOURNAL_BYTES (32u << 20)
+
 struct sender {
     struct feed_pub *sig, *rtp;
     uint64_t too_large;
@@ -37,6 +40,8 @@ static int open_feed(struct feed_pub **ret, const struct sender_opts *o, bool me
         .journal_bytes = media ? o->rtp_journal_bytes : o->sig_journal_bytes,
         .wait_when_full = !o->live,
     };
+    if (!o->live && f.journal_bytes > FILE_JOURNAL_BYTES)
+        f.journal_bytes = FILE_JOURNAL_BYTES;
     if (o->live) {
         journal_path(path, sizeof path, o->journal_dir, media ? "rtp" : "sig", o->publisher);
         f.journal_path = path;

@@ -171,9 +171,12 @@ static void announce_losses(struct worker *w, int64_t feed_us)
 
 void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
 {
+    if (feed_us < w->feed_us)
+        feed_us = w->feed_us;
+    w->feed_us = feed_us;
     flows_advance(w->flows, feed_us);
     media_table_age(w->media, feed_us);
-    bool counters = feed_us - w->counters_at_us >= COUNTERS_US || feed_us < w->counters_at_us;
+    bool counters = feed_us - w->counters_at_us >= COUNTERS_US;
     if (counters) {
         w->counters_at_us = feed_us;
         gather_counts(w);
@@ -201,9 +204,11 @@ void worker_end(struct worker *w, bool truncated)
     capture_stats_publish(&w->counts);
     if (!w->o.out)
         return;
-    announce_losses(w, w->last_at_us);
-    outbox_set_feed_time(w->o.out, w->last_at_us);
-    outbox_tick(w->o.out, w->last_at_us, true);
+    if (w->feed_us < w->last_at_us)
+        w->feed_us = w->last_at_us;
+    announce_losses(w, w->feed_us);
+    outbox_set_feed_time(w->o.out, w->feed_us);
+    outbox_tick(w->o.out, w->feed_us, true);
     if (w->o.live) {
         outbox_close_all(w->o.out);
         return;
