@@ -28,7 +28,8 @@ static void on_block(void *ctx, const struct spool_head *h, struct spool_pos pos
     streams_restore(ctx, h, pos);
 }
 
-static void world_start(struct world *w, uint64_t bytes, uint64_t segment_bytes, size_t chains, size_t blocks)
+static void world_start(struct world *w, uint64_t bytes, uint64_t segment_bytes, size_t chains,
+                        size_t blocks)
 {
     char err[200];
     struct spool_opts o = {w->dir, bytes, segment_bytes, 0};
@@ -49,7 +50,8 @@ static void world_stop(struct world *w)
     free(w->feeds);
 }
 
-static void world_open(struct world *w, uint64_t bytes, uint64_t segment_bytes, size_t chains, size_t blocks)
+static void world_open(struct world *w, uint64_t bytes, uint64_t segment_bytes, size_t chains,
+                       size_t blocks)
 {
     (void)snprintf(w->dir, sizeof(w->dir), "/tmp/spool-test-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
@@ -89,7 +91,8 @@ static int put(struct world *w, uint32_t no, uint32_t n, uint64_t seq, uint32_t 
     memcpy(p, &no, 4);
     memcpy(p + 4, &n, 4);
     struct spool_record rec = {(int64_t)n * 20000, sizeof(p), 0};
-    return streams_put(w->streams, stream_of(w, no), w->feed, seq, index, rec, span_of(p, sizeof(p)), (int64_t)seq);
+    return streams_put(w->streams, stream_of(w, no), w->feed, seq, index, rec,
+                       span_of(p, sizeof(p)), (int64_t)seq);
 }
 
 // Reads the chain of a stream: packets first..last without a hole. Returns how many, -1 when one is out of place.
@@ -114,7 +117,8 @@ static int64_t read_chain(struct world *w, uint32_t no, uint32_t *ret_first, boo
         memcpy(&n, p.packet.p + 4, 4);
         if (count == 0)
             *ret_first = next = n;
-        if (got_no != no || n != next++ || p.packet.n != 172 || p.packet.p[171] != (uint8_t)n || p.at_us != (int64_t)n * 20000)
+        if (got_no != no || n != next++ || p.packet.n != 172 || p.packet.p[171] != (uint8_t)n ||
+            p.at_us != (int64_t)n * 20000)
             count = -1000000000;
         count++;
     }
@@ -170,7 +174,7 @@ static void full_spool_forgets_its_oldest(void **state)
     (void)state;
     struct world w;
     world_open(&w, 4 << 20, 1 << 20, 64, 16);
-    spool_set_wanted(w.spool, 0); // all of it is wanted: told apart when it goes
+    spool_set_wanted(w.spool, 0);        // all of it is wanted: told apart when it goes
     for (uint32_t n = 0; n < 40000; n++) // 7.4 MB
         assert_int_equal(put(&w, 1 + n % 2, n / 2, n + 1, 0), 0);
     streams_write_feed(w.streams, w.feed, INT64_MAX);
@@ -226,7 +230,9 @@ static void full_tables_have_a_rule(void **state)
     assert_non_null(streams_by_no(w.streams, w.feed->key, 1, 40));
     uint8_t big[9000] = {0};
     struct spool_record rec = {0, sizeof(big), 0};
-    assert_int_equal(streams_put(w.streams, stream_of(&w, 40), w.feed, 50, 0, rec, span_of(big, sizeof(big)), 0), -EMSGSIZE);
+    assert_int_equal(
+        streams_put(w.streams, stream_of(&w, 40), w.feed, 50, 0, rec, span_of(big, sizeof(big)), 0),
+        -EMSGSIZE);
     assert_int_equal(streams_stat(w.streams).too_large, 1);
     world_close(&w);
 }
