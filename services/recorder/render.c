@@ -147,7 +147,9 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
         struct track *t = &r->track[r->tracks++];
         t->stream = s;
         t->channel = s->side - 1;
-        refs += chain_collect(&t->chain, r->reader, s->head, r->refs + refs, r->refs_cap - refs);
+        // Each stream may have its share of what is left, so that one cannot take the places of another.
+        refs += chain_collect(&t->chain, r->reader, s->head, r->refs + refs,
+                              (r->refs_cap - refs) / (j->streams - i));
         learn_track(r, j, t, &res->channel[t->channel], &segments);
     }
     rank_tracks(r);
@@ -210,8 +212,10 @@ static void place_packet(struct render *r, struct track *t, struct render_result
     enum timeline_verdict v = timeline_place(&t->timeline, &h.tp, res->start_us, &place);
     if (v != TIMELINE_PLACED && v != TIMELINE_LATE)
         return;
-    if (place.pos < 0 || place.pos > (int64_t)res->wav.frames)
-        return; // a packet of another time on the same stream: the timeline did not count it in
+    if (place.pos < 0 || place.pos > (int64_t)res->wav.frames) {
+        ch->late_or_duplicate++; // the timeline did not count it in
+        return;
+    }
     bool known = h.codec.kind == CODEC_PCMU || h.codec.kind == CODEC_PCMA;
     if (place.missing > 0 && t->end > 0 && t->end < place.pos) {
         // Only as long as the packets that are missing: the rest of a long silence was not sent.
@@ -257,6 +261,14 @@ static void rewind_tracks(struct render *r, const struct job *j)
     }
 }
 
+static uint64_t refused_segments(const struct render *r)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < r->tracks; i++)
+        n += r->track[i].timeline.refused;
+    return n;
+}
+
 static void tell_what_is_missing(struct render *r, const struct job *j, struct render_result *res)
 {
     int64_t dropped = 0;
@@ -272,6 +284,10 @@ static void tell_what_is_missing(struct render *r, const struct job *j, struct r
         window_add_uncaptured(&r->window, 0, timeline_samples(dropped));
         (void)snprintf(res->reason, sizeof(res->reason), "the first %.3f s had left the spool",
                        (double)dropped / 1e6);
+    } else if (refused_segments(r) > 0) {
+        (void)snprintf(res->reason, sizeof(res->reason),
+                       "too many jumps of time stamps: %llu packets kept the clock before",
+                       (unsigned long long)refused_segments(r));
     } else if (res->undecodable > 0) {
         (void)snprintf(res->reason, sizeof(res->reason), "codec %.40s is not rendered yet",
                        r->other_name);

@@ -133,7 +133,7 @@ struct spool *spool_close(struct spool *s)
     return NULL;
 }
 
-// One segment: heads are checked everywhere, data only in the newest, where a kill or power cut can have torn it.
+// One segment: all heads are checked, and the data of the very last block.
 // Returns where the good part ends.
 static uint32_t scan_segment(struct spool *s, int fd, struct segment *g, bool last,
                              spool_scan_fn fn, void *ctx)
@@ -149,11 +149,11 @@ static uint32_t scan_segment(struct spool *s, int fd, struct segment *g, bool la
         if (pread(fd, &h, sizeof(h), at) != (ssize_t)sizeof(h) || !spool_form_head_good(&h) ||
             h.bytes > g->bytes - at - sizeof(h))
             break;
-        if (last) {
-            if (pread(fd, data, h.bytes, (off_t)(at + sizeof(h))) != (ssize_t)h.bytes ||
-                spool_form_sum(data, h.bytes) != h.data_sum)
-                break;
-        }
+        // A kill tears the last block only; one that is bad further up is skipped when it is read.
+        bool final = last && at + sizeof(h) + h.bytes == g->bytes;
+        if (final && (pread(fd, data, h.bytes, (off_t)(at + sizeof(h))) != (ssize_t)h.bytes ||
+                      spool_form_sum(data, h.bytes) != h.data_sum))
+            break;
         fn(ctx, &h, (struct spool_pos){g->number, at});
         s->st.blocks++;
         at += (uint32_t)sizeof(h) + h.bytes;

@@ -1,5 +1,6 @@
 #include "window.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "base/fail.h"
 #include "media/g711.h"
@@ -158,9 +159,18 @@ void window_mark(struct window *w, int channel, int64_t from, int64_t to, enum w
     }
 }
 
+static int by_time(const void *a, const void *b)
+{
+    const struct gap *x = a, *y = b;
+    if (x->from != y->from)
+        return x->from < y->from ? -1 : 1;
+    return (int)x->channel - (int)y->channel;
+}
+
 void window_finish(struct window *w)
 {
     slide(w, w->total);
     for (int c = 0; c < 2; c++)
         close_gap(w, c);
+    qsort(w->gaps, w->gaps_n, sizeof(w->gaps[0]), by_time);
 }
