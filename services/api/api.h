@@ -44,7 +44,7 @@ struct req {
     struct uuid id; // of the call or recording in the path
     uint64_t sweep; // active calls: next slot of the mirror
     int step;
-    int fd;         // audio: handed from the worker to the reply
+    int fd; // audio: handed from the worker to the reply
     unsigned pps;
 };
 
@@ -55,10 +55,12 @@ static inline struct req *req_of(struct http_req *q)
 }
 
 struct api_settings {
-    const char *dsn, *listen, *mesh_url, *control_url, *live_url, *recordings_dir, *assets_dir, *first_start_file, *node;
+    const char *dsn, *listen, *mesh_url, *control_url, *live_url, *recordings_dir, *assets_dir,
+        *first_start_file, *node;
     bool cookie_secure;
     int64_t login_per_minute, session_us, max_lag_us, tap_lease_us;
-    uint32_t mirror_calls, mirror_harvesters, taps, tap_bytes, listeners, events_bytes, events_index, sse_clients;
+    uint32_t mirror_calls, mirror_harvesters, taps, tap_bytes, listeners, events_bytes,
+        events_index, sse_clients;
     uint32_t db_threads, db_queue;
 };
 extern struct api_settings settings;

@@ -12,7 +12,8 @@
 static int dir = -1; // http thread
 
 static const char no_dashboard[] =
-    "callmesh-api is running. The dashboard is not built, or http.assets-dir does not name its folder.\n\n"
+    "callmesh-api is running. The dashboard is not built, or http.assets-dir does not name its "
+    "folder.\n\n"
     "  cd dashboard && npm ci && npm run build\n"
     "  callmesh-api --http.assets-dir dashboard/dist ...\n\n"
     "The API answers under /api/v1; its description is /api/v1/openapi.json.\n";
@@ -88,7 +89,8 @@ static enum http_next send_file(struct http_req *q, const char *path)
     bool hashed = strncmp(path, "assets/", 7) == 0;
     const char *none = http_header_in(q, "If-None-Match");
     snprintf(etag, sizeof(etag), "\"%llx-%llx%s\"", (unsigned long long)st.st_size,
-             (unsigned long long)st.st_mtim.tv_sec * 1000000000u + (unsigned long long)st.st_mtim.tv_nsec,
+             (unsigned long long)st.st_mtim.tv_sec * 1000000000u +
+                 (unsigned long long)st.st_mtim.tv_nsec,
              zipped ? "-gz" : "");
     if (none && query_etag_match(span_str(none), span_str(etag), true)) {
         close(fd);
@@ -97,13 +99,15 @@ static enum http_next send_file(struct http_req *q, const char *path)
         http_reply_file(q, 200, assets_type(path), fd, 0, (uint64_t)st.st_size);
     }
     http_header(q, "ETag", "%s", etag);
-    http_header(q, "Cache-Control", "%s", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+    http_header(q, "Cache-Control", "%s",
+                hashed ? "public, max-age=31536000, immutable" : "no-cache");
     http_header(q, "Vary", "Accept-Encoding");
     if (zipped)
         http_header(q, "Content-Encoding", "gzip");
     http_header(q, "Content-Security-Policy",
-                "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; "
-                "object-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+                "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; object-src "
+                "'none'; base-uri 'none'; "
+                "frame-ancestors 'none'");
     http_header(q, "Referrer-Policy", "same-origin");
     return HTTP_DONE;
 }
@@ -119,7 +123,8 @@ enum http_next on_asset(struct http_req *q)
         return HTTP_DONE;
     }
     if (dir < 0 && path[0] == 0)
-        return http_reply_text(q, 200, "text/plain; charset=utf-8", span_of(no_dashboard, sizeof(no_dashboard) - 1));
+        return http_reply_text(q, 200, "text/plain; charset=utf-8",
+                               span_of(no_dashboard, sizeof(no_dashboard) - 1));
     if (dir < 0)
         return http_problem(q, 404, "not_found", "no such page");
     const char *slash = strrchr(path, '/');

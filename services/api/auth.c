@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sodium.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -17,17 +18,24 @@
 #define CACHE_FRESH_US (30 * US_PER_S)
 #define CACHE_STALE_US (600 * US_PER_S)
 
-static const char *const scope_names[] = {"calls:read",    "calls:listen", "recordings:read", "recordings:download",
-                                          "messages:read", "quality:read", "sites:read",      "events:read"};
+static const char *const scope_names[] = {"calls:read",          "calls:listen",  "recordings:read",
+                                          "recordings:download", "messages:read", "quality:read",
+                                          "sites:read",          "events:read"};
 #define SCOPES (sizeof(scope_names) / sizeof(scope_names[0]))
 
-enum { M_DENIED, M_FORBIDDEN, M_CACHE_HIT, M_COUNT };
+enum {
+    M_DENIED,
+    M_FORBIDDEN,
+    M_CACHE_HIT,
+    M_COUNT
+};
 static const struct stat_def stat_defs[M_COUNT] = {
-    [M_DENIED] = {"auth_denied_total", NULL, "requests without a valid session or key", STAT_COUNTER},
+    [M_DENIED] = {"auth_denied_total", NULL, "requests without a valid session or key",
+                  STAT_COUNTER},
     [M_FORBIDDEN] = {"auth_forbidden_total", NULL, "requests without the scope", STAT_COUNTER},
     [M_CACHE_HIT] = {"auth_cache_hits_total", NULL, "known without asking the store", STAT_COUNTER},
 };
-static struct stat_cell stat[M_COUNT]; // http thread
+static struct stat_cell stats[M_COUNT]; // http thread
 
 // Direct-mapped by the first bytes of the hash; a later one takes the place.
 struct cached {
@@ -42,7 +50,7 @@ static struct {
 
 int auth_init(void)
 {
-    stat_register(stat_defs, stat, M_COUNT);
+    stat_register(stat_defs, stats, M_COUNT);
     cache.slot = mem_take(CACHE_SLOTS * sizeof(struct cached));
     return sodium_init() < 0 || !cache.slot ? -1 : login_init();
 }
@@ -56,9 +64,12 @@ uint32_t auth_scopes_of_role(const char *role)
         {"admin", SCOPE_ALL},
         {"supervisor", SCOPE_ALL},
         {"analyst", SCOPE_ALL & ~(uint32_t)(SCOPE_CALLS_LISTEN | SCOPE_MESSAGES_READ)},
-        {"engineer", SCOPE_CALLS_READ | SCOPE_MESSAGES_READ | SCOPE_QUALITY_READ | SCOPE_SITES_READ | SCOPE_EVENTS_READ},
-        {"compliance", SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD | SCOPE_SITES_READ},
-        {"integrator", SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD | SCOPE_EVENTS_READ},
+        {"engineer", SCOPE_CALLS_READ | SCOPE_MESSAGES_READ | SCOPE_QUALITY_READ |
+                         SCOPE_SITES_READ | SCOPE_EVENTS_READ},
+        {"compliance",
+         SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD | SCOPE_SITES_READ},
+        {"integrator",
+         SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD | SCOPE_EVENTS_READ},
     };
     for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
         if (!strcmp(role, roles[i].role))
@@ -100,7 +111,8 @@ static bool cache_get(const uint8_t sha256[32], int64_t fresh_us, struct who *re
     bool hit = false;
     pthread_mutex_lock(&cache.lock);
     const struct cached *c = &cache.slot[(sha256[0] | sha256[1] << 8) % CACHE_SLOTS];
-    if (c->who.known && sodium_memcmp(c->sha256, sha256, 32) == 0 && mono_now_us() - c->at_us < fresh_us &&
+    if (c->who.known && sodium_memcmp(c->sha256, sha256, 32) == 0 &&
+        mono_now_us() - c->at_us < fresh_us &&
         (!c->who.expires_us || wall_now_us() < c->who.expires_us)) {
         *ret = c->who;
         hit = true;
@@ -140,15 +152,17 @@ static void job_who(struct store *s, struct http_req *q)
     struct store_args a;
     store_args_init(&a);
     store_arg_bytes(&a, span_of(r->secret_sha256, 32));
-    static const char by_key[] =
-        "UPDATE api_keys SET last_used_at = now() WHERE secret_sha256 = $1 AND (expires_at IS NULL OR expires_at > now()) "
-        "RETURNING prefix, name, scopes, expires_at";
-    static const char by_session[] = "SELECT u.login, u.role, s.expires_at FROM sessions s JOIN users u ON u.id = s.user_id "
-                                     "WHERE s.token_sha256 = $1 AND s.expires_at > now() AND NOT u.disabled";
+    static const char by_key[] = "UPDATE api_keys SET last_used_at = now() WHERE secret_sha256 = "
+                                 "$1 AND (expires_at IS NULL OR expires_at > now()) "
+                                 "RETURNING prefix, name, scopes, expires_at";
+    static const char by_session[] =
+        "SELECT u.login, u.role, s.expires_at FROM sessions s JOIN users u ON u.id = s.user_id "
+        "WHERE s.token_sha256 = $1 AND s.expires_at > now() AND NOT u.disabled";
     struct store_result *res = db_query(s, q, r->by_session ? by_session : by_key, &a);
     if (!res) {
         struct who old;
-        if (cache_get(r->secret_sha256, CACHE_STALE_US, &old)) { // the store is away: who was known stays known for a while
+        if (cache_get(r->secret_sha256, CACHE_STALE_US,
+                      &old)) { // the store is away: who was known stays known for a while
             http_reply_drop(q);
             r->who = old;
         }
@@ -180,16 +194,18 @@ static enum http_next allowed(struct http_req *q)
 {
     struct req *r = req_of(q);
     if (!r->who.known) {
-        stat_add(&stat[M_DENIED], 1);
+        stat_add(&stats[M_DENIED], 1);
         return unauthorized(q);
     }
     const char *csrf = http_header_in(q, "X-Callmesh-CSRF");
     if (r->by_session && q->method == HTTP_POST && (!csrf || strcmp(csrf, "1") != 0))
-        return http_problem(q, 403, "csrf_header_missing", "a session needs the header X-Callmesh-CSRF: 1 here");
+        return http_problem(q, 403, "csrf_header_missing",
+                            "a session needs the header X-Callmesh-CSRF: 1 here");
     if ((r->who.scopes & q->route->scope) != q->route->scope) {
         unsigned pos = 0;
-        stat_add(&stat[M_FORBIDDEN], 1);
-        return http_problem(q, 403, "scope_missing", "this needs the scope %s", auth_scope_name(q->route->scope, &pos));
+        stat_add(&stats[M_FORBIDDEN], 1);
+        return http_problem(q, 403, "scope_missing", "this needs the scope %s",
+                            auth_scope_name(q->route->scope, &pos));
     }
     q->next = q->route->handler;
     return q->next(q);
@@ -210,7 +226,8 @@ enum http_next auth_first(struct http_req *q)
     struct req *r = req_of(q);
     if (q->route->open)
         return q->route->handler(q);
-    const char *header = http_header_in(q, "Authorization"), *cookie = http_cookie(q, "callmesh_session");
+    const char *header = http_header_in(q, "Authorization"),
+               *cookie = http_cookie(q, "callmesh_session");
     if (header) {
         if (!hash_of_bearer(header, r->secret_sha256))
             return allowed(q);
@@ -221,7 +238,7 @@ enum http_next auth_first(struct http_req *q)
         return allowed(q);
     }
     if (cache_get(r->secret_sha256, CACHE_FRESH_US, &r->who)) {
-        stat_add(&stat[M_CACHE_HIT], 1);
+        stat_add(&stats[M_CACHE_HIT], 1);
         return allowed(q);
     }
     if (!db_ready() && cache_get(r->secret_sha256, CACHE_STALE_US, &r->who))
@@ -233,7 +250,8 @@ enum http_next auth_first(struct http_req *q)
 
 static void random_text(char *ret, size_t n)
 {
-    static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"; // no 0 O 1 l I
+    static const char letters[] =
+        "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"; // no 0 O 1 l I
     for (size_t i = 0; i + 1 < n; i++)
         ret[i] = letters[randombytes_uniform(sizeof(letters) - 1)];
     ret[n - 1] = 0;
@@ -247,7 +265,9 @@ static int make_user(struct store *s, const char *password)
         return STORE_E_RETRY;
     store_args_init(&a);
     store_arg_str(&a, hash);
-    return store_query(s, "INSERT INTO users (login, password_hash, role) VALUES ('admin', $1, 'admin')", &a, NULL);
+    return store_query(
+        s, "INSERT INTO users (login, password_hash, role) VALUES ('admin', $1, 'admin')", &a,
+        NULL);
 }
 
 static int make_key(struct store *s, const char *prefix, const char *secret)
@@ -259,7 +279,8 @@ static int make_key(struct store *s, const char *prefix, const char *secret)
     store_arg_str(&a, prefix);
     store_arg_bytes(&a, span_of(sha, sizeof(sha)));
     return store_query(s,
-                       "INSERT INTO api_keys (prefix, secret_sha256, name, scopes) VALUES ($1, $2, 'first start', '{*}')",
+                       "INSERT INTO api_keys (prefix, secret_sha256, name, scopes) VALUES ($1, $2, "
+                       "'first start', '{*}')",
                        &a, NULL);
 }
 
@@ -278,10 +299,13 @@ static void print_once(const char *password, const char *prefix, const char *sec
     (void)!write(STDOUT_FILENO, text, (size_t)n);
     if (!settings.first_start_file[0])
         return;
-    n = snprintf(text, sizeof(text), "login=admin\npassword=%s\napi_key=cm_%s_%s\n", password, prefix, secret);
-    int fd = open(settings.first_start_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    n = snprintf(text, sizeof(text), "login=admin\npassword=%s\napi_key=cm_%s_%s\n", password,
+                 prefix, secret);
+    int fd = open(settings.first_start_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                  0600);
     if (fd < 0 || fchmod(fd, 0600) || write(fd, text, (size_t)n) != n)
-        log_error("auth.first-start-file could not be written", "file=%s", settings.first_start_file);
+        log_error("auth.first-start-file could not be written", "file=%s",
+                  settings.first_start_file);
     if (fd >= 0)
         close(fd);
 }

@@ -10,7 +10,8 @@
 #include "sql.h"
 
 static const char *const states[] = {"started", "ringing", "early", "answered", "held", "ended"};
-static const char *const results[] = {"answered", "no_answer", "busy", "canceled", "rejected", "failed", "redirected"};
+static const char *const results[] = {"answered", "no_answer", "busy",      "canceled",
+                                      "rejected", "failed",    "redirected"};
 static const char *const recording_states[] = {"none", "active", "pending", "ready", "failed"};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -34,7 +35,8 @@ static bool where_text(struct http_req *q, struct sql *s)
     }
     like[n++] = '%';
     const char *l = sql_keep(s, span_of(like, n));
-    sql_add(s, " AND (from_uri ILIKE ? OR to_uri ILIKE ? OR from_name ILIKE ? OR to_name ILIKE ? OR sip_call_ids @> ARRAY[?])");
+    sql_add(s, " AND (from_uri ILIKE ? OR to_uri ILIKE ? OR from_name ILIKE ? OR to_name ILIKE ? "
+               "OR sip_call_ids @> ARRAY[?])");
     for (int i = 0; i < 4; i++)
         store_arg_str(&s->args, l);
     store_arg_str(&s->args, v);
@@ -58,10 +60,13 @@ static bool calls_question(struct http_req *q, struct sql *s, struct page *p)
     sql_init(s);
     sql_add(s, "SELECT " ROW_CALL ", c.started_at, c.id FROM (SELECT * FROM calls WHERE true");
     if (!sql_where_time(q, s, "started_at") || !sql_where_number(q, s, "number", true, true) ||
-        !sql_where_number(q, s, "from", true, false) || !sql_where_number(q, s, "to", false, true) ||
-        !sql_where_list(q, s, "site", "site", NULL, 0) || !sql_where_list(q, s, "state", "state", states, COUNT(states)) ||
+        !sql_where_number(q, s, "from", true, false) ||
+        !sql_where_number(q, s, "to", false, true) ||
+        !sql_where_list(q, s, "site", "site", NULL, 0) ||
+        !sql_where_list(q, s, "state", "state", states, COUNT(states)) ||
         !sql_where_list(q, s, "result", "result", results, COUNT(results)) ||
-        !sql_where_list(q, s, "recording_state", "recording_state", recording_states, COUNT(recording_states)) ||
+        !sql_where_list(q, s, "recording_state", "recording_state", recording_states,
+                        COUNT(recording_states)) ||
         !where_call_id(q, s) || !where_text(q, s))
         return false;
     if (p->has_cursor) {
@@ -69,7 +74,8 @@ static bool calls_question(struct http_req *q, struct sql *s, struct page *p)
         store_arg_time(&s->args, p->at_us);
         store_arg_uuid(&s->args, &p->id);
     }
-    sql_add(s, " ORDER BY started_at DESC, id DESC LIMIT ?) c " ROW_CALL_JOIN " ORDER BY c.started_at DESC, c.id DESC");
+    sql_add(s, " ORDER BY started_at DESC, id DESC LIMIT ?) c " ROW_CALL_JOIN
+               " ORDER BY c.started_at DESC, c.id DESC");
     store_arg_int(&s->args, p->limit + 1);
     return true;
 }
@@ -187,10 +193,13 @@ static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, 
     store_args_init(&a);
     store_arg_uuid(&a, &req->id);
     struct store_result *r = db_query(
-        st, q, "SELECT " ROW_CALL " FROM (SELECT * FROM calls WHERE id = $1 LIMIT 1) c " ROW_CALL_JOIN, &a);
+        st, q,
+        "SELECT " ROW_CALL " FROM (SELECT * FROM calls WHERE id = $1 LIMIT 1) c " ROW_CALL_JOIN,
+        &a);
     if (!r && !live)
         return false;
-    if (!r && !expand_wanted(q, "legs") && !expand_wanted(q, "streams") && !expand_wanted(q, "recordings"))
+    if (!r && !expand_wanted(q, "legs") && !expand_wanted(q, "streams") &&
+        !expand_wanted(q, "recordings"))
         http_reply_drop(q); // the store is away, the live mesh is not
     bool stored = r && store_rows(r);
     if (stored && !(live && info.revision > (uint64_t)store_int(r, 0, 1))) {
@@ -224,11 +233,16 @@ static void job_call(struct store *st, struct http_req *q)
     if (!j)
         return;
     json_raw(j, span_of(text, n));
-    if (!expand(st, q, "legs", "SELECT " ROW_LEG " FROM legs WHERE call_id = $1 ORDER BY started_at, id LIMIT 200", row_leg) ||
-        !expand(st, q, "streams", "SELECT " ROW_STREAM " FROM streams WHERE call_id = $1 ORDER BY first_at, id LIMIT 200",
+    if (!expand(st, q, "legs",
+                "SELECT " ROW_LEG " FROM legs WHERE call_id = $1 ORDER BY started_at, id LIMIT 200",
+                row_leg) ||
+        !expand(st, q, "streams",
+                "SELECT " ROW_STREAM
+                " FROM streams WHERE call_id = $1 ORDER BY first_at, id LIMIT 200",
                 row_stream) ||
         !expand(st, q, "recordings",
-                "SELECT " ROW_RECORDING " FROM recordings WHERE call_id = $1 ORDER BY started_at DESC, id DESC LIMIT 200",
+                "SELECT " ROW_RECORDING
+                " FROM recordings WHERE call_id = $1 ORDER BY started_at DESC, id DESC LIMIT 200",
                 row_recording))
         return;
     json_kuint(j, "listeners", listen_count(&req->id));
@@ -282,9 +296,10 @@ void call_rows(struct store *st, struct http_req *q, const struct call_list *l)
 
 static void job_legs(struct store *st, struct http_req *q)
 {
-    static const struct call_list l = {"SELECT " ROW_LEG ", started_at, id FROM legs WHERE call_id = ?",
-                                       " AND (started_at, id) > (?, ?)", " ORDER BY started_at, id LIMIT ?", row_leg,
-                                       ROW_LEG_COLUMNS};
+    static const struct call_list l = {
+        "SELECT " ROW_LEG ", started_at, id FROM legs WHERE call_id = ?",
+        " AND (started_at, id) > (?, ?)", " ORDER BY started_at, id LIMIT ?", row_leg,
+        ROW_LEG_COLUMNS};
     call_rows(st, q, &l);
 }
 
@@ -295,9 +310,10 @@ enum http_next on_call_legs(struct http_req *q)
 
 static void job_recordings(struct store *st, struct http_req *q)
 {
-    static const struct call_list l = {"SELECT " ROW_RECORDING ", started_at, id FROM recordings WHERE call_id = ?",
-                                       " AND (started_at, id) < (?, ?)", " ORDER BY started_at DESC, id DESC LIMIT ?",
-                                       row_recording, ROW_RECORDING_COLUMNS};
+    static const struct call_list l = {
+        "SELECT " ROW_RECORDING ", started_at, id FROM recordings WHERE call_id = ?",
+        " AND (started_at, id) < (?, ?)", " ORDER BY started_at DESC, id DESC LIMIT ?",
+        row_recording, ROW_RECORDING_COLUMNS};
     call_rows(st, q, &l);
 }
 
@@ -307,25 +323,35 @@ enum http_next on_call_recordings(struct http_req *q)
 }
 
 // What the rows know of the call's life, put in order by the store.
-static const char timeline[] =
-    "SELECT at, type, detail FROM ("
-    "SELECT started_at AS at, 0 AS o, 'started' AS type, from_uri || ' calls ' || to_uri AS detail FROM calls WHERE id = $1 "
-    "UNION ALL SELECT ringing_at, 1, 'ringing', '' FROM calls WHERE id = $1 AND ringing_at IS NOT NULL "
-    "UNION ALL SELECT answered_at, 3, 'answered', '' FROM calls WHERE id = $1 AND answered_at IS NOT NULL "
-    "UNION ALL SELECT ended_at, 9, 'ended', concat_ws(' ', result, sip_status, sip_reason, 'by ' || hangup_by) FROM calls "
-    "WHERE id = $1 AND ended_at IS NOT NULL "
-    "UNION ALL SELECT started_at, 2, 'leg_started', sip_call_id || ' ' || host(src_ip) || ' to ' || host(dst_ip) FROM legs "
-    "WHERE call_id = $1 "
-    "UNION ALL SELECT answered_at, 4, 'leg_answered', sip_call_id FROM legs WHERE call_id = $1 AND answered_at IS NOT NULL "
-    "UNION ALL SELECT ended_at, 8, 'leg_ended', concat_ws(' ', sip_call_id, sip_status) FROM legs WHERE call_id = $1 AND "
-    "ended_at IS NOT NULL "
-    "UNION ALL SELECT first_at, 5, 'stream_started', concat_ws(' ', side, codec, host(src_ip) || ':' || src_port) FROM streams "
-    "WHERE call_id = $1 "
-    "UNION ALL SELECT last_at, 6, 'stream_ended', concat_ws(' ', side, codec, packets || ' packets', lost || ' lost') FROM "
-    "streams WHERE call_id = $1 AND ended "
-    "UNION ALL SELECT started_at, 5, 'recording_started', status FROM recordings WHERE call_id = $1 "
-    "UNION ALL SELECT ended_at, 7, 'recording_ended', concat_ws(' ', status, reason) FROM recordings WHERE call_id = $1 "
-    ") t ORDER BY at, o LIMIT 500";
+static const char timeline[] = "SELECT at, type, detail FROM ("
+                               "SELECT started_at AS at, 0 AS o, 'started' AS type, from_uri || ' "
+                               "calls ' || to_uri AS detail FROM calls WHERE id = $1 "
+                               "UNION ALL SELECT ringing_at, 1, 'ringing', '' FROM calls WHERE id "
+                               "= $1 AND ringing_at IS NOT NULL "
+                               "UNION ALL SELECT answered_at, 3, 'answered', '' FROM calls WHERE "
+                               "id = $1 AND answered_at IS NOT NULL "
+                               "UNION ALL SELECT ended_at, 9, 'ended', concat_ws(' ', result, "
+                               "sip_status, sip_reason, 'by ' || hangup_by) FROM calls "
+                               "WHERE id = $1 AND ended_at IS NOT NULL "
+                               "UNION ALL SELECT started_at, 2, 'leg_started', sip_call_id || ' ' "
+                               "|| host(src_ip) || ' to ' || host(dst_ip) FROM legs "
+                               "WHERE call_id = $1 "
+                               "UNION ALL SELECT answered_at, 4, 'leg_answered', sip_call_id FROM "
+                               "legs WHERE call_id = $1 AND answered_at IS NOT NULL "
+                               "UNION ALL SELECT ended_at, 8, 'leg_ended', concat_ws(' ', "
+                               "sip_call_id, sip_status) FROM legs WHERE call_id = $1 AND "
+                               "ended_at IS NOT NULL "
+                               "UNION ALL SELECT first_at, 5, 'stream_started', concat_ws(' ', "
+                               "side, codec, host(src_ip) || ':' || src_port) FROM streams "
+                               "WHERE call_id = $1 "
+                               "UNION ALL SELECT last_at, 6, 'stream_ended', concat_ws(' ', side, "
+                               "codec, packets || ' packets', lost || ' lost') FROM "
+                               "streams WHERE call_id = $1 AND ended "
+                               "UNION ALL SELECT started_at, 5, 'recording_started', status FROM "
+                               "recordings WHERE call_id = $1 "
+                               "UNION ALL SELECT ended_at, 7, 'recording_ended', concat_ws(' ', "
+                               "status, reason) FROM recordings WHERE call_id = $1 "
+                               ") t ORDER BY at, o LIMIT 500";
 
 static void job_timeline(struct store *st, struct http_req *q)
 {

@@ -16,16 +16,25 @@
 #define DB_THREADS_MAX 16
 #define DB_TIMEOUT_US  (5 * US_PER_S)
 
-enum { M_JOBS, M_REFUSED, M_AWAY, M_FAILED, M_QUEUED, M_READY, M_COUNT };
+enum {
+    M_JOBS,
+    M_REFUSED,
+    M_AWAY,
+    M_FAILED,
+    M_QUEUED,
+    M_READY,
+    M_COUNT
+};
 static const struct stat_def stat_defs[M_COUNT] = {
     [M_JOBS] = {"store_jobs_total", NULL, "questions to the store", STAT_COUNTER},
-    [M_REFUSED] = {"store_queue_full_total", NULL, "503: the queue to the store was full", STAT_COUNTER},
+    [M_REFUSED] = {"store_queue_full_total", NULL, "503: the queue to the store was full",
+                   STAT_COUNTER},
     [M_AWAY] = {"store_away_total", NULL, "questions that found no store", STAT_COUNTER},
     [M_FAILED] = {"store_errors_total", NULL, "questions that the store refused", STAT_COUNTER},
     [M_QUEUED] = {"store_queue", NULL, "questions waiting", STAT_GAUGE},
     [M_READY] = {"store_ready", NULL, "1: the store is there and has our schema", STAT_GAUGE},
 };
-static struct stat_cell stat[M_COUNT];
+static struct stat_cell stats[M_COUNT];
 
 struct queue {
     struct http_req *first, *last;
@@ -62,20 +71,21 @@ static enum http_next submit(struct queue *to, struct http_req *q, db_fn job, ht
     pthread_mutex_lock(&db.lock);
     bool full = db.queued >= settings.db_queue || db.stopping;
     if (full) {
-        stat_add(&stat[M_REFUSED], 1);
+        stat_add(&stats[M_REFUSED], 1);
     } else {
         if (to->last)
             req_of(to->last)->next_job = q;
         else
             to->first = q;
         to->last = q;
-        stat_set(&stat[M_QUEUED], ++db.queued);
+        stat_set(&stats[M_QUEUED], ++db.queued);
         pthread_cond_signal(&to->some);
     }
     pthread_mutex_unlock(&db.lock);
     if (!full)
         return HTTP_WAIT;
-    http_problem(q, 503, "overloaded", "%u questions to the store are waiting; try again", settings.db_queue);
+    http_problem(q, 503, "overloaded", "%u questions to the store are waiting; try again",
+                 settings.db_queue);
     http_header(q, "Retry-After", "1");
     return HTTP_DONE;
 }
@@ -119,7 +129,7 @@ static void set_ready(bool ready, const char *why)
     bool news = ready != db.ready || (!ready && strcmp(why, db.why) != 0);
     db.ready = ready;
     snprintf(db.why, sizeof(db.why), "%s", why);
-    stat_set(&stat[M_READY], ready);
+    stat_set(&stats[M_READY], ready);
     pthread_mutex_unlock(&db.lock);
     if (news && ready)
         log_info("store ready", "schema=%d", API_SCHEMA_VERSION);
@@ -135,7 +145,8 @@ static void set_fatal(int code)
     http_server_poke(http);
 }
 
-struct store_result *db_query(struct store *s, struct http_req *q, const char *sql, const struct store_args *a)
+struct store_result *db_query(struct store *s, struct http_req *q, const char *sql,
+                              const struct store_args *a)
 {
     struct store_result *res = NULL;
     int r = store_connect(s);
@@ -145,7 +156,7 @@ struct store_result *db_query(struct store *s, struct http_req *q, const char *s
         return res;
     bool late = strcmp(store_sqlstate(s), "57014") == 0;
     pthread_mutex_lock(&db.lock);
-    stat_add(&stat[r == STORE_E_AWAY ? M_AWAY : M_FAILED], 1);
+    stat_add(&stats[r == STORE_E_AWAY ? M_AWAY : M_FAILED], 1);
     pthread_mutex_unlock(&db.lock);
     if (r == STORE_E_AWAY || r == STORE_E_RETRY || late) {
         http_problem(q, 503, "store_unavailable", "the store %s; try again",
@@ -155,12 +166,14 @@ struct store_result *db_query(struct store *s, struct http_req *q, const char *s
         http_problem(q, 400, "bad_parameter", "the store cannot read one of the values");
     } else {
         log_error("the store refused a question", "error=\"%s\"", store_error(s));
-        http_problem(q, 500, "internal", "the store refused the question; the log of the service says why");
+        http_problem(q, 500, "internal",
+                     "the store refused the question; the log of the service says why");
     }
     return NULL;
 }
 
-bool db_audit(struct store *s, struct http_req *q, const char *action, const char *object, const char *result)
+bool db_audit(struct store *s, struct http_req *q, const char *action, const char *object,
+              const char *result)
 {
     struct store_args a;
     store_args_init(&a);
@@ -170,7 +183,9 @@ bool db_audit(struct store *s, struct http_req *q, const char *action, const cha
     store_arg_str(&a, q->peer);
     store_arg_str(&a, result);
     struct store_result *r = db_query(
-        s, q, "INSERT INTO audit (actor, action, object, address, result) VALUES ($1, $2, $3, $4, $5)", &a);
+        s, q,
+        "INSERT INTO audit (actor, action, object, address, result) VALUES ($1, $2, $3, $4, $5)",
+        &a);
     bool ok = r != NULL;
     store_result_free(r);
     return ok;
@@ -188,14 +203,16 @@ static int look_at_schema(struct store *s, char *why, size_t cap)
         r = store_query(s, "SELECT max(version) FROM schema_version", &a, &res);
     if (r != STORE_OK) {
         bool none = strcmp(store_sqlstate(s), "42P01") == 0;
-        snprintf(why, cap, "%s", none ? "the schema is not there yet: callstate applies it" : store_error(s));
+        snprintf(why, cap, "%s",
+                 none ? "the schema is not there yet: callstate applies it" : store_error(s));
         return -1;
     }
     int64_t version = store_rows(res) ? store_int(res, 0, 0) : 0;
     store_result_free(res);
     if (version == API_SCHEMA_VERSION)
         return 0;
-    log_error("wrong schema version in the store", "found=%lld wanted=%d", (long long)version, API_SCHEMA_VERSION);
+    log_error("wrong schema version in the store", "found=%lld wanted=%d", (long long)version,
+              API_SCHEMA_VERSION);
     snprintf(why, cap, "schema version %lld, wanted %d", (long long)version, API_SCHEMA_VERSION);
     set_fatal(76);
     return -1;
@@ -226,8 +243,8 @@ static struct http_req *next_job(struct worker *w, int64_t wait_us)
         w->queue->first = req_of(q)->next_job;
         if (!w->queue->first)
             w->queue->last = NULL;
-        stat_set(&stat[M_QUEUED], --db.queued);
-        stat_add(&stat[M_JOBS], 1);
+        stat_set(&stats[M_QUEUED], --db.queued);
+        stat_add(&stats[M_JOBS], 1);
     }
     pthread_mutex_unlock(&db.lock);
     return q;
@@ -268,16 +285,19 @@ static void worker_body(struct thread *t, void *arg)
 
 int db_start(void)
 {
-    struct store_opts o = {
-        .dsn = settings.dsn, .app = "callmesh-api", .connect_timeout_us = 3 * US_PER_S, .timeout_us = DB_TIMEOUT_US};
-    stat_register(stat_defs, stat, M_COUNT);
+    struct store_opts o = {.dsn = settings.dsn,
+                           .app = "callmesh-api",
+                           .connect_timeout_us = 3 * US_PER_S,
+                           .timeout_us = DB_TIMEOUT_US};
+    stat_register(stat_defs, stats, M_COUNT);
     uint32_t n = settings.db_threads < DB_THREADS_MAX ? settings.db_threads : DB_THREADS_MAX;
     for (uint32_t i = 0; i <= n; i++) { // the last one is for files
         struct worker *w = &db.worker[i];
         w->queue = i == n ? &db.files : &db.questions;
         w->brings_up = i == 0;
         w->store = store_new(&o);
-        if (!w->store || thread_start(&w->thread, i == n ? "api-files" : "api-store", worker_body, w))
+        if (!w->store ||
+            thread_start(&w->thread, i == n ? "api-files" : "api-store", worker_body, w))
             return -1;
         db.workers++;
     }

@@ -20,6 +20,8 @@ void db_why_not(char *buf, size_t cap);
 int db_fatal(void);
 
 // In jobs: runs the query; on failure sets the problem (503 away, 500 otherwise) and returns NULL.
-struct store_result *db_query(struct store *s, struct http_req *q, const char *sql, const struct store_args *a);
+struct store_result *db_query(struct store *s, struct http_req *q, const char *sql,
+                              const struct store_args *a);
 // One row of the audit; false: not written, and the problem is set (what cannot be audited is not done).
-bool db_audit(struct store *s, struct http_req *q, const char *action, const char *object, const char *result);
+bool db_audit(struct store *s, struct http_req *q, const char *action, const char *object,
+              const char *result);

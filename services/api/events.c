@@ -15,29 +15,38 @@
 #define TICK_US      (100 * US_PER_MS)
 #define EVENT_MAX    (24u << 10)
 
-enum { M_EVENTS, M_TOO_LARGE, M_RESETS, M_REFUSED, M_CLIENTS, M_COUNT };
+enum {
+    M_EVENTS,
+    M_TOO_LARGE,
+    M_RESETS,
+    M_REFUSED,
+    M_CLIENTS,
+    M_COUNT
+};
 static const struct stat_def stat_defs[M_COUNT] = {
     [M_EVENTS] = {"events_total", NULL, "events made", STAT_COUNTER},
-    [M_TOO_LARGE] = {"events_too_large_total", NULL, "events that did not fit and were not sent", STAT_COUNTER},
+    [M_TOO_LARGE] = {"events_too_large_total", NULL, "events that did not fit and were not sent",
+                     STAT_COUNTER},
     [M_RESETS] = {"sse_resets_total", NULL, "readers told to take a snapshot again", STAT_COUNTER},
-    [M_REFUSED] = {"sse_refused_total", NULL, "readers refused: events.clients reached", STAT_COUNTER},
+    [M_REFUSED] = {"sse_refused_total", NULL, "readers refused: events.clients reached",
+                   STAT_COUNTER},
     [M_CLIENTS] = {"sse_clients", NULL, "readers of /events", STAT_GAUGE},
 };
-static struct stat_cell stat[M_COUNT];
+static struct stat_cell stats[M_COUNT];
 
 static struct {
     pthread_mutex_t lock; // writers of the ring, n, index
     struct fanring *ring;
-    uint64_t n;           // of the last event; the first is 1
-    uint64_t *index;      // cursor of event n at n % settings.events_index
+    uint64_t n;      // of the last event; the first is 1
+    uint64_t *index; // cursor of event n at n % settings.events_index
     char epoch[20];
-    char *text, *body;    // EVENT_MAX each, under the lock
-    unsigned clients;     // http thread
+    char *text, *body; // EVENT_MAX each, under the lock
+    unsigned clients;  // http thread
 } ev = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 int events_start(void)
 {
-    stat_register(stat_defs, stat, M_COUNT);
+    stat_register(stat_defs, stats, M_COUNT);
     ev.ring = fanring_new(settings.events_bytes);
     ev.index = mem_take(settings.events_index * sizeof(uint64_t));
     ev.text = mem_take(EVENT_MAX);
@@ -81,9 +90,9 @@ void events_emit(const char *type, struct span subject, const char *key, struct 
     if (ok) {
         ev.n++;
         ev.index[ev.n % settings.events_index] = at;
-        stat_add(&stat[M_EVENTS], 1);
+        stat_add(&stats[M_EVENTS], 1);
     } else {
-        stat_add(&stat[M_TOO_LARGE], 1);
+        stat_add(&stats[M_TOO_LARGE], 1);
     }
     pthread_mutex_unlock(&ev.lock);
     if (!ok)
@@ -116,7 +125,8 @@ bool events_resume(struct span id, uint64_t *ret_cursor, const char **ret_reason
         ok = false;
     } else if (n == ev.n) {
         *ret_cursor = fanring_head(ev.ring);
-    } else if (ev.n - n >= settings.events_index || ev.index[(n + 1) % settings.events_index] < fanring_tail(ev.ring)) {
+    } else if (ev.n - n >= settings.events_index ||
+               ev.index[(n + 1) % settings.events_index] < fanring_tail(ev.ring)) {
         *ret_reason = "too_old";
         ok = false;
     } else {
@@ -138,11 +148,12 @@ static void say_reset(struct http_feed *f, const char *reason)
     pthread_mutex_unlock(&ev.lock);
     wall_format(wall_now_us(), time, sizeof(time));
     int n = snprintf(text, sizeof(text),
-                     "id: %s\nevent: stream.reset\ndata: {\"id\":\"%s\",\"type\":\"stream.reset\",\"time\":\"%s\",\"subject\":\"\","
+                     "id: %s\nevent: stream.reset\ndata: "
+                     "{\"id\":\"%s\",\"type\":\"stream.reset\",\"time\":\"%s\",\"subject\":\"\","
                      "\"data\":{\"reason\":\"%s\",\"snapshot\":\"/api/v1/calls/active\"}}\n\n",
                      id, id, time, reason);
     feed_say(f, text, (size_t)n);
-    stat_add(&stat[M_RESETS], 1);
+    stat_add(&stats[M_RESETS], 1);
 }
 
 static void on_lost(struct http_feed *f)
@@ -158,7 +169,7 @@ static void on_idle(struct http_feed *f)
 static void on_close(struct http_feed *f)
 {
     (void)f;
-    stat_set(&stat[M_CLIENTS], --ev.clients);
+    stat_set(&stats[M_CLIENTS], --ev.clients);
 }
 
 static const struct feed_ops ops = {.on_lost = on_lost, .on_idle = on_idle, .on_close = on_close};
@@ -167,19 +178,21 @@ enum http_next on_events(struct http_req *q)
 {
     struct http_feed *f = &q->feed;
     if (ev.clients >= settings.sse_clients) {
-        stat_add(&stat[M_REFUSED], 1);
-        return http_problem(q, 503, "readers_full", "%u readers of events are connected (events.clients)",
+        stat_add(&stats[M_REFUSED], 1);
+        return http_problem(q, 503, "readers_full",
+                            "%u readers of events are connected (events.clients)",
                             settings.sse_clients);
     }
     const char *after = http_header_in(q, "Last-Event-ID"), *reason = NULL;
     if (!after || !after[0])
         after = query_get(q, "after");
-    *f = (struct http_feed){.ops = &ops, .ring = ev.ring, .idle_us = HEARTBEAT_US, .tick_us = TICK_US};
+    *f = (struct http_feed){
+        .ops = &ops, .ring = ev.ring, .idle_us = HEARTBEAT_US, .tick_us = TICK_US};
     feed_say(f, "retry: 2000\n\n", 13);
     if (!after || !after[0])
         f->cursor = fanring_head(ev.ring);
     else if (!events_resume(span_str(after), &f->cursor, &reason))
         say_reset(f, reason);
-    stat_set(&stat[M_CLIENTS], ++ev.clients);
+    stat_set(&stats[M_CLIENTS], ++ev.clients);
     return http_reply_feed(q, "text/event-stream; charset=utf-8");
 }

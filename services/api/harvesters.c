@@ -57,15 +57,16 @@ static void stored_harvester(struct json *j, const struct store_result *r, size_
     json_obj_end(j);
 }
 
-#define HARVESTER_COLUMNS                                                                                              \
-    "name, site, version, input, live, ended, started_at, last_seen_at, feed_at, "                                     \
-    "coalesce((counters->>'capture_packets_total')::numeric::bigint, 0), "                                             \
-    "coalesce((counters->>'capture_sip_messages_total')::numeric::bigint, 0), "                                        \
-    "coalesce((counters->>'capture_rtp_packets_total')::numeric::bigint, 0), "                                         \
+#define HARVESTER_COLUMNS                                                                          \
+    "name, site, version, input, live, ended, started_at, last_seen_at, feed_at, "                 \
+    "coalesce((counters->>'capture_packets_total')::numeric::bigint, 0), "                         \
+    "coalesce((counters->>'capture_sip_messages_total')::numeric::bigint, 0), "                    \
+    "coalesce((counters->>'capture_rtp_packets_total')::numeric::bigint, 0), "                     \
     "coalesce((counters->>'capture_drops_total')::numeric::bigint, 0), counters"
 
 // name NULL: all. Returns how many were written.
-static size_t write_live(struct json *j, const char *sites, const char *only, struct found *found, size_t max)
+static size_t write_live(struct json *j, const char *sites, const char *only, struct found *found,
+                         size_t max)
 {
     char text[MIRROR_HARVESTER], name[96], site[64];
     size_t n = 0, text_n = 0;
@@ -128,10 +129,11 @@ static void job_harvester(struct store *st, struct http_req *q)
     }
     store_args_init(&a);
     store_arg_span(&a, q->param);
-    struct store_result *r = db_query(st, q,
-                                      "SELECT " HARVESTER_COLUMNS " FROM harvesters WHERE name = $1 "
-                                      "ORDER BY last_seen_at DESC NULLS LAST LIMIT 1",
-                                      &a);
+    struct store_result *r =
+        db_query(st, q,
+                 "SELECT " HARVESTER_COLUMNS " FROM harvesters WHERE name = $1 "
+                 "ORDER BY last_seen_at DESC NULLS LAST LIMIT 1",
+                 &a);
     if (r && store_rows(r)) {
         stored_harvester(j, r, 0);
         http_reply_json(q, 200);
@@ -150,10 +152,11 @@ static void job_sites(struct store *st, struct http_req *q)
 {
     struct store_args a;
     store_args_init(&a);
-    struct store_result *r = db_query(st, q,
-                                      "SELECT s.site, s.name, (SELECT count(*) FROM harvesters h WHERE h.site = s.site) "
-                                      "FROM sites s ORDER BY s.created_at DESC, s.site LIMIT 200",
-                                      &a);
+    struct store_result *r =
+        db_query(st, q,
+                 "SELECT s.site, s.name, (SELECT count(*) FROM harvesters h WHERE h.site = s.site) "
+                 "FROM sites s ORDER BY s.created_at DESC, s.site LIMIT 200",
+                 &a);
     struct json *j = r ? page_begin(q) : NULL;
     for (size_t i = 0; j && i < store_rows(r); i++) {
         struct mirror_site m = mirror_site(store_str(r, i, 0));

@@ -24,7 +24,8 @@ void ladder_endpoints_json(struct json *j, const struct ladder *l)
     for (size_t i = 0; i < l->n; i++) {
         char label[64];
         bool v6 = strchr(l->endpoint[i].ip, ':') != NULL;
-        snprintf(label, sizeof(label), v6 ? "[%s]:%u" : "%s:%u", l->endpoint[i].ip, l->endpoint[i].port);
+        snprintf(label, sizeof(label), v6 ? "[%s]:%u" : "%s:%u", l->endpoint[i].ip,
+                 l->endpoint[i].port);
         json_obj(j);
         json_kuint(j, "index", i);
         json_kstr(j, "ip", l->endpoint[i].ip);

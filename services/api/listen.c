@@ -20,17 +20,29 @@
 #define BACK_RECORDS  10 // 100 ms of two sides at 20 ms a packet
 #define RENEW_US      (3 * US_PER_S)
 
-enum { M_LISTENERS, M_TAPS, M_TRIMS, M_REFUSED, M_LIVE, M_LIVE_GAPS, M_LIVE_BAD, M_COUNT };
+enum {
+    M_LISTENERS,
+    M_TAPS,
+    M_TRIMS,
+    M_REFUSED,
+    M_LIVE,
+    M_LIVE_GAPS,
+    M_LIVE_BAD,
+    M_COUNT
+};
 static const struct stat_def stat_defs[M_COUNT] = {
     [M_LISTENERS] = {"listeners_active", NULL, "listeners connected", STAT_GAUGE},
     [M_TAPS] = {"listen_taps", NULL, "calls being tapped", STAT_GAUGE},
-    [M_TRIMS] = {"listener_trims_total", NULL, "listeners that were too slow and moved to live", STAT_COUNTER},
-    [M_REFUSED] = {"listeners_refused_total", NULL, "listeners refused: a table was full", STAT_COUNTER},
+    [M_TRIMS] = {"listener_trims_total", NULL, "listeners that were too slow and moved to live",
+                 STAT_COUNTER},
+    [M_REFUSED] = {"listeners_refused_total", NULL, "listeners refused: a table was full",
+                   STAT_COUNTER},
     [M_LIVE] = {"live_batches_total", NULL, "batches of tapped audio from recorders", STAT_COUNTER},
     [M_LIVE_GAPS] = {"live_gaps_total", NULL, "batches missing", STAT_COUNTER},
-    [M_LIVE_BAD] = {"live_bad_messages_total", NULL, "batches that could not be read", STAT_COUNTER},
+    [M_LIVE_BAD] = {"live_bad_messages_total", NULL, "batches that could not be read",
+                    STAT_COUNTER},
 };
-static struct stat_cell stat[M_COUNT];
+static struct stat_cell stats[M_COUNT];
 
 #define RECORDERS 32
 
@@ -69,7 +81,8 @@ static bool gap_before(const Callmesh__V1__LiveBatch *b)
             snprintf(li.recorder[i].name, sizeof(li.recorder[i].name), "%s", b->recorder);
         else if (strncmp(li.recorder[i].name, b->recorder, sizeof(li.recorder[i].name) - 1) != 0)
             continue;
-        bool gap = li.recorder[i].epoch == b->epoch && li.recorder[i].seq != 0 && b->seq != li.recorder[i].seq + 1;
+        bool gap = li.recorder[i].epoch == b->epoch && li.recorder[i].seq != 0 &&
+                   b->seq != li.recorder[i].seq + 1;
         li.recorder[i].epoch = b->epoch;
         li.recorder[i].seq = b->seq;
         return gap;
@@ -84,14 +97,15 @@ static void live_body(struct thread *t, void *arg)
         struct span bytes;
         if (cast_sub_next(li.sub, 100 * US_PER_MS, &bytes) <= 0)
             continue;
-        const Callmesh__V1__LiveBatch *b = cast_sub_unpack(li.sub, &callmesh__v1__live_batch__descriptor, bytes);
+        const Callmesh__V1__LiveBatch *b =
+            cast_sub_unpack(li.sub, &callmesh__v1__live_batch__descriptor, bytes);
         if (!b) {
-            stat_add(&stat[M_LIVE_BAD], 1);
+            stat_add(&stats[M_LIVE_BAD], 1);
             continue;
         }
         bool gap = gap_before(b);
-        stat_add(&stat[M_LIVE], 1);
-        stat_add(&stat[M_LIVE_GAPS], gap);
+        stat_add(&stats[M_LIVE], 1);
+        stat_add(&stats[M_LIVE_GAPS], gap);
         taps_frames((const Callmesh__V1__LiveFrame *const *)b->frames, b->n_frames, gap);
     }
 }
@@ -103,18 +117,21 @@ static void lease(const struct uuid *call_id, bool end)
     Callmesh__V1__TapRequest tap = CALLMESH__V1__TAP_REQUEST__INIT;
     Callmesh__V1__ControlRequest q = CALLMESH__V1__CONTROL_REQUEST__INIT;
     struct uuid id = *call_id;
+    char name[] = "api"; // protobuf-c wants it writable
     tap.call_id.data = id.b;
     tap.call_id.len = sizeof(id.b);
     tap.until_us = end ? 0 : wall_now_us() + settings.tap_lease_us;
     q.protocol_version = BUS_PROTOCOL_VERSION;
-    q.from = "api";
+    q.from = name;
     q.request_case = CALLMESH__V1__CONTROL_REQUEST__REQUEST_TAP;
     q.tap = &tap;
     const Callmesh__V1__ControlReply *r = ask_call(li.ask, &q, US_PER_S);
     bool answered = r && !r->error[0] && r->reply_case == CALLMESH__V1__CONTROL_REPLY__REPLY_TAP;
     if (!answered)
-        log_warn("callstate does not take a tap request", "error=\"%s\"", r ? r->error : "no answer");
-    taps_leased(call_id, end, answered, answered && r->tap->known, mono_now_us() + (answered ? RENEW_US : US_PER_S));
+        log_warn("callstate does not take a tap request", "error=\"%s\"",
+                 r ? r->error : "no answer");
+    taps_leased(call_id, end, answered, answered && r->tap->known,
+                mono_now_us() + (answered ? RENEW_US : US_PER_S));
 }
 
 static void lease_body(struct thread *t, void *arg)
@@ -125,7 +142,7 @@ static void lease_body(struct thread *t, void *arg)
         bool end;
         while (taps_due(mono_now_us(), &id, &end) && !thread_should_stop(t))
             lease(&id, end);
-        stat_set(&stat[M_TAPS], taps_used());
+        stat_set(&stats[M_TAPS], taps_used());
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_nsec += 250000000;
@@ -154,7 +171,8 @@ static enum http_next give_ticket(struct http_req *q)
     struct req *r = req_of(q);
     char ticket[TICKET_TEXT], id[37], url[128];
     if (!tickets_give(li.tickets, &r->id, mono_now_us(), ticket))
-        return http_problem(q, 503, "overloaded", "%d tickets are out; try again in 30 seconds", TICKETS);
+        return http_problem(q, 503, "overloaded", "%d tickets are out; try again in 30 seconds",
+                            TICKETS);
     struct json *j = http_json(q);
     if (!j)
         return HTTP_DONE;
@@ -210,7 +228,7 @@ static void move_to_live(struct http_feed *f)
 {
     f->cursor = fanring_back(f->ring, BACK_RECORDS);
     f->a = 1;
-    stat_add(&stat[M_TRIMS], 1);
+    stat_add(&stats[M_TRIMS], 1);
 }
 
 static int64_t frame_time(const uint8_t *p)
@@ -224,7 +242,8 @@ static bool on_record(struct http_feed *f, uint8_t *p, size_t n)
     const struct tap *t = f->ctx;
     if (n < FRAME_HEAD + FRAME_AUDIO_HEAD || p[0] != FRAME_AUDIO)
         return true;
-    if (!f->a && __atomic_load_n(&t->last_at_us, __ATOMIC_RELAXED) - frame_time(p) > settings.max_lag_us) {
+    if (!f->a &&
+        __atomic_load_n(&t->last_at_us, __ATOMIC_RELAXED) - frame_time(p) > settings.max_lag_us) {
         uint64_t was = f->cursor;
         move_to_live(f);
         if (f->cursor > was)
@@ -245,7 +264,8 @@ static void on_idle(struct http_feed *f)
 static bool feed_ended(struct http_feed *f)
 {
     const struct tap *t = f->ctx;
-    return __atomic_load_n(&t->ended, __ATOMIC_ACQUIRE) && fanring_head(f->ring) == f->cursor && f->pre_n == f->pre_sent;
+    return __atomic_load_n(&t->ended, __ATOMIC_ACQUIRE) && fanring_head(f->ring) == f->cursor &&
+           f->pre_n == f->pre_sent;
 }
 
 static void on_close(struct http_feed *f)
@@ -253,14 +273,17 @@ static void on_close(struct http_feed *f)
     bool last = false;
     struct req *r = req_of(f->req);
     taps_leave(f->ctx, &last);
-    stat_set(&stat[M_LISTENERS], --li.listeners);
+    stat_set(&stats[M_LISTENERS], --li.listeners);
     mirror_emit_call(&r->id, "listen.ended");
     if (last)
         wake_lease();
 }
 
-static const struct feed_ops ops = {
-    .on_lost = move_to_live, .on_record = on_record, .on_idle = on_idle, .ended = feed_ended, .on_close = on_close};
+static const struct feed_ops ops = {.on_lost = move_to_live,
+                                    .on_record = on_record,
+                                    .on_idle = on_idle,
+                                    .ended = feed_ended,
+                                    .on_close = on_close};
 
 static bool say_hello(struct http_feed *f, const struct uuid *id, const struct mirror_info *info)
 {
@@ -296,21 +319,25 @@ enum http_next on_listen(struct http_req *q)
     if (!api_path_id(q))
         return HTTP_DONE;
     if (!ticket || !tickets_use(li.tickets, ticket, &r->id, mono_now_us()))
-        return http_problem(q, 401, "unauthorized", "the ticket is unknown, used, or older than 30 seconds");
+        return http_problem(q, 401, "unauthorized",
+                            "the ticket is unknown, used, or older than 30 seconds");
     if (!mirror_call(&r->id, &info, NULL, NULL) || info.ended)
         return not_live(q);
     if (li.listeners >= settings.listeners) {
-        stat_add(&stat[M_REFUSED], 1);
-        return http_problem(q, 503, "listeners_full", "%u listeners are connected (listen.clients)", settings.listeners);
+        stat_add(&stats[M_REFUSED], 1);
+        return http_problem(q, 503, "listeners_full", "%u listeners are connected (listen.clients)",
+                            settings.listeners);
     }
     bool first = false;
     struct tap *t = taps_join(&r->id, &first);
     if (!t) {
-        stat_add(&stat[M_REFUSED], 1);
-        return http_problem(q, 503, "taps_full", "%u calls are being heard (listen.taps)", settings.taps);
+        stat_add(&stats[M_REFUSED], 1);
+        return http_problem(q, 503, "taps_full", "%u calls are being heard (listen.taps)",
+                            settings.taps);
     }
-    stat_set(&stat[M_LISTENERS], ++li.listeners);
-    *f = (struct http_feed){.ops = &ops, .ring = t->ring, .ctx = t, .idle_us = KEEP_ALIVE_US, .tick_us = TICK_US};
+    stat_set(&stats[M_LISTENERS], ++li.listeners);
+    *f = (struct http_feed){
+        .ops = &ops, .ring = t->ring, .ctx = t, .idle_us = KEEP_ALIVE_US, .tick_us = TICK_US};
     f->cursor = fanring_back(t->ring, BACK_RECORDS);
     say_hello(f, &r->id, &info);
     if (first)
@@ -323,12 +350,13 @@ enum http_next on_listen(struct http_req *q)
 int listen_start(void)
 {
     char err[256] = "";
-    stat_register(stat_defs, stat, M_COUNT);
+    stat_register(stat_defs, stats, M_COUNT);
     li.tickets = mem_take(sizeof(*li.tickets));
     if (!li.tickets || taps_init(settings.taps, settings.tap_bytes) ||
         cast_sub_open(&li.sub, settings.live_url, true, err, sizeof(err)) ||
         ask_open(&li.ask, settings.control_url, err, sizeof(err)) ||
-        thread_start(&li.live, "api-live", live_body, NULL) || thread_start(&li.lease, "api-taps", lease_body, NULL)) {
+        thread_start(&li.live, "api-live", live_body, NULL) ||
+        thread_start(&li.lease, "api-taps", lease_body, NULL)) {
         log_error("listening cannot be offered", "error=\"%s\"", err[0] ? err : "no memory");
         return -1;
     }

@@ -1,6 +1,5 @@
 #include "login.h"
 
-#include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 
@@ -9,26 +8,33 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "base/stat.h"
+#include "body.h"
 #include "db.h"
 
 #define ATTEMPT_SLOTS 2048
 #define ARGON_MEMORY  (19u << 20)
 #define ARGON_PASSES  2
 
-enum { M_GOOD, M_BAD, M_LIMITED, M_COUNT };
+enum {
+    M_GOOD,
+    M_BAD,
+    M_LIMITED,
+    M_COUNT
+};
 static const struct stat_def stat_defs[M_COUNT] = {
     [M_GOOD] = {"logins_total", "result=\"ok\"", "sign-in attempts", STAT_COUNTER},
     [M_BAD] = {"logins_total", "result=\"refused\"", "sign-in attempts", STAT_COUNTER},
     [M_LIMITED] = {"logins_total", "result=\"limited\"", "sign-in attempts", STAT_COUNTER},
 };
-static struct stat_cell stat[M_COUNT]; // http thread
+static struct stat_cell stats[M_COUNT]; // http thread
 
 // One counter a slot, direct-mapped: two keys that share a slot share the limit, which only errs to the safe side.
 struct attempt {
     uint32_t minute, count;
 };
-static struct attempt *attempts;          // http thread
-static char nobody[crypto_pwhash_STRBYTES]; // verified against when the login is unknown: no difference in time
+static struct attempt *attempts; // http thread
+static char nobody
+    [crypto_pwhash_STRBYTES]; // verified against when the login is unknown: no difference in time
 
 struct login_state {
     char login[65];
@@ -39,12 +45,13 @@ struct login_state {
 
 int login_hash(const char *password, char *ret)
 {
-    return crypto_pwhash_str_alg(ret, password, strlen(password), ARGON_PASSES, ARGON_MEMORY, crypto_pwhash_ALG_ARGON2ID13);
+    return crypto_pwhash_str_alg(ret, password, strlen(password), ARGON_PASSES, ARGON_MEMORY,
+                                 crypto_pwhash_ALG_ARGON2ID13);
 }
 
 int login_init(void)
 {
-    stat_register(stat_defs, stat, M_COUNT);
+    stat_register(stat_defs, stats, M_COUNT);
     attempts = mem_take(ATTEMPT_SLOTS * sizeof(struct attempt));
     return attempts && login_hash("", nobody) == 0 ? 0 : -1;
 }
@@ -53,7 +60,9 @@ bool login_attempt(const char *kind, const char *key, int64_t now_us, int64_t pe
 {
     char text[128];
     int n = snprintf(text, sizeof(text), "%s %s", kind, key);
-    struct attempt *a = &attempts[map_hash(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1) % ATTEMPT_SLOTS];
+    struct attempt *a =
+        &attempts[map_hash(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1) %
+                  ATTEMPT_SLOTS];
     uint32_t minute = (uint32_t)(now_us / (60 * US_PER_S)) + 1;
     if (a->minute != minute)
         *a = (struct attempt){.minute = minute};
@@ -69,15 +78,9 @@ static struct login_state *state_of(struct http_req *q)
 
 static bool read_body(struct http_req *q, struct login_state *l)
 {
-    json_t *o = json_loadb(q->body, q->body_n, JSON_REJECT_DUPLICATES, NULL);
-    const char *login = json_string_value(json_object_get(o, "login"));
-    const char *password = json_string_value(json_object_get(o, "password"));
-    bool ok = login && password && strlen(login) < sizeof(l->login) && strlen(password) < sizeof(l->password);
-    if (ok) {
-        snprintf(l->login, sizeof(l->login), "%s", login);
-        snprintf(l->password, sizeof(l->password), "%s", password);
-    }
-    json_decref(o);
+    struct body_field f[] = {{"login", l->login, sizeof(l->login), false},
+                             {"password", l->password, sizeof(l->password), false}};
+    bool ok = body_read(span_of(q->body, q->body_n), f, 2);
     sodium_memzero(q->body, sizeof(q->body));
     return ok;
 }
@@ -98,7 +101,8 @@ static bool start_session(struct store *s, struct http_req *q, struct login_stat
     struct store_result *res =
         db_query(s, q,
                  "WITH gone AS (DELETE FROM sessions WHERE expires_at < now()) "
-                 "INSERT INTO sessions (token_sha256, user_id, expires_at) SELECT $1, id, $3 FROM users WHERE login = $2",
+                 "INSERT INTO sessions (token_sha256, user_id, expires_at) SELECT $1, id, $3 FROM "
+                 "users WHERE login = $2",
                  &a);
     bool ok = res != NULL;
     store_result_free(res);
@@ -113,11 +117,12 @@ static void job_login(struct store *s, struct http_req *q)
     store_args_init(&a);
     store_arg_str(&a, l.login);
     snprintf(r->who.actor, sizeof(r->who.actor), "user:%s", l.login);
-    struct store_result *res =
-        db_query(s, q, "SELECT password_hash, role FROM users WHERE login = $1 AND NOT disabled", &a);
+    struct store_result *res = db_query(
+        s, q, "SELECT password_hash, role FROM users WHERE login = $1 AND NOT disabled", &a);
     if (res) {
         bool known = store_rows(res) > 0;
-        bool match = crypto_pwhash_str_verify(known ? store_str(res, 0, 0) : nobody, l.password, strlen(l.password)) == 0;
+        bool match = crypto_pwhash_str_verify(known ? store_str(res, 0, 0) : nobody, l.password,
+                                              strlen(l.password)) == 0;
         l.good = known && match;
         if (known)
             snprintf(r->who.role, sizeof(r->who.role), "%s", store_str(res, 0, 1));
@@ -157,15 +162,17 @@ static enum http_next after_login(struct http_req *q)
     struct req *r = req_of(q);
     struct login_state *l = state_of(q);
     if (!l->good) {
-        stat_add(&stat[M_BAD], 1);
+        stat_add(&stats[M_BAD], 1);
         return http_problem(q, 401, "unauthorized", "login or password is wrong");
     }
-    stat_add(&stat[M_GOOD], 1);
+    stat_add(&stats[M_GOOD], 1);
     r->who.user = r->who.known = true;
     r->who.scopes = auth_scopes_of_role(r->who.role);
-    snprintf(r->who.name, sizeof(r->who.name), "%s", l->login);
-    http_header(q, "Set-Cookie", "callmesh_session=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s", l->token,
-                (long long)(settings.session_us / US_PER_S), settings.cookie_secure ? "; Secure" : "");
+    memcpy(r->who.name, l->login, sizeof(r->who.name));
+    http_header(q, "Set-Cookie",
+                "callmesh_session=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s", l->token,
+                (long long)(settings.session_us / US_PER_S),
+                settings.cookie_secure ? "; Secure" : "");
     sodium_memzero(l, sizeof(*l));
     return write_me(q);
 }
@@ -174,14 +181,16 @@ enum http_next on_login(struct http_req *q)
 {
     struct login_state *l = state_of(q);
     if (!read_body(q, l))
-        return http_problem(q, 400, "bad_json", "the body is {\"login\": text, \"password\": text}");
+        return http_problem(q, 400, "bad_json",
+                            "the body is {\"login\": text, \"password\": text}");
     int64_t now = mono_now_us();
     bool a = login_attempt("address", q->peer, now, settings.login_per_minute);
     bool b = login_attempt("login", l->login, now, settings.login_per_minute);
     if (!a || !b) {
         sodium_memzero(l, sizeof(*l));
-        stat_add(&stat[M_LIMITED], 1);
-        http_problem(q, 429, "too_many_requests", "%lld attempts a minute; wait", (long long)settings.login_per_minute);
+        stat_add(&stats[M_LIMITED], 1);
+        http_problem(q, 429, "too_many_requests", "%lld attempts a minute; wait",
+                     (long long)settings.login_per_minute);
         http_header(q, "Retry-After", "60");
         return HTTP_DONE;
     }
@@ -197,7 +206,8 @@ static void job_logout(struct store *s, struct http_req *q)
     struct store_result *res = db_query(s, q, "DELETE FROM sessions WHERE token_sha256 = $1", &a);
     if (res && db_audit(s, q, "logout", r->who.name, "ok")) {
         auth_forget(r->secret_sha256);
-        http_header(q, "Set-Cookie", "callmesh_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+        http_header(q, "Set-Cookie",
+                    "callmesh_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
         http_reply_empty(q, 204);
     }
     store_result_free(res);

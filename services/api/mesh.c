@@ -12,7 +12,8 @@
 #include "mirror_priv.h"
 
 #define FRESH_US (10 * US_PER_S)
-#define QUIET_US (5 * US_PER_S) // nothing heard for so long: ask, so that silence and death can be told apart
+#define QUIET_US                                                                                   \
+    (5 * US_PER_S) // nothing heard for so long: ask, so that silence and death can be told apart
 
 static struct {
     struct thread thread;
@@ -28,10 +29,11 @@ static Callmesh__V1__SnapshotReply *ask_part(uint32_t part, uint64_t token)
 {
     Callmesh__V1__SnapshotRequest snap = CALLMESH__V1__SNAPSHOT_REQUEST__INIT;
     Callmesh__V1__ControlRequest q = CALLMESH__V1__CONTROL_REQUEST__INIT;
+    char name[] = "api"; // protobuf-c wants it writable
     snap.part = part;
     snap.token = token;
     q.protocol_version = BUS_PROTOCOL_VERSION;
-    q.from = "api";
+    q.from = name;
     q.request_case = CALLMESH__V1__CONTROL_REQUEST__REQUEST_SNAPSHOT;
     q.snapshot = &snap;
     Callmesh__V1__ControlReply *r = ask_call(mesh.ask, &q, 2 * US_PER_S);
@@ -95,7 +97,8 @@ static bool take_snapshot(void)
     __atomic_store_n(&mi.heard_us, mono_now_us(), __ATOMIC_RELAXED);
     stat_add(&mi.stat[MI_SNAPSHOTS], 1);
     if (first || new_life)
-        log_info("live mesh taken from callstate", "seq=%" PRIu64 " calls=%" PRIu64 " parts=%" PRIu32, as_of,
+        log_info("live mesh taken from callstate",
+                 "seq=%" PRIu64 " calls=%" PRIu64 " parts=%" PRIu32, as_of,
                  stat_get(&mi.stat[MI_CALLS]), parts);
     return true;
 }
@@ -111,7 +114,8 @@ static bool in_order(const Callmesh__V1__Envelope *e, bool *ret_old)
 
 static void take_envelope(struct span bytes)
 {
-    const Callmesh__V1__Envelope *e = cast_sub_unpack(mesh.sub, &callmesh__v1__envelope__descriptor, bytes);
+    const Callmesh__V1__Envelope *e =
+        cast_sub_unpack(mesh.sub, &callmesh__v1__envelope__descriptor, bytes);
     bool old = false;
     if (!e || e->kind != CALLMESH__V1__KIND__KIND_MESH) {
         stat_add(&mi.stat[MI_BAD], 1);
@@ -128,8 +132,8 @@ static void take_envelope(struct span bytes)
     }
     if (old)
         return;
-    const Callmesh__V1__MeshBatch *b = cast_sub_unpack(mesh.sub, &callmesh__v1__mesh_batch__descriptor,
-                                                       span_of(e->payload.data, e->payload.len));
+    const Callmesh__V1__MeshBatch *b = cast_sub_unpack(
+        mesh.sub, &callmesh__v1__mesh_batch__descriptor, span_of(e->payload.data, e->payload.len));
     if (!b) {
         stat_add(&mi.stat[MI_BAD], 1);
         mesh.want_snapshot = true;
@@ -149,8 +153,8 @@ static void mesh_body(struct thread *t, void *arg)
             mesh.want_snapshot = true;
         if (mesh.want_snapshot && now >= mesh.retry_us && !take_snapshot()) {
             mesh.retry_us = mono_now_us() + US_PER_S;
-            log_warn("callstate does not answer: the live mesh is not fresh, trying again", "url=%s",
-                     settings.control_url);
+            log_warn("callstate does not answer: the live mesh is not fresh, trying again",
+                     "url=%s", settings.control_url);
         }
         struct span bytes;
         if (cast_sub_next(mesh.sub, 100 * US_PER_MS, &bytes) > 0)
@@ -167,7 +171,8 @@ bool mirror_fresh(char *why, size_t cap)
     if (heard && mono_now_us() - heard < FRESH_US)
         return true;
     if (heard)
-        snprintf(why, cap, "callstate was last heard %" PRId64 " s ago", (mono_now_us() - heard) / US_PER_S);
+        snprintf(why, cap, "callstate was last heard %" PRId64 " s ago",
+                 (mono_now_us() - heard) / US_PER_S);
     else
         snprintf(why, cap, "callstate was not heard yet");
     return false;

@@ -7,16 +7,19 @@
 #include "rows.h"
 #include "sql.h"
 
-#define RAW_MAX       65535
-#define ARROWS_MAX    700 // 500 messages and 200 streams
+#define RAW_MAX    65535
+#define ARROWS_MAX 700 // 500 messages and 200 streams
 
 // Numbered from 1 over the whole call. A page is at most $3 messages and about 256 KiB of them, and at least one.
-static const char messages_sql[] =
-    "SELECT number, at, method, status, reason, host(src_ip), src_port, host(dst_ip), dst_port, transport, leg_id, "
-    "retransmission, raw, total FROM (SELECT *, sum(octet_length(raw)) OVER (ORDER BY number) AS upto FROM ("
-    "SELECT *, row_number() OVER (ORDER BY at, publisher, seq, n) AS number, count(*) OVER () AS total FROM sip_messages "
-    "WHERE call_id = $1) m WHERE number > $2 ORDER BY number LIMIT $3) p WHERE upto <= 262144 OR number = $2 + 1 "
-    "ORDER BY number";
+static const char messages_sql[] = "SELECT number, at, method, status, reason, host(src_ip), "
+                                   "src_port, host(dst_ip), dst_port, transport, leg_id, "
+                                   "retransmission, raw, total FROM (SELECT *, "
+                                   "sum(octet_length(raw)) OVER (ORDER BY number) AS upto FROM ("
+                                   "SELECT *, row_number() OVER (ORDER BY at, publisher, seq, n) "
+                                   "AS number, count(*) OVER () AS total FROM sip_messages "
+                                   "WHERE call_id = $1) m WHERE number > $2 ORDER BY number LIMIT "
+                                   "$3) p WHERE upto <= 262144 OR number = $2 + 1 "
+                                   "ORDER BY number";
 
 static void message_json(struct json *j, const struct store_result *r, size_t i, uint8_t *raw)
 {
@@ -93,15 +96,18 @@ enum http_next on_call_messages(struct http_req *q)
 // The first 500 messages and 200 streams in order of time. An SDP body begins with its version line (RFC 8866 5.1).
 static const char ladder_sql[] =
     "SELECT at, ip_a, port_a, ip_b, port_b, kind, label, number FROM ("
-    "(SELECT at, host(src_ip) AS ip_a, src_port AS port_a, host(dst_ip) AS ip_b, dst_port AS port_b, "
+    "(SELECT at, host(src_ip) AS ip_a, src_port AS port_a, host(dst_ip) AS ip_b, dst_port AS "
+    "port_b, "
     "CASE WHEN status IS NULL THEN 'request' ELSE 'response' END AS kind, "
     "CASE WHEN status IS NULL THEN method ELSE status || ' ' || reason END || "
     "CASE WHEN position('\\x0d0a763d300d0a'::bytea IN raw) > 0 THEN ' (SDP)' ELSE '' END || "
     "CASE WHEN retransmission THEN ' (again)' ELSE '' END AS label, "
-    "row_number() OVER (ORDER BY at, publisher, seq, n) AS number FROM sip_messages WHERE call_id = $1 "
+    "row_number() OVER (ORDER BY at, publisher, seq, n) AS number FROM sip_messages WHERE call_id "
+    "= $1 "
     "ORDER BY at, publisher, seq, n LIMIT 500) "
     "UNION ALL (SELECT first_at, host(src_ip), src_port, host(dst_ip), dst_port, 'rtp', "
-    "concat_ws(' ', 'RTP', nullif(codec, ''), packets || ' packets'), NULL FROM streams WHERE call_id = $1 "
+    "concat_ws(' ', 'RTP', nullif(codec, ''), packets || ' packets'), NULL FROM streams WHERE "
+    "call_id = $1 "
     "ORDER BY first_at, id LIMIT 200)) t ORDER BY at, number NULLS LAST";
 
 struct arrow_ends {
@@ -117,8 +123,10 @@ static void ladder_json(struct http_req *q, const struct store_result *r)
         for (size_t i = 0; i < rows; i++) {
             if (strcmp(store_str(r, i, 5), "rtp") == 0 ? !media : media)
                 continue;
-            ends[i].from = (uint8_t)ladder_endpoint(&l, store_span(r, i, 1), store_int(r, i, 2), media);
-            ends[i].to = (uint8_t)ladder_endpoint(&l, store_span(r, i, 3), store_int(r, i, 4), media);
+            ends[i].from =
+                (uint8_t)ladder_endpoint(&l, store_span(r, i, 1), store_int(r, i, 2), media);
+            ends[i].to =
+                (uint8_t)ladder_endpoint(&l, store_span(r, i, 3), store_int(r, i, 4), media);
         }
     }
     struct json *j = http_json(q);

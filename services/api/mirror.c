@@ -25,11 +25,14 @@ static const struct stat_def stat_defs[MIRROR_STATS] = {
     [MI_HARVESTERS] = {"mirror_harvesters", NULL, "harvesters in the live mirror", STAT_GAUGE},
     [MI_FRESH] = {"mirror_fresh", NULL, "1: callstate was heard within 10 s", STAT_GAUGE},
     [MI_CHANGES] = {"mirror_changes_total", NULL, "changes taken from the mesh feed", STAT_COUNTER},
-    [MI_OLD] = {"mirror_old_changes_total", NULL, "changes with a revision already known", STAT_COUNTER},
+    [MI_OLD] = {"mirror_old_changes_total", NULL, "changes with a revision already known",
+                STAT_COUNTER},
     [MI_GAPS] = {"mirror_gaps_total", NULL, "gaps in the mesh feed's numbers", STAT_COUNTER},
     [MI_SNAPSHOTS] = {"mirror_snapshots_total", NULL, "snapshots taken", STAT_COUNTER},
-    [MI_REFUSED] = {"mirror_refused_total", NULL, "calls and harvesters not shown live: table full", STAT_COUNTER},
-    [MI_BAD] = {"mirror_bad_messages_total", NULL, "messages of the mesh feed that could not be read", STAT_COUNTER},
+    [MI_REFUSED] = {"mirror_refused_total", NULL, "calls and harvesters not shown live: table full",
+                    STAT_COUNTER},
+    [MI_BAD] = {"mirror_bad_messages_total", NULL,
+                "messages of the mesh feed that could not be read", STAT_COUNTER},
 };
 
 static bool call_is(const void *ctx, uint64_t value, const void *key)
@@ -68,11 +71,13 @@ void mirror_remove(struct mirror_slot *c)
 
 static const char *event_of(bool is_new, Callmesh__V1__CallState was, Callmesh__V1__CallState is)
 {
-    static const char *const names[] = {"call.started",  "call.started", "call.ringing", "call.early",
-                                        "call.answered", "call.held",    "call.ended"};
+    static const char *const names[] = {"call.started", "call.started",  "call.ringing",
+                                        "call.early",   "call.answered", "call.held",
+                                        "call.ended"};
     if (!is_new && was == is)
         return "call.updated";
-    if (!is_new && was == CALLMESH__V1__CALL_STATE__CALL_STATE_HELD && is == CALLMESH__V1__CALL_STATE__CALL_STATE_ANSWERED)
+    if (!is_new && was == CALLMESH__V1__CALL_STATE__CALL_STATE_HELD &&
+        is == CALLMESH__V1__CALL_STATE__CALL_STATE_ANSWERED)
         return "call.resumed";
     return (unsigned)is < sizeof(names) / sizeof(names[0]) ? names[is] : "call.updated";
 }
@@ -89,7 +94,8 @@ static void name_codecs(struct mirror_slot *m, const Callmesh__V1__Call *c)
 static bool write_text(struct mirror_slot *m, struct call_view *v)
 {
     struct json j;
-    for (int i = 0; i < 2; i++) { // a call of many long dialogs: without the list of their ids it fits
+    for (int i = 0; i < 2;
+         i++) { // a call of many long dialogs: without the list of their ids it fits
         json_init(&j, m->text, sizeof(m->text));
         call_json_open(&j, v);
         if (!j.overflow)
@@ -165,7 +171,8 @@ static void take_call(const Callmesh__V1__Call *c, bool quiet, bool new_life)
         emit_call(type, m);
     pthread_mutex_unlock(&mi.lock);
     if (news)
-        listen_on_state(&v.id, view_state(c->state), c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED);
+        listen_on_state(&v.id, view_state(c->state),
+                        c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED);
 }
 
 static void take_removed(ProtobufCBinaryData b)
@@ -265,7 +272,8 @@ static void take_recording(const Callmesh__V1__Recording *r)
     memcpy(u.b, r->id.data, sizeof(u.b));
     uuid_format(&u, id);
     bool ready = r->status == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY;
-    events_emit(ready ? "recording.ready" : "recording.failed", span_of(id, 36), "recording", span_of(j.buf, j.n));
+    events_emit(ready ? "recording.ready" : "recording.failed", span_of(id, 36), "recording",
+                span_of(j.buf, j.n));
 }
 
 void mirror_take(const Callmesh__V1__MeshChange *c, bool quiet, bool new_life)
@@ -340,13 +348,15 @@ static bool site_wanted(struct span sites, const char *site)
     return false;
 }
 
-bool mirror_next_active(uint64_t *slot, struct span sites, struct uuid *ret_id, char *text, size_t *ret_text_n)
+bool mirror_next_active(uint64_t *slot, struct span sites, struct uuid *ret_id, char *text,
+                        size_t *ret_text_n)
 {
     bool found = false;
     pthread_mutex_lock(&mi.lock);
     while (!found && *slot < settings.mirror_calls) {
         const struct mirror_slot *m = slab_at(mi.calls, (*slot)++);
-        if (!m || !m->text_n || m->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED || !site_wanted(sites, m->site))
+        if (!m || !m->text_n || m->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED ||
+            !site_wanted(sites, m->site))
             continue;
         *ret_id = m->id;
         memcpy(text, m->text, m->text_n);
@@ -357,7 +367,8 @@ bool mirror_next_active(uint64_t *slot, struct span sites, struct uuid *ret_id, 
     return found;
 }
 
-bool mirror_next_harvester(uint64_t *slot, char name[96], char site[64], bool *ret_up, char *text, size_t *ret_text_n)
+bool mirror_next_harvester(uint64_t *slot, char name[96], char site[64], bool *ret_up, char *text,
+                           size_t *ret_text_n)
 {
     bool found = false;
     pthread_mutex_lock(&mi.lock);

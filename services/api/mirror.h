@@ -5,8 +5,8 @@
 #pragma once
 #include "api.h"
 
-#define MIRROR_TEXT       3072
-#define MIRROR_HARVESTER  8192
+#define MIRROR_TEXT      3072
+#define MIRROR_HARVESTER 8192
 
 int mirror_start(void);
 void mirror_stop(void);
@@ -21,9 +21,11 @@ struct mirror_info {
 // Copies of the one call; text may be NULL, else MIRROR_TEXT bytes (zero-ended, for call_json_close).
 bool mirror_call(const struct uuid *id, struct mirror_info *ret, char *text, size_t *ret_text_n);
 // Sweep over the calls that are not over: *slot starts at 0. False at the end.
-bool mirror_next_active(uint64_t *slot, struct span sites, struct uuid *ret_id, char *text, size_t *ret_text_n);
+bool mirror_next_active(uint64_t *slot, struct span sites, struct uuid *ret_id, char *text,
+                        size_t *ret_text_n);
 // Sweep over the harvesters; text at least MIRROR_HARVESTER bytes, a whole JSON object.
-bool mirror_next_harvester(uint64_t *slot, char name[96], char site[64], bool *ret_up, char *text, size_t *ret_text_n);
+bool mirror_next_harvester(uint64_t *slot, char name[96], char site[64], bool *ret_up, char *text,
+                           size_t *ret_text_n);
 struct mirror_site {
     uint32_t harvesters, up, calls_active;
 };

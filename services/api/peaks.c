@@ -50,8 +50,9 @@ int wav_open(int fd, struct wav *ret)
             if (w.tag == 0xFFFE) // extensible: the first two bytes of the sub-format are the tag
                 w.tag = cur_u16le(&c);
             unsigned want = w.tag == 1 ? 16 : 8;
-            if (c.failed || (w.tag != 1 && w.tag != 6 && w.tag != 7) || bits != want || w.channels < 1 || w.channels > 2 ||
-                w.rate < 1 || w.frame_bytes != w.channels * want / 8)
+            if (c.failed || (w.tag != 1 && w.tag != 6 && w.tag != 7) || bits != want ||
+                w.channels < 1 || w.channels > 2 || w.rate < 1 ||
+                w.frame_bytes != w.channels * want / 8)
                 return -EINVAL;
         } else if (memcmp(b, "data", 4) == 0 && w.channels) {
             w.data_at = at + 8;
@@ -111,7 +112,8 @@ int peaks_make(int fd, unsigned points_per_second, struct peaks *pk)
     uint64_t spp = w.rate / points_per_second ? w.rate / points_per_second : 1;
     if (frames / spp >= PEAKS_MAX)
         spp = frames / PEAKS_MAX + 1;
-    *pk = (struct peaks){.channels = w.channels, .rate = w.rate, .samples_per_pixel = (uint32_t)spp};
+    *pk =
+        (struct peaks){.channels = w.channels, .rate = w.rate, .samples_per_pixel = (uint32_t)spp};
     int lo[2] = {INT16_MAX, INT16_MAX}, hi[2] = {INT16_MIN, INT16_MIN};
     uint64_t in_point = 0, end = w.data_at + frames * w.frame_bytes;
     unsigned step = w.frame_bytes / w.channels;

@@ -1,6 +1,7 @@
 // /recordings, their audio and their wave form. Files are opened beneath recordings.dir and nowhere else (openat2).
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,14 +20,24 @@
 
 #define PEAK_CACHE 32
 
-enum { M_PLAYED, M_MISSING, M_PEAKS, M_PEAKS_HIT, M_COUNT };
-static const struct stat_def stat_defs[M_COUNT] = {
-    [M_PLAYED] = {"audio_requests_total", NULL, "audio files answered, ranges counted one by one", STAT_COUNTER},
-    [M_MISSING] = {"audio_missing_total", NULL, "recordings whose file is not in recordings.dir", STAT_COUNTER},
-    [M_PEAKS] = {"peaks_made_total", NULL, "wave forms computed from a file", STAT_COUNTER},
-    [M_PEAKS_HIT] = {"peaks_cached_total", NULL, "wave forms answered from the cache", STAT_COUNTER},
+enum {
+    M_PLAYED,
+    M_MISSING,
+    M_PEAKS,
+    M_PEAKS_HIT,
+    M_COUNT
 };
-static struct stat_cell stat[M_COUNT]; // played and missing are atomic adds of workers; peaks: file worker
+static const struct stat_def stat_defs[M_COUNT] = {
+    [M_PLAYED] = {"audio_requests_total", NULL, "audio files answered, ranges counted one by one",
+                  STAT_COUNTER},
+    [M_MISSING] = {"audio_missing_total", NULL, "recordings whose file is not in recordings.dir",
+                   STAT_COUNTER},
+    [M_PEAKS] = {"peaks_made_total", NULL, "wave forms computed from a file", STAT_COUNTER},
+    [M_PEAKS_HIT] = {"peaks_cached_total", NULL, "wave forms answered from the cache",
+                     STAT_COUNTER},
+};
+static struct stat_cell
+    stats[M_COUNT]; // played and missing are atomic adds of workers; peaks: file worker
 
 struct cached_peaks {
     struct uuid id;
@@ -43,16 +54,16 @@ static struct {
 
 static void count(unsigned which)
 {
-    __atomic_fetch_add((uint64_t *)&stat[which].v, 1, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&stats[which].v, 1, memory_order_relaxed);
 }
 
 int recordings_init(void)
 {
-    stat_register(stat_defs, stat, M_COUNT);
+    stat_register(stat_defs, stats, M_COUNT);
     rec.cache = mem_take(PEAK_CACHE * sizeof(*rec.cache));
     if (access(settings.recordings_dir, X_OK))
-        log_warn("recordings.dir is not there: audio is answered 410 until it is", "dir=%s error=\"%s\"",
-                 settings.recordings_dir, strerror(errno));
+        log_warn("recordings.dir is not there: audio is answered 410 until it is",
+                 "dir=%s error=\"%s\"", settings.recordings_dir, strerror(errno));
     return rec.cache ? 0 : -1;
 }
 
@@ -110,7 +121,8 @@ static struct store_result *one(struct store *st, struct http_req *q, const char
 
 static void job_recording(struct store *st, struct http_req *q)
 {
-    struct store_result *r = one(st, q, "SELECT " ROW_RECORDING " FROM recordings WHERE id = $1 LIMIT 1");
+    struct store_result *r =
+        one(st, q, "SELECT " ROW_RECORDING " FROM recordings WHERE id = $1 LIMIT 1");
     struct json *j = r ? http_json(q) : NULL;
     if (j) {
         row_recording(j, r, 0);
@@ -145,7 +157,8 @@ static int open_file(struct http_req *q, const struct store_result *r, struct st
     }
     if (fd < 0) {
         count(M_MISSING);
-        log_warn("the file of a recording is not there", "path=%s error=\"%s\"", store_str(r, 0, 0), strerror(errno));
+        log_warn("the file of a recording is not there", "path=%s error=\"%s\"", store_str(r, 0, 0),
+                 strerror(errno));
         http_problem(q, 410, "gone", "the file of this recording is not there");
     }
     return fd;
@@ -178,7 +191,8 @@ static void reply_audio(struct http_req *q, int fd, uint64_t size, const char *e
         kind = range_parse(span_str(range), size, &first, &last);
     if (kind == RANGE_NONE) {
         close(fd);
-        http_problem(q, 416, "range_not_satisfiable", "the file has %llu bytes", (unsigned long long)size);
+        http_problem(q, 416, "range_not_satisfiable", "the file has %llu bytes",
+                     (unsigned long long)size);
         http_header(q, "Content-Range", "bytes */%llu", (unsigned long long)size);
         http_header(q, "Accept-Ranges", "bytes");
         return;
@@ -186,8 +200,8 @@ static void reply_audio(struct http_req *q, int fd, uint64_t size, const char *e
     count(M_PLAYED);
     if (kind == RANGE_PART) {
         http_reply_file(q, 206, "audio/wav", fd, first, last - first + 1);
-        http_header(q, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)first, (unsigned long long)last,
-                    (unsigned long long)size);
+        http_header(q, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)first,
+                    (unsigned long long)last, (unsigned long long)size);
     } else {
         http_reply_file(q, 200, "audio/wav", fd, 0, size);
     }
@@ -200,7 +214,8 @@ static void job_audio(struct store *st, struct http_req *q)
     struct stat s;
     const char *range = http_header_in(q, "Range");
     uuid_format(&req_of(q)->id, id);
-    struct store_result *r = one(st, q, "SELECT path, sha256, status FROM recordings WHERE id = $1 LIMIT 1");
+    struct store_result *r =
+        one(st, q, "SELECT path, sha256, status FROM recordings WHERE id = $1 LIMIT 1");
     int fd = r ? open_file(q, r, &s) : -1;
     // A player asks for many ranges of one hearing; the one from the start stands for it in the audit.
     bool first = q->method == HTTP_GET && (!range || strncmp(range, "bytes=0-", 8) == 0);
@@ -212,7 +227,8 @@ static void job_audio(struct store *st, struct http_req *q)
         if (store_str(r, 0, 1)[0])
             snprintf(etag, sizeof(etag), "\"%s\"", store_str(r, 0, 1));
         else
-            snprintf(etag, sizeof(etag), "\"%llx-%llx\"", (unsigned long long)s.st_size, (unsigned long long)s.st_mtime);
+            snprintf(etag, sizeof(etag), "\"%llx-%llx\"", (unsigned long long)s.st_size,
+                     (unsigned long long)s.st_mtime);
         reply_audio(q, fd, (uint64_t)s.st_size, etag);
     }
     store_result_free(r);
@@ -232,7 +248,8 @@ static struct cached_peaks *cached(const struct uuid *id, const char *sha256, un
 {
     for (size_t i = 0; i < PEAK_CACHE; i++) {
         struct cached_peaks *c = &rec.cache[i];
-        if (c->used && c->pps == pps && memcmp(c->id.b, id->b, sizeof(id->b)) == 0 && strcmp(c->sha256, sha256) == 0)
+        if (c->used && c->pps == pps && memcmp(c->id.b, id->b, sizeof(id->b)) == 0 &&
+            strcmp(c->sha256, sha256) == 0)
             return c;
     }
     return NULL;
@@ -259,7 +276,8 @@ static struct cached_peaks *make_peaks(struct http_req *q, const struct store_re
         return NULL;
     }
     count(M_PEAKS);
-    c->used = store_str(r, 0, 1)[0] != 0; // without a hash nobody can say that the file is still the same
+    c->used =
+        store_str(r, 0, 1)[0] != 0; // without a hash nobody can say that the file is still the same
     c->id = req->id;
     c->pps = req->pps;
     snprintf(c->sha256, sizeof(c->sha256), "%s", store_str(r, 0, 1));
@@ -268,7 +286,8 @@ static struct cached_peaks *make_peaks(struct http_req *q, const struct store_re
 
 static void job_peaks(struct store *st, struct http_req *q)
 {
-    struct store_result *r = one(st, q, "SELECT path, sha256, status FROM recordings WHERE id = $1 LIMIT 1");
+    struct store_result *r =
+        one(st, q, "SELECT path, sha256, status FROM recordings WHERE id = $1 LIMIT 1");
     struct cached_peaks *c = r ? make_peaks(q, r) : NULL;
     struct json *j = c ? http_json(q) : NULL;
     if (j) {

@@ -80,12 +80,14 @@ static void job_registrations(struct store *st, struct http_req *q)
     }
     p.limit = (int64_t)n;
     sql_init(&s);
-    sql_add(&s, "SELECT site, aor, contact, user_agent, host(src_ip), src_port, registered_at, expires_at FROM registrations "
+    sql_add(&s, "SELECT site, aor, contact, user_agent, host(src_ip), src_port, registered_at, "
+                "expires_at FROM registrations "
                 "WHERE true");
     if (!sql_where_list(q, &s, "site", "site", NULL, 0) || !where_after(q, &s))
         return;
     if (aor && aor[0]) {
-        sql_add(&s, " AND (aor = ? OR split_part(substr(aor, position(':' in aor) + 1), '@', 1) = ?)");
+        sql_add(&s,
+                " AND (aor = ? OR split_part(substr(aor, position(':' in aor) + 1), '@', 1) = ?)");
         store_arg_str(&s.args, aor);
         store_arg_str(&s.args, aor);
     }

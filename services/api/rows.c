@@ -22,17 +22,20 @@ void row_int(struct json *j, const char *key, const struct store_result *r, size
         json_int(j, store_int(r, row, col));
 }
 
-static void row_text_or_null(struct json *j, const char *key, const struct store_result *r, size_t row, size_t col)
+static void row_text_or_null(struct json *j, const char *key, const struct store_result *r,
+                             size_t row, size_t col)
 {
     row_uuid(j, key, r, row, col);
 }
 
-static void row_text(struct json *j, const char *key, const struct store_result *r, size_t row, size_t col)
+static void row_text(struct json *j, const char *key, const struct store_result *r, size_t row,
+                     size_t col)
 {
     json_kspan(j, key, store_span(r, row, col));
 }
 
-static void row_time(struct json *j, const char *key, const struct store_result *r, size_t row, size_t col)
+static void row_time(struct json *j, const char *key, const struct store_result *r, size_t row,
+                     size_t col)
 {
     json_ktime(j, key, store_time(r, row, col));
 }
@@ -40,7 +43,8 @@ static void row_time(struct json *j, const char *key, const struct store_result 
 static void array_of(struct span array, struct call_row *row, size_t *keep_n, struct view_list *l)
 {
     size_t pos = 0, n = 0;
-    while (l->n < VIEW_LIST && store_array_next(array, &pos, row->keep + *keep_n, sizeof(row->keep) - *keep_n, &n)) {
+    while (l->n < VIEW_LIST &&
+           store_array_next(array, &pos, row->keep + *keep_n, sizeof(row->keep) - *keep_n, &n)) {
         l->item[l->n++] = span_of(row->keep + *keep_n, n);
         *keep_n += n;
     }
@@ -201,7 +205,8 @@ void list_rows(struct store *st, struct http_req *q, struct sql *s, const struct
     struct json *j = r ? page_begin(q) : NULL;
     if (j) {
         char cursor[64] = "";
-        size_t rows = store_rows(r), limit = rows < (size_t)p->limit ? rows : (size_t)p->limit, n = 0;
+        size_t rows = store_rows(r), limit = rows < (size_t)p->limit ? rows : (size_t)p->limit,
+               n = 0;
         while (n < limit && row_fits(j, r, n, row))
             n++;
         if (rows > n && n > 0) {

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "db.h"
+
 // Beyond so many parameters no further number is taken: one costs 6, the other conditions need 15, store_args has 48.
 #define ARGS_FOR_NUMBERS 26
 
@@ -124,8 +126,8 @@ void page_end(struct json *j, bool more, const char *cursor)
 
 // ---- conditions
 
-bool sql_where_list(struct http_req *q, struct sql *s, const char *param, const char *column, const char *const *words,
-                    size_t nwords)
+bool sql_where_list(struct http_req *q, struct sql *s, const char *param, const char *column,
+                    const char *const *words, size_t nwords)
 {
     const char *v = query_get(q, param);
     if (!v || !v[0])
@@ -141,7 +143,8 @@ bool sql_where_list(struct http_req *q, struct sql *s, const char *param, const 
     return true;
 }
 
-static bool where_bound(struct http_req *q, struct sql *s, const char *param, const char *column, const char *op)
+static bool where_bound(struct http_req *q, struct sql *s, const char *param, const char *column,
+                        const char *op)
 {
     const char *v = query_get(q, param);
     int64_t at = 0;
@@ -160,8 +163,10 @@ static bool where_bound(struct http_req *q, struct sql *s, const char *param, co
 
 bool sql_where_time(struct http_req *q, struct sql *s, const char *column)
 {
-    return where_bound(q, s, "started_at[gte]", column, " >= ?") && where_bound(q, s, "started_at[gt]", column, " > ?") &&
-           where_bound(q, s, "started_at[lt]", column, " < ?") && where_bound(q, s, "started_at[lte]", column, " <= ?");
+    return where_bound(q, s, "started_at[gte]", column, " >= ?") &&
+           where_bound(q, s, "started_at[gt]", column, " > ?") &&
+           where_bound(q, s, "started_at[lt]", column, " < ?") &&
+           where_bound(q, s, "started_at[lte]", column, " <= ?");
 }
 
 size_t number_digits(struct span typed, char *buf, size_t cap)
@@ -190,7 +195,8 @@ static bool is_name(struct span v)
     return false;
 }
 
-static void match_party(struct sql *s, const char *party, const char *whole, const char *with_00, const char *last)
+static void match_party(struct sql *s, const char *party, const char *whole, const char *with_00,
+                        const char *last)
 {
     char piece[160];
     snprintf(piece, sizeof(piece), "%s_digits IN (?, ?)", party);
@@ -210,7 +216,9 @@ static void match_one(struct sql *s, struct span v, bool from, bool to)
     size_t n = number_digits(v, digits, sizeof(digits));
     if (n == 0 || is_name(v)) {
         const char *name = sql_keep(s, v);
-        sql_add(s, from && to ? "from_user = ? OR to_user = ?" : from ? "from_user = ?" : "to_user = ?");
+        sql_add(s, from && to ? "from_user = ? OR to_user = ?"
+                   : from     ? "from_user = ?"
+                              : "to_user = ?");
         store_arg_str(&s->args, name);
         if (from && to)
             store_arg_str(&s->args, name);

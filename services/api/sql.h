@@ -35,8 +35,8 @@ void page_end(struct json *j, bool more, const char *cursor);
 struct json *page_begin(struct http_req *q);
 
 // AND column = any of the comma list, when the parameter is there. words NULL: any text.
-bool sql_where_list(struct http_req *q, struct sql *s, const char *param, const char *column, const char *const *words,
-                    size_t nwords);
+bool sql_where_list(struct http_req *q, struct sql *s, const char *param, const char *column,
+                    const char *const *words, size_t nwords);
 // started_at[gte] and [lt] on this column.
 bool sql_where_time(struct http_req *q, struct sql *s, const char *column);
 

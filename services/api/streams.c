@@ -49,9 +49,10 @@ enum http_next on_streams(struct http_req *q)
 
 static void job_call_streams(struct store *st, struct http_req *q)
 {
-    static const struct call_list l = {"SELECT " ROW_STREAM ", first_at, id FROM streams WHERE call_id = ?",
-                                       " AND (first_at, id) > (?, ?)", " ORDER BY first_at, id LIMIT ?", row_stream,
-                                       ROW_STREAM_COLUMNS};
+    static const struct call_list l = {
+        "SELECT " ROW_STREAM ", first_at, id FROM streams WHERE call_id = ?",
+        " AND (first_at, id) > (?, ?)", " ORDER BY first_at, id LIMIT ?", row_stream,
+        ROW_STREAM_COLUMNS};
     call_rows(st, q, &l);
 }
 

@@ -18,8 +18,8 @@ struct tap {
     struct uuid call_id;
     struct fanring *ring;
     uint32_t listeners;
-    int64_t renew_us;    // monotonic: next lease
-    int64_t last_at_us;  // atomic: capture time of the newest frame
+    int64_t renew_us;   // monotonic: next lease
+    int64_t last_at_us; // atomic: capture time of the newest frame
     struct {
         bool known;
         uint16_t seq;

@@ -3,7 +3,8 @@
 #include <sodium.h>
 #include <string.h>
 
-bool tickets_give(struct tickets *t, const struct uuid *call_id, int64_t now_us, char ret[TICKET_TEXT])
+bool tickets_give(struct tickets *t, const struct uuid *call_id, int64_t now_us,
+                  char ret[TICKET_TEXT])
 {
     for (size_t i = 0; i < TICKETS; i++) {
         if (t->slot[i].until_us > now_us)
@@ -25,7 +26,8 @@ bool tickets_use(struct tickets *t, const char *text, const struct uuid *call_id
     if (strlen(text) != TICKET_TEXT - 1)
         return false;
     for (size_t i = 0; i < TICKETS; i++) {
-        bool same = sodium_memcmp(t->slot[i].text, text, TICKET_TEXT - 1) == 0 && t->slot[i].until_us > now_us;
+        bool same = sodium_memcmp(t->slot[i].text, text, TICKET_TEXT - 1) == 0 &&
+                    t->slot[i].until_us > now_us;
         if (!same)
             continue;
         t->slot[i].until_us = 0; // used, also when it was for another call

@@ -16,6 +16,7 @@ struct tickets {
         int64_t until_us; // 0: free
     } slot[TICKETS];
 };
-bool tickets_give(struct tickets *t, const struct uuid *call_id, int64_t now_us, char ret[TICKET_TEXT]);
+bool tickets_give(struct tickets *t, const struct uuid *call_id, int64_t now_us,
+                  char ret[TICKET_TEXT]);
 // True once for each ticket, within its time, for its call.
 bool tickets_use(struct tickets *t, const char *text, const struct uuid *call_id, int64_t now_us);

@@ -6,7 +6,8 @@
 
 const char *view_state(Callmesh__V1__CallState s)
 {
-    static const char *const names[] = {"started", "started", "ringing", "early", "answered", "held", "ended"};
+    static const char *const names[] = {"started",  "started", "ringing", "early",
+                                        "answered", "held",    "ended"};
     return (unsigned)s < sizeof(names) / sizeof(names[0]) ? names[s] : names[0];
 }
 
@@ -62,7 +63,8 @@ static void list_json(struct json *j, const char *key, const struct view_list *l
     json_arr_end(j);
 }
 
-static void party_json(struct json *j, const char *key, struct span uri, struct span user, struct span name)
+static void party_json(struct json *j, const char *key, struct span uri, struct span user,
+                       struct span name)
 {
     json_key(j, key);
     json_obj(j);
@@ -82,7 +84,8 @@ static void call_times_json(struct json *j, const struct call_view *v)
     json_ktime(j, "ended_at", v->ended_us);
     int64_t set_up = v->ringing_us ? v->ringing_us : v->answered_us ? v->answered_us : v->ended_us;
     seconds_or_null(j, "setup_seconds", v->started_us, set_up);
-    seconds_or_null(j, "ring_seconds", v->ringing_us, v->answered_us ? v->answered_us : v->ended_us);
+    seconds_or_null(j, "ring_seconds", v->ringing_us,
+                    v->answered_us ? v->answered_us : v->ended_us);
     seconds_or_null(j, "talk_seconds", v->answered_us, v->ended_us);
     seconds_or_null(j, "duration_seconds", v->started_us, v->ended_us);
 }
@@ -280,7 +283,8 @@ static void recording_urls_json(struct json *j, const Callmesh__V1__Recording *r
 {
     struct uuid u = {0};
     char id[37], url[96];
-    if (r->status != CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY || r->id.len != sizeof(u.b)) {
+    if (r->status != CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY ||
+        r->id.len != sizeof(u.b)) {
         json_knull(j, "url");
         json_knull(j, "peaks_url");
         return;

@@ -18,7 +18,7 @@ struct call_view {
     struct span site;
     bool live;
     struct span state, result, hangup_by, recording_state; // words; empty is null
-    int64_t sip_status;                                     // 0 is null
+    int64_t sip_status;                                    // 0 is null
     struct span sip_reason;
     struct span from_uri, from_user, from_name, to_uri, to_user, to_name;
     int64_t started_us, ringing_us, answered_us, ended_us;
