@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -98,7 +99,8 @@ enum http_next http_reply_text(struct http_req *q, unsigned status, const char *
 enum http_next http_reply_json(struct http_req *q, unsigned status)
 {
     if (q->json.overflow) {
-        stat_add(&q->server->stat[M_TOO_LARGE], 1);
+        atomic_fetch_add_explicit(&q->server->stat[M_TOO_LARGE].v, 1,
+                                  memory_order_relaxed); // workers too
         return http_problem(q, 500, "response_too_large",
                             "the answer is larger than %zu bytes; ask for less",
                             q->server->o.reply_bytes);

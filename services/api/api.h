@@ -1,0 +1,103 @@
+// api.h: what the files of this service share: the one process-wide state, and what a request carries from step to step.
+// Threads: http (the main thread: handlers, feeds), mesh (mirror.c), live and taps (listen.c), store workers (db.c).
+#pragma once
+#include "base/conf.h"
+#include "base/uuid.h"
+#include "http/problem.h"
+#include "http/query.h"
+#include "http/reply.h"
+#include "http/server.h"
+#include "store/conn.h"
+
+enum {
+    SCOPE_CALLS_READ = 1u << 0,
+    SCOPE_CALLS_LISTEN = 1u << 1,
+    SCOPE_RECORDINGS_READ = 1u << 2,
+    SCOPE_RECORDINGS_DOWNLOAD = 1u << 3,
+    SCOPE_MESSAGES_READ = 1u << 4,
+    SCOPE_QUALITY_READ = 1u << 5,
+    SCOPE_SITES_READ = 1u << 6,
+    SCOPE_EVENTS_READ = 1u << 7,
+    SCOPE_ALL = (1u << 8) - 1,
+};
+
+// Who asks. known = false: nobody.
+struct who {
+    bool known, user; // user: by session; else an API key
+    char name[65];    // login, or name of the key
+    char actor[80];   // for the audit: user:login or key:prefix
+    char role[16];
+    uint32_t scopes;
+    int64_t expires_us; // wall clock; 0: never
+};
+
+struct req;
+// Runs on a store worker, which owns the request meanwhile. It sets a reply, or leaves it to the step after.
+typedef void (*db_fn)(struct store *s, struct http_req *q);
+
+struct req {
+    struct who who;
+    db_fn job;
+    struct http_req *next_job;
+    uint8_t secret_sha256[32]; // of the key or the session, for auth.c
+    bool by_session;
+    struct uuid id; // of the call or recording in the path
+    uint64_t sweep; // active calls: next slot of the mirror
+    int step;
+    int fd; // audio: handed from the worker to the reply
+    unsigned pps;
+};
+
+static inline struct req *req_of(struct http_req *q)
+{
+    _Static_assert(sizeof(struct req) <= HTTP_USER_BYTES, "a request's user bytes");
+    return (struct req *)(void *)q->user;
+}
+
+struct api_settings {
+    const char *dsn, *listen, *mesh_url, *control_url, *live_url, *recordings_dir, *assets_dir,
+        *first_start_file, *node;
+    bool cookie_secure;
+    int64_t login_per_minute, session_us, max_lag_us, tap_lease_us;
+    uint32_t mirror_calls, mirror_harvesters, taps, tap_bytes, listeners, events_bytes,
+        events_index, sse_clients;
+    uint32_t db_threads, db_queue;
+};
+extern struct api_settings settings;
+extern struct http_server *http;
+
+// Handlers, by file.
+enum http_next auth_first(struct http_req *q);
+enum http_next on_login(struct http_req *q);
+enum http_next on_logout(struct http_req *q);
+enum http_next on_me(struct http_req *q);
+enum http_next on_calls(struct http_req *q);
+enum http_next on_calls_active(struct http_req *q);
+enum http_next on_call(struct http_req *q);
+enum http_next on_call_legs(struct http_req *q);
+enum http_next on_call_streams(struct http_req *q);
+enum http_next on_call_recordings(struct http_req *q);
+enum http_next on_call_messages(struct http_req *q);
+enum http_next on_call_ladder(struct http_req *q);
+enum http_next on_call_events(struct http_req *q);
+enum http_next on_listen_ticket(struct http_req *q);
+enum http_next on_listen(struct http_req *q);
+enum http_next on_streams(struct http_req *q);
+enum http_next on_recordings(struct http_req *q);
+enum http_next on_recording(struct http_req *q);
+enum http_next on_recording_audio(struct http_req *q);
+enum http_next on_recording_peaks(struct http_req *q);
+enum http_next on_harvesters(struct http_req *q);
+enum http_next on_harvester(struct http_req *q);
+enum http_next on_sites(struct http_req *q);
+enum http_next on_registrations(struct http_req *q);
+enum http_next on_events(struct http_req *q);
+enum http_next on_openapi(struct http_req *q);
+enum http_next on_asset(struct http_req *q);
+
+extern const struct route api_routes[];
+extern const size_t api_nroutes;
+
+// The id in the path into req_of(q)->id; a text that is no UUID names nothing: false, and the 404 is set.
+bool api_path_id(struct http_req *q);
+enum http_next api_not_found(struct http_req *q, const char *what);

@@ -1,0 +1,382 @@
+// /calls, /calls/{id} and what hangs on a call, but messages and ladder (messages.c) and streams (streams.c).
+#include <stdio.h>
+
+#include "api.h"
+#include "db.h"
+#include "events.h"
+#include "listen.h"
+#include "mirror.h"
+#include "rows.h"
+#include "sql.h"
+
+static const char *const states[] = {"started", "ringing", "early", "answered", "held", "ended"};
+static const char *const results[] = {"answered", "no_answer", "busy",      "canceled",
+                                      "rejected", "failed",    "redirected"};
+static const char *const recording_states[] = {"none", "active", "pending", "ready", "failed"};
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+// q=: part of a URI, user or name, or a whole SIP Call-ID. % and _ mean themselves.
+static bool where_text(struct http_req *q, struct sql *s)
+{
+    const char *v = query_get(q, "q");
+    char like[300];
+    size_t n = 0;
+    if (!v || !v[0])
+        return true;
+    if (strlen(v) < 2 || strlen(v) > 128) {
+        http_problem(q, 400, "bad_parameter", "q has 2 to 128 characters");
+        return false;
+    }
+    like[n++] = '%';
+    for (const char *p = v; *p; p++) {
+        if (*p == '%' || *p == '_' || *p == '\\')
+            like[n++] = '\\';
+        like[n++] = *p;
+    }
+    like[n++] = '%';
+    const char *l = sql_keep(s, span_of(like, n));
+    sql_add(s, " AND (from_uri ILIKE ? OR to_uri ILIKE ? OR from_name ILIKE ? OR to_name ILIKE ? "
+               "OR sip_call_ids @> ARRAY[?])");
+    for (int i = 0; i < 4; i++)
+        store_arg_str(&s->args, l);
+    store_arg_str(&s->args, v);
+    return true;
+}
+
+static bool where_call_id(struct http_req *q, struct sql *s)
+{
+    const char *v = query_get(q, "sip_call_id");
+    if (!v || !v[0])
+        return true;
+    sql_add(s, " AND sip_call_ids && string_to_array(?, ',')");
+    store_arg_str(&s->args, v);
+    return true;
+}
+
+static bool calls_question(struct http_req *q, struct sql *s, struct page *p)
+{
+    if (!page_read(q, p))
+        return false;
+    sql_init(s);
+    sql_add(s, "SELECT " ROW_CALL ", c.started_at, c.id FROM (SELECT * FROM calls WHERE true");
+    if (!sql_where_time(q, s, "started_at") || !sql_where_number(q, s, "number", true, true) ||
+        !sql_where_number(q, s, "from", true, false) ||
+        !sql_where_number(q, s, "to", false, true) ||
+        !sql_where_list(q, s, "site", "site", NULL, 0) ||
+        !sql_where_list(q, s, "state", "state", states, COUNT(states)) ||
+        !sql_where_list(q, s, "result", "result", results, COUNT(results)) ||
+        !sql_where_list(q, s, "recording_state", "recording_state", recording_states,
+                        COUNT(recording_states)) ||
+        !where_call_id(q, s) || !where_text(q, s))
+        return false;
+    if (p->has_cursor) {
+        sql_add(s, " AND (started_at, id) < (?, ?)");
+        store_arg_time(&s->args, p->at_us);
+        store_arg_uuid(&s->args, &p->id);
+    }
+    sql_add(s, " ORDER BY started_at DESC, id DESC LIMIT ?) c " ROW_CALL_JOIN
+               " ORDER BY c.started_at DESC, c.id DESC");
+    store_arg_int(&s->args, p->limit + 1);
+    return true;
+}
+
+static void row_call_json(struct json *j, const struct store_result *r, size_t i)
+{
+    struct call_row row;
+    row_call(r, i, &row);
+    call_json(j, &row.view, listen_count(&row.view.id));
+}
+
+static void job_calls(struct store *st, struct http_req *q)
+{
+    struct sql s;
+    struct page p;
+    if (!calls_question(q, &s, &p))
+        return;
+    list_rows(st, q, &s, &p, row_call_json, ROW_CALL_COLUMNS);
+}
+
+enum http_next on_calls(struct http_req *q)
+{
+    return db_submit(q, job_calls, NULL);
+}
+
+// ---- the live mesh: swept slot by slot into a buffer that is sent and filled again. The cursor was taken before the sweep, so
+// whatever changes behind the sweep is told by the events after it (a call may be seen twice, its revision decides).
+
+static size_t more_active(struct http_req *q, char *buf, size_t cap)
+{
+    struct req *r = req_of(q);
+    const char *site = query_get(q, "site");
+    char text[MIRROR_TEXT], last[48];
+    size_t n = 0, text_n = 0;
+    struct uuid id;
+    if (r->step == 3)
+        return 0;
+    if (r->step == 0) {
+        events_last_id(last, sizeof(last));
+        n = (size_t)snprintf(buf, cap, "{\"stream_cursor\":\"%s\",\"data\":[", last);
+        r->step = 1; // 1: no call yet, 2: some
+    }
+    while (cap - n > MIRROR_TEXT + 128) {
+        struct json j;
+        if (!mirror_next_active(&r->sweep, span_str(site ? site : ""), &id, text, &text_n)) {
+            memcpy(buf + n, "]}", 2);
+            r->step = 3;
+            return n + 2;
+        }
+        if (r->step == 2)
+            buf[n++] = ',';
+        r->step = 2;
+        json_init(&j, buf + n, cap - n);
+        call_json_close(&j, span_of(text, text_n), listen_count(&id));
+        n += j.n;
+    }
+    return n;
+}
+
+enum http_next on_calls_active(struct http_req *q)
+{
+    char why[128];
+    if (!mirror_fresh(why, sizeof(why))) {
+        http_problem(q, 503, "mesh_unavailable", "%s", why);
+        http_header(q, "Retry-After", "2");
+        return HTTP_DONE;
+    }
+    if (!http_json(q))
+        return HTTP_DONE;
+    return http_reply_pieces(q, 200, "application/json", more_active);
+}
+
+// ---- one call
+
+static bool expand_wanted(struct http_req *q, const char *what)
+{
+    const char *v = query_get(q, "expand");
+    struct span rest = span_str(v ? v : ""), one;
+    while (query_list_next(&rest, &one)) {
+        if (span_eq(one, span_str(what)))
+            return true;
+    }
+    return false;
+}
+
+// Legs, streams or recordings as a member of the call. False: the problem is set.
+static bool expand(struct store *st, struct http_req *q, const char *what, const char *sql,
+                   void (*row)(struct json *, const struct store_result *, size_t))
+{
+    struct store_args a;
+    if (!expand_wanted(q, what))
+        return true;
+    store_args_init(&a);
+    store_arg_uuid(&a, &req_of(q)->id);
+    struct store_result *r = db_query(st, q, sql, &a);
+    if (!r)
+        return false;
+    json_key(&q->json, what);
+    json_arr(&q->json);
+    for (size_t i = 0; i < store_rows(r); i++)
+        row(&q->json, r, i);
+    json_arr_end(&q->json);
+    store_result_free(r);
+    return true;
+}
+
+// The open text of the newer of store and mirror into buf. False: the problem is set.
+static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, size_t *ret_n)
+{
+    struct req *req = req_of(q);
+    struct store_args a;
+    struct mirror_info info;
+    size_t n = 0;
+    bool live = mirror_call(&req->id, &info, buf, &n);
+    store_args_init(&a);
+    store_arg_uuid(&a, &req->id);
+    struct store_result *r = db_query(
+        st, q,
+        "SELECT " ROW_CALL " FROM (SELECT * FROM calls WHERE id = $1 LIMIT 1) c " ROW_CALL_JOIN,
+        &a);
+    if (!r && !live)
+        return false;
+    if (!r && !expand_wanted(q, "legs") && !expand_wanted(q, "streams") &&
+        !expand_wanted(q, "recordings"))
+        http_reply_drop(q); // the store is away, the live mesh is not
+    bool stored = r && store_rows(r);
+    if (stored && !(live && info.revision > (uint64_t)store_int(r, 0, 1))) {
+        struct call_row row;
+        struct json j;
+        row_call(r, 0, &row);
+        json_init(&j, buf, cap);
+        call_json_open(&j, &row.view);
+        n = j.overflow ? 0 : j.n;
+        live = live || !j.overflow;
+    }
+    store_result_free(r);
+    if (http_reply_is_set(q))
+        return false;
+    if (!live && !stored)
+        api_not_found(q, "call");
+    else if (n == 0)
+        http_problem(q, 500, "response_too_large", "the call does not fit");
+    *ret_n = n;
+    return n > 0;
+}
+
+static void job_call(struct store *st, struct http_req *q)
+{
+    char text[8 * MIRROR_TEXT];
+    size_t n = 0;
+    struct req *req = req_of(q);
+    if (!newest(st, q, text, sizeof(text), &n))
+        return;
+    struct json *j = http_json(q);
+    if (!j)
+        return;
+    json_raw(j, span_of(text, n));
+    if (!expand(st, q, "legs",
+                "SELECT " ROW_LEG " FROM legs WHERE call_id = $1 ORDER BY started_at, id LIMIT 200",
+                row_leg) ||
+        !expand(st, q, "streams",
+                "SELECT " ROW_STREAM
+                " FROM streams WHERE call_id = $1 ORDER BY first_at, id LIMIT 200",
+                row_stream) ||
+        !expand(st, q, "recordings",
+                "SELECT " ROW_RECORDING
+                " FROM recordings WHERE call_id = $1 ORDER BY started_at DESC, id DESC LIMIT 200",
+                row_recording))
+        return;
+    json_kuint(j, "listeners", listen_count(&req->id));
+    json_obj_end(j);
+    http_reply_json(q, 200);
+}
+
+enum http_next on_call(struct http_req *q)
+{
+    return api_path_id(q) ? db_submit(q, job_call, NULL) : HTTP_DONE;
+}
+
+// ---- legs, recordings, timeline
+
+bool call_exists(struct store *st, struct http_req *q)
+{
+    struct req *req = req_of(q);
+    struct store_args a;
+    struct mirror_info info;
+    if (mirror_call(&req->id, &info, NULL, NULL))
+        return true;
+    store_args_init(&a);
+    store_arg_uuid(&a, &req->id);
+    struct store_result *r = db_query(st, q, "SELECT 1 FROM calls WHERE id = $1 LIMIT 1", &a);
+    bool found = r && store_rows(r);
+    if (r && !found)
+        api_not_found(q, "call");
+    store_result_free(r);
+    return found;
+}
+
+// A list of a call's rows: key columns are the last two of the select (time, id).
+void call_rows(struct store *st, struct http_req *q, const struct call_list *l)
+{
+    struct sql s;
+    struct page p;
+    if (!page_read(q, &p) || !call_exists(st, q))
+        return;
+    sql_init(&s);
+    sql_add(&s, l->select);
+    store_arg_uuid(&s.args, &req_of(q)->id);
+    if (p.has_cursor) {
+        sql_add(&s, l->after);
+        store_arg_time(&s.args, p.at_us);
+        store_arg_uuid(&s.args, &p.id);
+    }
+    sql_add(&s, l->order);
+    store_arg_int(&s.args, p.limit + 1);
+    list_rows(st, q, &s, &p, l->row, l->key);
+}
+
+static void job_legs(struct store *st, struct http_req *q)
+{
+    static const struct call_list l = {
+        "SELECT " ROW_LEG ", started_at, id FROM legs WHERE call_id = ?",
+        " AND (started_at, id) > (?, ?)", " ORDER BY started_at, id LIMIT ?", row_leg,
+        ROW_LEG_COLUMNS};
+    call_rows(st, q, &l);
+}
+
+enum http_next on_call_legs(struct http_req *q)
+{
+    return api_path_id(q) ? db_submit(q, job_legs, NULL) : HTTP_DONE;
+}
+
+static void job_recordings(struct store *st, struct http_req *q)
+{
+    static const struct call_list l = {
+        "SELECT " ROW_RECORDING ", started_at, id FROM recordings WHERE call_id = ?",
+        " AND (started_at, id) < (?, ?)", " ORDER BY started_at DESC, id DESC LIMIT ?",
+        row_recording, ROW_RECORDING_COLUMNS};
+    call_rows(st, q, &l);
+}
+
+enum http_next on_call_recordings(struct http_req *q)
+{
+    return api_path_id(q) ? db_submit(q, job_recordings, NULL) : HTTP_DONE;
+}
+
+// What the rows know of the call's life, put in order by the store.
+static const char timeline[] = "SELECT at, type, detail FROM ("
+                               "SELECT started_at AS at, 0 AS o, 'started' AS type, from_uri || ' "
+                               "calls ' || to_uri AS detail FROM calls WHERE id = $1 "
+                               "UNION ALL SELECT ringing_at, 1, 'ringing', '' FROM calls WHERE id "
+                               "= $1 AND ringing_at IS NOT NULL "
+                               "UNION ALL SELECT answered_at, 3, 'answered', '' FROM calls WHERE "
+                               "id = $1 AND answered_at IS NOT NULL "
+                               "UNION ALL SELECT ended_at, 9, 'ended', concat_ws(' ', result, "
+                               "sip_status, sip_reason, 'by ' || hangup_by) FROM calls "
+                               "WHERE id = $1 AND ended_at IS NOT NULL "
+                               "UNION ALL SELECT started_at, 2, 'leg_started', sip_call_id || ' ' "
+                               "|| host(src_ip) || ' to ' || host(dst_ip) FROM legs "
+                               "WHERE call_id = $1 "
+                               "UNION ALL SELECT answered_at, 4, 'leg_answered', sip_call_id FROM "
+                               "legs WHERE call_id = $1 AND answered_at IS NOT NULL "
+                               "UNION ALL SELECT ended_at, 8, 'leg_ended', concat_ws(' ', "
+                               "sip_call_id, sip_status) FROM legs WHERE call_id = $1 AND "
+                               "ended_at IS NOT NULL "
+                               "UNION ALL SELECT first_at, 5, 'stream_started', concat_ws(' ', "
+                               "side, codec, host(src_ip) || ':' || src_port) FROM streams "
+                               "WHERE call_id = $1 "
+                               "UNION ALL SELECT last_at, 6, 'stream_ended', concat_ws(' ', side, "
+                               "codec, packets || ' packets', lost || ' lost') FROM "
+                               "streams WHERE call_id = $1 AND ended "
+                               "UNION ALL SELECT started_at, 5, 'recording_started', status FROM "
+                               "recordings WHERE call_id = $1 "
+                               "UNION ALL SELECT ended_at, 7, 'recording_ended', concat_ws(' ', "
+                               "status, reason) FROM recordings WHERE call_id = $1 "
+                               ") t ORDER BY at, o LIMIT 500";
+
+static void job_timeline(struct store *st, struct http_req *q)
+{
+    struct store_args a;
+    if (!call_exists(st, q))
+        return;
+    store_args_init(&a);
+    store_arg_uuid(&a, &req_of(q)->id);
+    struct store_result *r = db_query(st, q, timeline, &a);
+    struct json *j = r ? page_begin(q) : NULL;
+    for (size_t i = 0; j && i < store_rows(r); i++) {
+        json_obj(j);
+        json_ktime(j, "at", store_time(r, i, 0));
+        json_kstr(j, "type", store_str(r, i, 1));
+        json_kspan(j, "detail", store_span(r, i, 2));
+        json_obj_end(j);
+    }
+    if (j) {
+        page_end(j, false, "");
+        http_reply_json(q, 200);
+    }
+    store_result_free(r);
+}
+
+enum http_next on_call_events(struct http_req *q)
+{
+    return api_path_id(q) ? db_submit(q, job_timeline, NULL) : HTTP_DONE;
+}

@@ -1,0 +1,65 @@
+// The table of endpoints, and what is common to them.
+#include <stdio.h>
+
+#include "api.h"
+#include "openapi.h"
+
+#define V1 "/api/v1"
+#define G  .method = HTTP_GET, .head = true
+#define P  .method = HTTP_POST
+
+const struct route api_routes[] = {
+    {G, .pattern = V1 "/calls", .scope = SCOPE_CALLS_READ, .handler = on_calls},
+    {G, .pattern = V1 "/calls/active", .scope = SCOPE_CALLS_READ, .handler = on_calls_active},
+    {G, .pattern = V1 "/calls/{id}", .scope = SCOPE_CALLS_READ, .handler = on_call},
+    {G, .pattern = V1 "/calls/{id}/legs", .scope = SCOPE_CALLS_READ, .handler = on_call_legs},
+    {G, .pattern = V1 "/calls/{id}/streams", .scope = SCOPE_QUALITY_READ,
+     .handler = on_call_streams},
+    {G, .pattern = V1 "/calls/{id}/recordings", .scope = SCOPE_RECORDINGS_READ,
+     .handler = on_call_recordings},
+    {G, .pattern = V1 "/calls/{id}/messages", .scope = SCOPE_MESSAGES_READ,
+     .handler = on_call_messages},
+    {G, .pattern = V1 "/calls/{id}/ladder", .scope = SCOPE_MESSAGES_READ,
+     .handler = on_call_ladder},
+    {G, .pattern = V1 "/calls/{id}/events", .scope = SCOPE_CALLS_READ, .handler = on_call_events},
+    {P, .pattern = V1 "/calls/{id}/listen-tickets", .scope = SCOPE_CALLS_LISTEN,
+     .handler = on_listen_ticket},
+    {.method = HTTP_GET, .pattern = V1 "/calls/{id}/listen", .open = true, .handler = on_listen},
+    {G, .pattern = V1 "/streams", .scope = SCOPE_QUALITY_READ, .handler = on_streams},
+    {G, .pattern = V1 "/recordings", .scope = SCOPE_RECORDINGS_READ, .handler = on_recordings},
+    {G, .pattern = V1 "/recordings/{id}", .scope = SCOPE_RECORDINGS_READ, .handler = on_recording},
+    {G, .pattern = V1 "/recordings/{id}/audio", .scope = SCOPE_RECORDINGS_DOWNLOAD,
+     .handler = on_recording_audio},
+    {G, .pattern = V1 "/recordings/{id}/peaks", .scope = SCOPE_RECORDINGS_READ,
+     .handler = on_recording_peaks},
+    {G, .pattern = V1 "/harvesters", .scope = SCOPE_SITES_READ, .handler = on_harvesters},
+    {G, .pattern = V1 "/harvesters/{name*}", .scope = SCOPE_SITES_READ, .handler = on_harvester},
+    {G, .pattern = V1 "/sites", .scope = SCOPE_SITES_READ, .handler = on_sites},
+    {G, .pattern = V1 "/registrations", .scope = SCOPE_SITES_READ, .handler = on_registrations},
+    {.method = HTTP_GET, .pattern = V1 "/events", .scope = SCOPE_EVENTS_READ, .handler = on_events},
+    {P, .pattern = V1 "/login", .open = true, .handler = on_login},
+    {P, .pattern = V1 "/logout", .handler = on_logout},
+    {G, .pattern = V1 "/me", .handler = on_me},
+    {G, .pattern = V1 "/openapi.json", .open = true, .handler = on_openapi},
+};
+const size_t api_nroutes = sizeof(api_routes) / sizeof(api_routes[0]);
+
+enum http_next api_not_found(struct http_req *q, const char *what)
+{
+    return http_problem(q, 404, "not_found", "there is no such %s", what);
+}
+
+bool api_path_id(struct http_req *q)
+{
+    if (uuid_parse(q->param, &req_of(q)->id))
+        return true;
+    api_not_found(q, "object");
+    return false;
+}
+
+enum http_next on_openapi(struct http_req *q)
+{
+    http_reply_text(q, 200, "application/json", span_of(openapi_json, openapi_json_n));
+    http_header(q, "Cache-Control", "no-cache");
+    return HTTP_DONE;
+}

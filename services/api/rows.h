@@ -1,0 +1,70 @@
+// rows.h: rows of PostgreSQL as the objects of the API: the columns that a select must name, in order, and their JSON.
+#pragma once
+#include "api.h"
+#include "view.h"
+
+// calls as c, joined with what its streams add up to as s.
+#define ROW_CALL                                                                                   \
+    "c.id, c.revision, c.site, c.harvesters, c.live, c.state, c.result, c.sip_status, "            \
+    "c.sip_reason, c.hangup_by, "                                                                  \
+    "c.from_uri, c.from_user, c.from_name, c.to_uri, c.to_user, c.to_name, c.started_at, "         \
+    "c.ringing_at, c.answered_at, "                                                                \
+    "c.ended_at, c.hold_seconds, c.hold_count, c.sip_call_ids, c.message_count, "                  \
+    "c.recording_state, s.codecs, s.n, "                                                           \
+    "s.packets, s.lost, s.jitter"
+// A stream is never older than its call by more than the 5 s that joining allows: old partitions are left out.
+#define ROW_CALL_JOIN                                                                              \
+    "LEFT JOIN LATERAL (SELECT array_agg(DISTINCT codec) FILTER (WHERE codec <> '') AS codecs, "   \
+    "count(*) AS n, "                                                                              \
+    "sum(packets)::bigint AS packets, sum(lost)::bigint AS lost, max(jitter_ms_max) AS jitter "    \
+    "FROM streams "                                                                                \
+    "WHERE call_id = c.id AND first_at >= c.started_at - interval '1 minute') s ON true"
+#define ROW_CALL_COLUMNS 30
+struct call_row {
+    struct call_view view;
+    char keep[8192]; // elements of the arrays
+};
+void row_call(const struct store_result *r, size_t row, struct call_row *ret);
+
+#define ROW_LEG                                                                                    \
+    "id, call_id, sip_call_id, from_tag, to_tag, from_uri, to_uri, state, sip_status, "            \
+    "started_at, ringing_at, "                                                                     \
+    "answered_at, ended_at, host(src_ip), src_port, host(dst_ip), dst_port, transport, user_agent"
+#define ROW_LEG_COLUMNS 19
+void row_leg(struct json *j, const struct store_result *r, size_t row);
+
+#define ROW_STREAM                                                                                 \
+    "id, call_id, leg_id, side, site, harvester, ssrc, host(src_ip), src_port, host(dst_ip), "     \
+    "dst_port, codec, "                                                                            \
+    "payload_type, clock_rate, ptime_ms, packets, bytes, lost, out_of_order, duplicates, "         \
+    "jitter_ms, jitter_ms_max, "                                                                   \
+    "delta_ms_max, dtmf_packets, srtp, rtcp, first_at, last_at, ended"
+#define ROW_STREAM_COLUMNS 29
+void row_stream(struct json *j, const struct store_result *r, size_t row);
+
+#define ROW_RECORDING                                                                              \
+    "id, call_id, site, status, reason, started_at, ended_at, duration_seconds, codec, "           \
+    "sample_rate, container, "                                                                     \
+    "size_bytes, sha256, recorder, channels, gaps"
+#define ROW_RECORDING_COLUMNS 16
+void row_recording(struct json *j, const struct store_result *r, size_t row);
+
+void row_uuid(struct json *j, const char *key, const struct store_result *r, size_t row,
+              size_t col); // null stays null
+void row_int(struct json *j, const char *key, const struct store_result *r, size_t row,
+             size_t col); // null stays null
+
+// A list of the rows of one call (calls.c).
+struct call_list {
+    const char *select, *after, *order;
+    void (*row)(struct json *j, const struct store_result *r, size_t row);
+    size_t key; // column of the time; the id is the next
+};
+struct sql;
+struct page;
+// Runs the question and sets the reply: a page of its rows. key: as in call_list.
+void list_rows(struct store *st, struct http_req *q, struct sql *s, const struct page *p,
+               void (*row)(struct json *, const struct store_result *, size_t), size_t key);
+void call_rows(struct store *st, struct http_req *q, const struct call_list *l);
+// False: there is no such call, and the problem is set.
+bool call_exists(struct store *st, struct http_req *q);
