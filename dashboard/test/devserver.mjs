@@ -114,10 +114,12 @@ export async function startDevServer({ port = 0, active = 40, past = 900, rate =
 
   function page(rows, query, most = 200) {
     const limit = Math.min(most, Number(query.get("limit") ?? 50));
-    const from = query.get("cursor") ? Number(Buffer.from(query.get("cursor"), "base64url").toString()) : 0;
+    const keyOf = (row) => String(row.id ?? row.n); // a keyset, so that rows which arrive meanwhile move nothing
+    const last = query.get("cursor") ? Buffer.from(query.get("cursor"), "base64url").toString() : null;
+    const from = last === null ? 0 : rows.findIndex((row) => keyOf(row) === last) + 1;
     const data = rows.slice(from, from + limit);
     const more = from + limit < rows.length;
-    return { data, next_cursor: more ? Buffer.from(String(from + limit)).toString("base64url") : null, has_more: more };
+    return { data, next_cursor: more ? Buffer.from(keyOf(data[data.length - 1])).toString("base64url") : null, has_more: more };
   }
   const list = (rows) => ({ data: rows, next_cursor: null, has_more: false });
 

@@ -79,8 +79,10 @@ async function listenLive(page, options, facts) {
 }
 
 async function meters(page) {
-  const values = await page.$$eval(".meter", (all) => all.map((m) => Number(m.getAttribute("aria-valuenow"))));
-  must(values.length === 2 && values.every((v) => v > 10), `meters ${values.join("/")}`);
+  await page.waitForFunction(() => {
+    const values = [...document.querySelectorAll(".meter")].map((m) => Number(m.getAttribute("aria-valuenow")));
+    return values.length === 2 && values.every((v) => v > 10);
+  }, null, { timeout: 5000 });
   await page.click(".side-0 .side-name");
   must((await page.getAttribute(".side-0 .side-name", "aria-pressed")) === "true", "mute does not stay");
   await page.click(".side-0 .side-name");
@@ -168,6 +170,7 @@ async function stereoFile(page, options) {
     const url = document.querySelector("audio").src;
     const response = await fetch(url);
     const bytes = await response.arrayBuffer();
+    const size = bytes.byteLength; // decodeAudioData takes the buffer away
     const context = new OfflineAudioContext(2, 8000, 8000);
     const audio = await context.decodeAudioData(bytes);
     const sides = [];
@@ -181,7 +184,7 @@ async function stereoFile(page, options) {
       }
       sides.push([...data.slice(best[0], best[0] + 4096)]);
     }
-    return { channels: audio.numberOfChannels, rate: audio.sampleRate, seconds: audio.duration, size: bytes.byteLength, sides };
+    return { channels: audio.numberOfChannels, rate: audio.sampleRate, seconds: audio.duration, size, sides };
   });
   must(wav.channels === 2, `${wav.channels} channels`);
   return `${wav.seconds.toFixed(2)} s, ${wav.size} B; ${checkTones(wav.sides, wav.rate, [options.leftHz, options.rightHz], "recording")}`;

@@ -64,10 +64,9 @@ function Diagram({ room, ladder, messages, chosen, choose, limit }: DiagramProps
             key={row}
             class={`step${row === chosen ? " chosen" : ""}`}
             role="button"
-            tabIndex={0}
+            tabindex={0}
             data-row
             aria-pressed={row === chosen}
-            aria-label={`${formatTime(arrow.at, undefined, true)} ${arrow.label}`}
             onClick={pick}
             onKeyDown={(e) => {
               if (e.key !== "Enter" && e.key !== " ") return;

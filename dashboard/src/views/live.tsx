@@ -1,5 +1,6 @@
 // The wallboard: what goes on now, pushed. Rows are windowed; a row follows the signal of its own call.
 import { computed, signal, type Signal } from "@preact/signals";
+import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { may } from "../api";
 import { feedState } from "../feed";
@@ -111,6 +112,17 @@ function Row({ row, index }: { row: Signal<Call>; index: number }) {
   );
 }
 
+/** The same vnode again is skipped by Preact: a change of the list costs only the rows that moved. */
+const made = new WeakMap<Signal<Call>, { index: number; vnode: VNode }>();
+
+function rowOf(row: Signal<Call>, index: number): VNode {
+  const known = made.get(row);
+  if (known?.index === index) return known.vnode;
+  const vnode = <Row key={row.peek().id} row={row} index={index} />;
+  made.set(row, { index, vnode });
+  return vnode;
+}
+
 const scrollTop = signal(0);
 const viewHeight = signal(800);
 
@@ -144,7 +156,7 @@ function Table() {
         </thead>
         <tbody>
           {first > 0 ? <tr class="pad" aria-hidden="true"><td colSpan={11} style={{ height: `${first * ROW}px` }} /></tr> : null}
-          {shown.map((row, i) => <Row key={row.peek().id} row={row} index={first + i} />)}
+          {shown.map((row, i) => rowOf(row, first + i))}
           {last < rows.length ? <tr class="pad" aria-hidden="true"><td colSpan={11} style={{ height: `${(rows.length - last) * ROW}px` }} /></tr> : null}
         </tbody>
       </table>

@@ -56,16 +56,26 @@ export function strength(samples, hz, rate) {
   const k = 2 * Math.cos((2 * Math.PI * hz) / rate);
   let a = 0;
   let b = 0;
-  for (const v of samples) [a, b] = [v + k * a - b, a];
+  for (let i = 0; i < samples.length; i++) {
+    const next = samples[i] + k * a - b;
+    b = a;
+    a = next;
+  }
   return (2 * Math.sqrt(Math.max(0, a * a + b * b - k * a * b))) / samples.length;
 }
 
-/** The strongest frequency of the telephone band, to 2 Hz. */
+/** The strongest frequency of the telephone band, to 1 Hz. */
 export function strongest(samples, rate) {
-  let best = [0, 0];
-  for (let hz = 150; hz <= 3600; hz += 2) {
-    const s = strength(samples, hz, rate);
-    if (s > best[1]) best = [hz, s];
-  }
-  return { hz: best[0], level: best[1] };
+  const exact = Float64Array.from(samples);
+  let best = { hz: 0, level: 0 };
+  const look = (from, to, step) => {
+    for (let hz = from; hz <= to; hz += step) {
+      const level = strength(exact, hz, rate);
+      if (level > best.level) best = { hz, level };
+    }
+  };
+  const width = rate / samples.length; // of one line of the spectrum
+  look(150, 3600, Math.max(1, width / 2));
+  look(best.hz - width, best.hz + width, 1);
+  return { hz: Math.round(best.hz), level: best.level };
 }
