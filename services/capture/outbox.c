@@ -280,8 +280,8 @@ void outbox_report(struct outbox *o, const struct stream *st, const struct strea
     r->lost = quality_lost(&st->q);
     r->out_of_order = st->q.out_of_order;
     r->duplicates = st->q.duplicates;
-    r->jitter_us = (uint32_t)st->q.jitter_us;
-    r->jitter_max_us = (uint32_t)st->q.jitter_max_us;
+    r->jitter_us = quality_whole_us(st->q.jitter_us);
+    r->jitter_max_us = quality_whole_us(st->q.jitter_max_us);
     r->delta_max_us = st->q.delta_max_us;
     for (uint8_t i = 0; i < c->payload_types; i++)
         s->payload_types[i] = c->payload_type[i];

@@ -41,3 +41,8 @@ void quality_set_clock(struct quality *q, uint32_t clock_rate);
 // Expected minus received over the sequence ranges, never below 0 (A.3).
 uint64_t quality_lost(const struct quality *q);
 uint32_t quality_ptime_us(const struct quality *q);
+// Jitter in whole us; a time stamp from nowhere can make it larger than 32 bits hold.
+static inline uint32_t quality_whole_us(float us)
+{
+    return us < 4e9F ? (uint32_t)us : UINT32_MAX;
+}

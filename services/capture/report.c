@@ -107,8 +107,8 @@ static void json_stream(struct json *j, const struct report *r, const struct end
     json_kuint(j, "duplicates", q->duplicates);
     json_key(j, "jitter_ms");
     json_obj(j);
-    json_kreal(j, "last", us_to_ms((double)q->jitter_us), 3);
-    json_kreal(j, "max", us_to_ms((double)q->jitter_max_us), 3);
+    json_kreal(j, "last", us_to_ms(quality_whole_us(q->jitter_us)), 3);
+    json_kreal(j, "max", us_to_ms(quality_whole_us(q->jitter_max_us)), 3);
     json_obj_end(j);
     json_kreal(j, "delta_ms_max", us_to_ms(q->delta_max_us), 3);
     json_kuint(j, "dtmf_packets", e->c.dtmf_packets);
@@ -205,8 +205,8 @@ void report_print_text(const struct report *r, const struct report_input *in, FI
         }
         fprintf(to, "  0x%08x %-28s %-28s %-12s %8u %6llu %9.2f %9.1f\n", s->ssrc, text[0], text[1],
                 r->stream[i].c.codec[0] ? r->stream[i].c.codec : "-", s->q.packets,
-                (unsigned long long)quality_lost(&s->q), us_to_ms((double)s->q.jitter_max_us),
-                us_to_ms(s->q.delta_max_us));
+                (unsigned long long)quality_lost(&s->q),
+                us_to_ms(quality_whole_us(s->q.jitter_max_us)), us_to_ms(s->q.delta_max_us));
     }
     for (size_t i = 1; i < WIRE_EVENT_COUNT; i++)
         if (in->counts->event[i] && !capture_event_ignored((enum wire_event)i))

@@ -1,0 +1,144 @@
+#include "outbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "tests/support/test.h"
+
+struct got {
+    unsigned sig_batches, rtp_batches;
+    size_t events, packets, bytes, largest_packed, infos, ended, losses;
+    bool end_of_input;
+    int answer;
+};
+
+static void packed(struct got *g, const ProtobufCMessage *m)
+{
+    size_t n = protobuf_c_message_get_packed_size(m);
+    if (n > g->largest_packed)
+        g->largest_packed = n;
+}
+
+static int on_sig(void *ctx, const Callmesh__V1__SigBatch *b)
+{
+    struct got *g = ctx;
+    packed(g, &b->base);
+    g->sig_batches++;
+    g->events += b->n_events;
+    return g->answer;
+}
+
+static int on_rtp(void *ctx, const Callmesh__V1__RtpBatch *b)
+{
+    struct got *g = ctx;
+    packed(g, &b->base);
+    g->rtp_batches++;
+    g->packets += b->index.len / 20;
+    g->bytes += b->data.len;
+    g->infos += b->n_streams;
+    g->ended += b->n_ended;
+    g->losses += b->n_losses;
+    g->end_of_input = b->end_of_input;
+    return g->answer;
+}
+
+static struct outbox *box(struct got *g)
+{
+    *g = (struct got){0};
+    struct outbox *o = outbox_new(&(struct outbox_sink){on_sig, on_rtp, g});
+    assert_non_null(o);
+    return o;
+}
+
+static uint8_t bytes[70000] = {0x80};
+
+// However large or small the pieces, nothing is left behind and no batch comes near the bus's largest message.
+static void batches_close_when_full(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {12, 13, 172, 1400, 9000, 65535, 70000};
+    for (size_t k = 0; k < COUNT_OF(sizes); k++) {
+        struct got g;
+        struct outbox *o = box(&g);
+        struct pkt p = {.src.family = 6, .dst.family = 6, .protocol = 17};
+        for (unsigned i = 0; i < 6000; i++) {
+            outbox_media(o, 1, i, span_of(bytes, sizes[k]), false);
+            outbox_sip(o, &p, span_of(bytes, sizes[k]), false, i);
+        }
+        outbox_close_all(o);
+        assert_int_equal(g.packets, 6000);
+        assert_int_equal(g.events, 6000);
+        assert_int_equal(g.bytes, 6000 * (sizes[k] < 65535 ? sizes[k] : 65535));
+        assert_in_range(g.largest_packed, 1, 200000);
+        outbox_free(o);
+    }
+}
+
+static void each_kind_of_slot_overflows(void **state)
+{
+    (void)state;
+    struct got g;
+    struct outbox *o = box(&g);
+    struct stream s = {.family = 4, .no = 1};
+    struct stream_cold c = {.payload_types = STREAM_PAYLOAD_TYPES_MAX, .rtcp.packets = 1};
+    for (unsigned i = 0; i < 5000; i++) {
+        outbox_stream_info(o, &s, &c);
+        outbox_stream_ended(o, 1);
+        outbox_loss(o, &(struct outbox_loss){"kernel", 1, 0, 0}, true);
+        outbox_report(o, &s, &c, false);
+        outbox_tick(o, i, true);
+    }
+    outbox_end(o, &(struct outbox_end){0});
+    assert_int_equal(g.infos, 5000);
+    assert_int_equal(g.ended, 5000);
+    assert_int_equal(g.losses, 5000);
+    assert_int_equal(g.events, 3 * 5000 + 1);
+    assert_true(g.end_of_input);
+    outbox_free(o);
+}
+
+static void batches_close_when_old(void **state)
+{
+    (void)state;
+    struct got g;
+    struct outbox *o = box(&g);
+    outbox_close_old(o, 1000000);
+    outbox_tick(o, 1, false);
+    outbox_media(o, 1, 1, span_of(bytes, 172), false);
+    outbox_close_old(o, 1000000 + OUTBOX_SIG_AGE_US - 1);
+    assert_int_equal(g.sig_batches, 0);
+    outbox_close_old(o, 1000000 + OUTBOX_SIG_AGE_US);
+    assert_int_equal(g.sig_batches, 1);
+    assert_int_equal(g.rtp_batches, 0);
+    outbox_close_old(o, 1000000 + OUTBOX_RTP_AGE_US);
+    assert_int_equal(g.rtp_batches, 1);
+    outbox_close_old(o, 9000000); // nothing there: nothing is sent
+    assert_int_equal(g.sig_batches + g.rtp_batches, 2);
+    outbox_free(o);
+}
+
+static void a_sink_that_stopped_is_not_asked_again(void **state)
+{
+    (void)state;
+    struct got g;
+    struct outbox *o = box(&g);
+    g.answer = -ECANCELED;
+    for (unsigned i = 0; i < 5; i++) {
+        outbox_media(o, 1, 1, span_of(bytes, 172), false);
+        outbox_close_all(o);
+    }
+    assert_int_equal(g.rtp_batches, 1);
+    assert_int_equal(outbox_error(o), -ECANCELED);
+    outbox_free(o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_close_when_full),
+        cmocka_unit_test(each_kind_of_slot_overflows),
+        cmocka_unit_test(batches_close_when_old),
+        cmocka_unit_test(a_sink_that_stopped_is_not_asked_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
