@@ -78,19 +78,19 @@ static enum sip_start judge_status(struct span line, bool whole)
     return whole ? SIP_START_NO : SIP_START_MORE;
 }
 
-// RFC 3261 7.1: Method SP Request-URI SP SIP-Version. HTTP, RTSP and SSDP differ in the last word; with the end not
-// yet seen a URI without a scheme ("/", "*") is already enough to say no.
+// RFC 3261 7.1: Method SP Request-URI SP SIP-Version. HTTP, RTSP and SSDP differ in the last word; a URI
+// without a scheme ("/", "*") says so before the end is seen.
 static enum sip_start judge_request(struct span line, size_t method, bool whole)
 {
     struct span rest = span_trim(span_sub(line, method, line.n));
+    if (rest.n > 0 && (rest.p[0] == '/' || rest.p[0] == '*'))
+        return SIP_START_NO;
     if (whole) {
         size_t word = rest.n;
         while (word > 0 && !sip_is_blank(rest.p[word - 1]))
             word--;
         return word > 0 && is_version(span_sub(rest, word, rest.n)) ? SIP_START_YES : SIP_START_NO;
     }
-    if (rest.n > 0 && (rest.p[0] == '/' || rest.p[0] == '*'))
-        return SIP_START_NO;
     return line.n < SIP_START_LINE_MAX ? SIP_START_MORE : SIP_START_NO;
 }
 

@@ -88,6 +88,8 @@ static bool start_find(struct flow *f)
             line.n--;
         if (plausible(line, f->line_start)) {
             message_begin(f);
+            f->judged = true; // not again: two judges that disagree would never come to an end
+            f->line = f->scanned = f->start;
             return true;
         }
         f->start = f->scanned = next;
