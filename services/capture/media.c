@@ -302,14 +302,23 @@ static struct stream *rtcp_stream(const struct worker *w, const struct endpoint 
     return NULL;
 }
 
+static bool rtcp_is_announced(const struct worker *w, struct endpoint src, struct endpoint dst)
+{
+    for (int up = 0; up <= 1; up++, src.port--, dst.port--) {
+        struct announced a = announced_of(w, &src, &dst);
+        if (a.dst || a.src)
+            return true;
+    }
+    return false;
+}
+
 void media_rtcp(struct worker *w, const struct pkt *p)
 {
     struct rtcp r;
     enum wire_event e = rtcp_parse(p->payload, &r);
     struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
     if (e != WIRE_NONE) {
-        struct announced a = announced_of(w, &src, &dst);
-        if (a.dst || a.src)
+        if (rtcp_is_announced(w, src, dst))
             worker_event(w, e);
         return;
     }
