@@ -22,6 +22,7 @@ CREATE TABLE feed_cursors (
     incarnation bytea NOT NULL,
     epoch       bigint NOT NULL,
     seq         bigint NOT NULL,
+    done        int NOT NULL DEFAULT 0,       -- events of envelope seq + 1 that are in already (a batch ended within it)
     updated_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (publisher, incarnation)
 );
@@ -34,6 +35,7 @@ CREATE TABLE harvesters (
     live         boolean NOT NULL DEFAULT true,
     started_at   timestamptz,
     last_seen_at timestamptz,
+    feed_at      timestamptz,                 -- feed time: everything captured before it has been sent
     ended        boolean NOT NULL DEFAULT false,
     counters     jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (site, name)
@@ -68,7 +70,6 @@ CREATE TABLE calls (
     recording_state text NOT NULL DEFAULT 'none',  -- none active pending ready failed
     live            boolean NOT NULL DEFAULT true,
     lost_packets    bigint NOT NULL DEFAULT 0,
-    dialogs         bytea,                    -- callstate's own: what it needs to go on with an open call after a restart
     PRIMARY KEY (site, started_at, id)
 ) PARTITION BY RANGE (started_at);
 CREATE INDEX calls_id ON calls (id);
@@ -80,6 +81,15 @@ CREATE INDEX calls_to ON calls (to_digits text_pattern_ops, started_at DESC);
 CREATE INDEX calls_from_last ON calls (reverse(from_digits) text_pattern_ops, started_at DESC);
 CREATE INDEX calls_to_last ON calls (reverse(to_digits) text_pattern_ops, started_at DESC);
 CREATE INDEX calls_sip_call_ids ON calls USING gin (sip_call_ids);
+
+-- callstate's own: what it needs to go on with a call after a restart; a row lives as long as the call is in its memory.
+CREATE TABLE open_calls (
+    id          uuid PRIMARY KEY,
+    site        text NOT NULL,
+    started_at  timestamptz NOT NULL,
+    revision    bigint NOT NULL,
+    state       bytea NOT NULL
+) WITH (fillfactor = 50);
 
 CREATE TABLE legs (
     site         text NOT NULL,

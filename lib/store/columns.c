@@ -1,7 +1,7 @@
 #include "store/columns.h"
-#include <stdlib.h>
 #include <string.h>
 #include "base/fail.h"
+#include "base/mem.h"
 #include "store/pgtype.h"
 
 #define ARRAY_HEAD 20 // dimensions, has-null flag, element type, size, lower bound
@@ -37,7 +37,7 @@ static const struct {
 struct table *table_new(const struct table_def *def, size_t rows_max, size_t text_bytes,
                         size_t bytes)
 {
-    struct table *t = calloc(1, sizeof *t);
+    struct table *t = mem_take(sizeof *t);
     if (!t)
         return NULL;
     must(def->columns <= TABLE_COLUMNS_MAX);
@@ -48,7 +48,7 @@ struct table *table_new(const struct table_def *def, size_t rows_max, size_t tex
         size_t width = kinds[def->kind[i]].width;
         size_t variable = def->kind[i] == COL_TEXT ? text_bytes + def->text_max + 1 : bytes;
         c->cap = ARRAY_HEAD + rows_max * (4 + width) + (width ? 0 : variable);
-        c->buf = calloc(1, c->cap);
+        c->buf = mem_take(c->cap);
         if (!c->buf)
             return table_free(t);
         t->memory += c->cap;
@@ -62,8 +62,9 @@ struct table *table_free(struct table *t)
     if (!t)
         return NULL;
     for (size_t i = 0; i < t->def->columns; i++)
-        free(t->col[i].buf);
-    free(t);
+        if (t->col[i].buf)
+            mem_give(t->col[i].buf, t->col[i].cap);
+    mem_give(t, sizeof *t);
     return NULL;
 }
 

@@ -1,0 +1,273 @@
+#include "blob.h"
+#include <string.h>
+#include "call.h"
+#include "media_join.h"
+
+// One direction or the other over the same fields. Native byte order: the mark at the start tells.
+struct blob {
+    uint8_t *p;
+    size_t n, cap;
+    bool reading, failed;
+};
+
+static void raw(struct blob *b, void *field, size_t n)
+{
+    if (b->failed || b->cap - b->n < n) {
+        b->failed = true;
+        return;
+    }
+    if (b->reading)
+        memcpy(field, b->p + b->n, n);
+    else
+        memcpy(b->p + b->n, field, n);
+    b->n += n;
+}
+#define F(b, field) raw((b), &(field), sizeof(field))
+
+// A length that may not be larger than its array, then the bytes.
+static void text(struct blob *b, void *bytes, uint16_t n, size_t cap)
+{
+    if (n > cap)
+        n = (uint16_t)cap;
+    raw(b, bytes, n);
+}
+
+static void tag(struct blob *b, struct tag *t)
+{
+    F(b, t->n);
+    text(b, t->b, t->n, TAG_MAX);
+    if (b->reading)
+        tag_set(t, span_of(t->b, t->n < TAG_MAX ? t->n : TAG_MAX));
+}
+
+static void party(struct blob *b, struct party *p)
+{
+    F(b, p->uri_n);
+    F(b, p->user_n);
+    F(b, p->name_n);
+    if (p->uri_n > sizeof p->uri || p->user_n > sizeof p->user || p->name_n > sizeof p->name) {
+        b->failed = true;
+        p->uri_n = p->user_n = p->name_n = 0;
+        return;
+    }
+    raw(b, p->uri, p->uri_n);
+    raw(b, p->user, p->user_n);
+    raw(b, p->name, p->name_n);
+}
+
+static void call_fields(struct blob *b, struct call *c)
+{
+    tag(b, &c->from_tag);
+    party(b, &c->from);
+    party(b, &c->to);
+    F(b, c->revision);
+    F(b, c->state);
+    F(b, c->result);
+    F(b, c->hangup_by);
+    F(b, c->recording_state);
+    F(b, c->live);
+    F(b, c->canceled);
+    F(b, c->by_bye);
+    F(b, c->status);
+    F(b, c->reason_n);
+    text(b, c->reason, c->reason_n, sizeof c->reason);
+    F(b, c->started_us);
+    F(b, c->ringing_us);
+    F(b, c->answered_us);
+    F(b, c->ended_us);
+    F(b, c->last_sip_us);
+    F(b, c->last_provisional_us);
+    F(b, c->last_media_us);
+    F(b, c->cancel_us);
+    F(b, c->hold_us);
+    F(b, c->hold_since_us);
+    F(b, c->hold_count);
+    F(b, c->message_count);
+    F(b, c->invite_cseq);
+    F(b, c->hops);
+    F(b, c->recent_next);
+    F(b, c->hop);
+    F(b, c->recent);
+    if (c->reason_n > sizeof c->reason || c->hops > HOPS_MAX || c->recent_next >= RECENT_MAX ||
+        c->state > CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED)
+        b->failed = true;
+}
+
+static void formats(struct blob *b, struct leg *l)
+{
+    for (int side = SIDE_CALLER; side <= SIDE_CALLEE; side++) {
+        F(b, l->formats[side]);
+        if (l->formats[side] > FORMATS_MAX) {
+            b->failed = true;
+            l->formats[side] = 0;
+            return;
+        }
+        raw(b, l->format[side], l->formats[side] * sizeof l->format[side][0]);
+        for (uint8_t i = 0; i < l->formats[side]; i++)
+            l->format[side][i].codec[sizeof l->format[side][i].codec - 1] = 0;
+    }
+}
+
+static void leg_fields(struct blob *b, struct leg *l)
+{
+    F(b, l->id);
+    tag(b, &l->to_tag);
+    F(b, l->dialog);
+    F(b, l->state);
+    F(b, l->transport);
+    F(b, l->user_agent_n);
+    text(b, l->user_agent, l->user_agent_n, sizeof l->user_agent);
+    F(b, l->status);
+    F(b, l->ack_seen);
+    F(b, l->started_us);
+    F(b, l->ringing_us);
+    F(b, l->answered_us);
+    F(b, l->ended_us);
+    F(b, l->media_us);
+    F(b, l->src);
+    F(b, l->dst);
+    F(b, l->offer_cseq);
+    F(b, l->offer_side);
+    F(b, l->offer_hold);
+    F(b, l->offer_late);
+    F(b, l->side_cseq);
+    F(b, l->hold_by);
+    formats(b, l);
+    if (l->user_agent_n > sizeof l->user_agent || l->dialog >= DIALOG_STATES ||
+        l->offer_side > SIDE_CALLEE)
+        b->failed = true;
+}
+
+size_t blob_bound(const struct call *c)
+{
+    size_t n = 2048 + CALL_ID_MAX + 2 * sizeof(struct party);
+    for (const struct leg *l = c->legs; l; l = l->next)
+        n += 640 + (size_t)(l->formats[1] + l->formats[2]) * sizeof(struct format) +
+             l->address_count * (sizeof(struct endpoint) + 16);
+    return n;
+}
+
+static void head(struct blob *b, uint32_t *mark)
+{
+    *mark = b->reading ? 0 : 0x63616c00u + BLOB_VERSION;
+    F(b, *mark);
+    if (*mark != 0x63616c00u + BLOB_VERSION)
+        b->failed = true;
+}
+
+static void write_addresses(struct blob *b, struct leg *l)
+{
+    F(b, l->address_count);
+    // Oldest first, so that reading them back gives the same order.
+    for (uint8_t left = l->address_count; left > 0; left--) {
+        struct address *a = l->addresses;
+        for (uint8_t i = 1; i < left; i++)
+            a = a->next;
+        F(b, a->at);
+        F(b, a->side);
+        F(b, a->named_us);
+    }
+}
+
+size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
+{
+    struct blob b = {.p = buf, .cap = cap};
+    uint32_t mark;
+    head(&b, &mark);
+    F(&b, c->id);
+    F(&b, w->site[c->site].name);
+    F(&b, c->publishers);
+    for (uint8_t i = 0; i < c->publishers; i++)
+        F(&b, w->publisher[c->publisher[i]].name);
+    F(&b, c->call_id_n);
+    text(&b, c->call_id, c->call_id_n, CALL_ID_MAX);
+    call_fields(&b, c);
+    F(&b, c->leg_count);
+    for (struct leg *l = c->legs; l; l = l->next) {
+        leg_fields(&b, l);
+        write_addresses(&b, l);
+    }
+    return b.failed ? 0 : b.n;
+}
+
+static void read_addresses(struct world *w, struct blob *b, struct leg *l)
+{
+    uint8_t n = 0;
+    F(b, n);
+    for (uint8_t i = 0; i < n && !b->failed; i++) {
+        struct endpoint at;
+        uint8_t side = 0;
+        int64_t named = 0;
+        F(b, at);
+        F(b, side);
+        F(b, named);
+        if (b->failed || side < SIDE_CALLER || side > SIDE_CALLEE)
+            return;
+        (void)media_add_address(w, l, (enum side)side, &at, named);
+    }
+}
+
+static void read_publishers(struct world *w, struct blob *b, const char *site, uint16_t *ret,
+                            uint8_t *ret_n)
+{
+    uint8_t n = 0;
+    F(b, n);
+    for (uint8_t i = 0; i < n && i < CALL_PUBLISHERS_MAX && !b->failed; i++) {
+        char name[sizeof w->publisher[0].name];
+        F(b, name);
+        name[sizeof name - 1] = 0;
+        uint16_t at;
+        if (!b->failed && publisher_intern(w, span_str(name), span_str(site), &at))
+            ret[(*ret_n)++] = at;
+    }
+}
+
+struct call *blob_read(struct world *w, struct span blob)
+{
+    union { // reading does not write to it
+        const uint8_t *in;
+        uint8_t *out;
+    } u = {.in = blob.p};
+    struct blob b = {.p = u.out, .cap = blob.n, .reading = true};
+    uint32_t mark;
+    struct uuid id;
+    char site_name[sizeof w->site[0].name];
+    uint16_t publisher[CALL_PUBLISHERS_MAX], call_id_n = 0, site = 0;
+    uint8_t publishers = 0, call_id[CALL_ID_MAX], legs = 0;
+    head(&b, &mark);
+    F(&b, id);
+    F(&b, site_name);
+    site_name[sizeof site_name - 1] = 0;
+    if (b.failed || !site_intern(w, span_str(site_name), &site))
+        return NULL;
+    read_publishers(w, &b, site_name, publisher, &publishers);
+    F(&b, call_id_n);
+    text(&b, call_id, call_id_n, CALL_ID_MAX);
+    if (b.failed || call_by_id(w, &id))
+        return NULL;
+    struct call *c =
+        call_new(w, site, span_of(call_id, call_id_n < CALL_ID_MAX ? call_id_n : CALL_ID_MAX), &id);
+    if (!c)
+        return NULL;
+    c->call_id_n = call_id_n;
+    for (uint8_t i = 0; i < publishers; i++)
+        call_credit_publisher(w, c, publisher[i]);
+    call_fields(&b, c);
+    F(&b, legs);
+    for (uint8_t i = 0; i < legs && i < CALL_LEGS_MAX && !b.failed; i++) {
+        struct leg *l = call_leg_new(w, c);
+        if (!l)
+            break;
+        leg_fields(&b, l);
+        read_addresses(w, &b, l);
+    }
+    if (b.failed || !c->legs) {
+        call_remove(w, c);
+        return NULL;
+    }
+    if (c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED) {
+        c->ended_wall_us = w->wall_us;
+        list_push(&w->ended, &c->ended_link);
+    }
+    return c;
+}

@@ -1,0 +1,24 @@
+// call.h: calls, their legs, their life. One call per Call-ID and From tag; its legs are its dialogs.
+// Limits: calls, legs (16 a call). Full: the oldest ended call leaves early; when none has ended the new one is
+// refused, counted, and an alarm is logged. Owner: the state thread.
+#pragma once
+#include "world.h"
+
+// Takes one message in: finds or makes its call and leg, runs the machines, writes its row.
+void call_on_message(struct world *w, struct message *m);
+// After any change: marks for database and mesh. state_changed: the mesh hears it at once.
+void call_touch(struct world *w, struct call *c, bool state_changed);
+// When all legs are over the call ends.
+void call_settle(struct world *w, struct call *c, int64_t at_us);
+// Ends all legs and the call.
+void call_end(struct world *w, struct call *c, int64_t at_us, Callmesh__V1__HangupBy by);
+// Takes it out of memory (history is in the database); the mesh hears call_removed.
+void call_remove(struct world *w, struct call *c);
+// New slot with its chains, for a call that begins and for one that is read back. NULL: full.
+struct call *call_new(struct world *w, uint16_t site, struct span call_id, const struct uuid *id);
+struct leg *call_leg_new(struct world *w, struct call *c);
+struct call *call_by_id(const struct world *w, const struct uuid *id);
+void call_credit_publisher(struct world *w, struct call *c, uint16_t publisher);
+Callmesh__V1__CallResult call_result_of(const struct call *c);
+// Room for the rows of one more event in the open batch?
+bool world_batch_full(const struct world *w);

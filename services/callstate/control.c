@@ -1,0 +1,271 @@
+#include "control.h"
+#include <pthread.h>
+#include <string.h>
+#include "base/mem.h"
+#include "call.h"
+#include "mesh.h"
+#include "stats.h"
+
+#define PART_CHANGES 24
+#define PART_BYTES   (512u << 10)
+
+// Views into the world are only good while the state thread stands still, and the reply is packed by the other thread
+// later: so each change is copied, by packing it and unpacking it into the reply's arena.
+#define VIEW_BYTES (2u << 20)
+
+struct control {
+    struct arena *views;
+    struct world *w;
+    struct cast_pub *mesh;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    const Callmesh__V1__ControlRequest *q; // set: one waits
+    Callmesh__V1__ControlReply *reply;
+    struct arena *arena;
+    _Atomic bool waiting, closed;
+};
+
+struct control *control_new(struct world *w, struct cast_pub *mesh)
+{
+    struct control *c = mem_take(sizeof *c);
+    if (!c)
+        return NULL;
+    c->w = w;
+    c->mesh = mesh;
+    c->views = arena_new(VIEW_BYTES);
+    if (!c->views)
+        return control_free(c);
+    (void)pthread_mutex_init(&c->lock, NULL);
+    (void)pthread_cond_init(&c->changed, NULL);
+    return c;
+}
+
+struct control *control_free(struct control *c)
+{
+    if (!c)
+        return NULL;
+    arena_free(c->views);
+    mem_give(c, sizeof *c);
+    return NULL;
+}
+
+static void set_error(Callmesh__V1__ControlReply *reply, struct arena *a, const char *text)
+{
+    char *p = arena_take(a, strlen(text) + 1);
+    if (p)
+        reply->error = strcpy(p, text);
+}
+
+void control_answer(void *ctx, const Callmesh__V1__ControlRequest *q,
+                    Callmesh__V1__ControlReply *reply, struct arena *a)
+{
+    struct control *c = ctx;
+    if (q->protocol_version != BUS_PROTOCOL_VERSION) {
+        set_error(reply, a, "unknown protocol version");
+        return;
+    }
+    (void)pthread_mutex_lock(&c->lock);
+    if (c->closed) {
+        set_error(reply, a, "stopping");
+    } else {
+        c->q = q;
+        c->reply = reply;
+        c->arena = a;
+        c->waiting = true;
+        while (c->waiting && !c->closed)
+            (void)pthread_cond_wait(&c->changed, &c->lock);
+        if (c->waiting) {
+            c->waiting = false;
+            set_error(reply, a, "stopping");
+        }
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+// One position after the other: publishers, calls, taps. A part ends when it is large enough; the number of a part is the
+// position where it begins, so nothing needs to be remembered between two parts.
+static Callmesh__V1__MeshChange *at_position(struct arena *a, struct world *w, size_t pos,
+                                             bool *ret_empty)
+{
+    *ret_empty = true;
+    if (pos < w->lim.publishers) {
+        const struct publisher *p = &w->publisher[pos];
+        if (!p->used || p->is_recorder)
+            return NULL;
+        *ret_empty = false;
+        return mesh_harvester(a, w, p);
+    }
+    pos -= w->lim.publishers;
+    if (pos < w->lim.calls) {
+        const struct call *c = slab_at(w->calls, pos);
+        if (!c)
+            return NULL;
+        *ret_empty = false;
+        return mesh_call(a, w, c);
+    }
+    pos -= w->lim.calls;
+    if (!w->tap[pos].until_us)
+        return NULL;
+    *ret_empty = false;
+    return mesh_tap(a, &w->tap[pos]);
+}
+
+static Callmesh__V1__MeshChange *copy(const Callmesh__V1__MeshChange *m, struct arena *a,
+                                      size_t *ret_bytes)
+{
+    size_t n = protobuf_c_message_get_packed_size(&m->base);
+    uint8_t *packed = arena_take(a, n);
+    if (!packed)
+        return NULL;
+    (void)protobuf_c_message_pack(&m->base, packed);
+    ProtobufCAllocator allocator = bus_arena_allocator(a);
+    *ret_bytes += n;
+    ProtobufCMessage *u =
+        protobuf_c_message_unpack(&callmesh__v1__mesh_change__descriptor, &allocator, n, packed);
+    return (Callmesh__V1__MeshChange *)u;
+}
+
+void control_snapshot(struct world *w, const Callmesh__V1__SnapshotRequest *q,
+                      Callmesh__V1__SnapshotReply *ret, struct arena *a, struct arena *views)
+{
+    size_t end = w->lim.publishers + w->lim.calls + w->lim.taps, bytes = 0;
+    ret->changes = arena_take(a, PART_CHANGES * sizeof *ret->changes);
+    ret->token = q->part ? q->token : (uint64_t)w->wall_us;
+    if (!q->part)
+        count(STAT_SNAPSHOTS);
+    for (size_t pos = q->part; ret->changes && pos < end; pos++) {
+        bool empty;
+        arena_reset(views);
+        Callmesh__V1__MeshChange *m = at_position(views, w, pos, &empty);
+        if (empty)
+            continue;
+        if (m)
+            m = copy(m, a, &bytes);
+        if (m)
+            ret->changes[ret->n_changes++] = m;
+        // Not m: the arena is full. The first object of a part always fits (an arena is far larger than one call).
+        bool full = ret->n_changes == PART_CHANGES || bytes > PART_BYTES;
+        if ((full && pos + 1 < end) || !m) {
+            ret->next_part = (uint32_t)(m ? pos + 1 : pos);
+            return;
+        }
+    }
+}
+
+const char *control_tap(struct world *w, const Callmesh__V1__TapRequest *q, bool *ret_known)
+{
+    struct tap t = {.until_us = q->until_us};
+    if (q->call_id.len != sizeof t.call_id.b)
+        return "bad call id";
+    memcpy(t.call_id.b, q->call_id.data, sizeof t.call_id.b);
+    const struct call *c = call_by_id(w, &t.call_id);
+    *ret_known = c && c->state != CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED;
+    struct tap *place = NULL;
+    for (size_t i = 0; i < w->lim.taps; i++) {
+        struct tap *p = &w->tap[i];
+        if (p->until_us && memcmp(p->call_id.b, t.call_id.b, sizeof t.call_id.b) == 0) {
+            place = p;
+            break;
+        }
+        if (!p->until_us && !place)
+            place = p;
+    }
+    bool over = t.until_us <= w->wall_us;
+    if (!*ret_known && !over)
+        return NULL; // nothing to hear
+    if (!place) {
+        count(STAT_FULL_TAPS);
+        return "too many taps";
+    }
+    if (over && !place->until_us)
+        return NULL; // was not tapped
+    if (over)
+        t.until_us = 0;
+    *place = t;
+    if (w->doors.tap)
+        w->doors.tap(w->doors.ctx, &t);
+    return NULL;
+}
+
+void control_taps_expire(struct world *w)
+{
+    uint64_t active = 0;
+    for (size_t i = 0; i < w->lim.taps; i++) {
+        struct tap *p = &w->tap[i];
+        if (!p->until_us)
+            continue;
+        if (p->until_us > w->wall_us) {
+            active++;
+            continue;
+        }
+        p->until_us = 0;
+        if (w->doors.tap)
+            w->doors.tap(w->doors.ctx, p);
+    }
+    gauge(STAT_TAPS, active);
+}
+
+static void serve_snapshot(struct control *c)
+{
+    struct arena *a = c->arena;
+    Callmesh__V1__SnapshotReply *s = arena_take(a, sizeof *s);
+    uint8_t *incarnation = arena_take(a, 16);
+    if (!s || !incarnation) {
+        set_error(c->reply, a, "no memory");
+        return;
+    }
+    callmesh__v1__snapshot_reply__init(s);
+    if (c->mesh) {
+        s->as_of_seq = cast_pub_seq(c->mesh);
+        cast_pub_incarnation(c->mesh, incarnation);
+    }
+    s->incarnation = (ProtobufCBinaryData){.len = 16, .data = incarnation};
+    control_snapshot(c->w, c->q->snapshot, s, a, c->views);
+    c->reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_SNAPSHOT;
+    c->reply->snapshot = s;
+}
+
+static void serve_tap(struct control *c)
+{
+    Callmesh__V1__TapReply *t = arena_take(c->arena, sizeof *t);
+    if (!t)
+        return;
+    callmesh__v1__tap_reply__init(t);
+    bool known = false;
+    const char *error = control_tap(c->w, c->q->tap, &known);
+    if (error)
+        set_error(c->reply, c->arena, error);
+    t->known = known;
+    c->reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_TAP;
+    c->reply->tap = t;
+}
+
+void control_serve(struct control *c)
+{
+    if (!c->waiting)
+        return;
+    (void)pthread_mutex_lock(&c->lock);
+    if (c->waiting) {
+        switch (c->q->request_case) {
+        case CALLMESH__V1__CONTROL_REQUEST__REQUEST_SNAPSHOT:
+            serve_snapshot(c);
+            break;
+        case CALLMESH__V1__CONTROL_REQUEST__REQUEST_TAP:
+            serve_tap(c);
+            break;
+        default:
+            set_error(c->reply, c->arena, "unknown request");
+        }
+        c->waiting = false;
+        (void)pthread_cond_broadcast(&c->changed);
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+void control_close(struct control *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    c->closed = true;
+    (void)pthread_cond_broadcast(&c->changed);
+    (void)pthread_mutex_unlock(&c->lock);
+}

@@ -1,0 +1,287 @@
+#include "intake.h"
+#include <string.h>
+#include "base/log.h"
+#include "base/mono.h"
+#include "call.h"
+#include "expiry.h"
+#include "media_join.h"
+#include "recordings.h"
+#include "rows.h"
+#include "stats.h"
+
+#define UP_US    (5 * US_PER_S)
+#define STORE_US (5 * US_PER_S)
+
+static void room(struct intake *in)
+{
+    if (world_batch_full(in->w))
+        in->seal(in->ctx);
+}
+
+static struct cursor known_at(const struct intake *in, const struct publisher *p)
+{
+    for (size_t i = 0; i < in->knowns; i++)
+        if (strcmp(in->known[i].publisher, p->name) == 0 &&
+            memcmp(in->known[i].incarnation, p->incarnation, sizeof p->incarnation) == 0)
+            return in->known[i].at;
+    return (struct cursor){0, 0};
+}
+
+static void new_incarnation(struct intake *in, struct publisher *p, struct span incarnation)
+{
+    if (p->taken.seq != p->sealed.seq || p->taken.done != p->sealed.done)
+        in->seal(in->ctx); // the old one's cursor goes first
+    memcpy(p->incarnation, incarnation.p, sizeof p->incarnation);
+    p->taken = p->sealed = known_at(in, p);
+    p->ended = false;
+}
+
+struct publisher *intake_begin(struct intake *in, const Callmesh__V1__Envelope *env,
+                               uint32_t bus_slot, uint64_t lost_before)
+{
+    struct world *w = in->w;
+    uint16_t index;
+    if (env->incarnation.len != sizeof w->publisher[0].incarnation)
+        return NULL;
+    struct publisher *p =
+        publisher_intern(w, span_str(env->publisher), span_str(env->site), &index);
+    if (!p) {
+        count(STAT_FULL_PUBLISHERS);
+        log_error("publisher table full: a feed is refused",
+                  "publisher=%s setting=limits.publishers", env->publisher);
+        return NULL;
+    }
+    if (memcmp(p->incarnation, env->incarnation.data, sizeof p->incarnation) != 0)
+        new_incarnation(in, p, span_of(env->incarnation.data, env->incarnation.len));
+    if (env->seq != p->taken.seq + 1)
+        p->taken.done = 0;
+    p->is_recorder = env->kind == CALLMESH__V1__KIND__KIND_REPORT;
+    p->epoch = env->epoch;
+    p->bus_slot = bus_slot;
+    p->bound = true;
+    p->last_seen_wall_us = w->wall_us;
+    if (!p->up) {
+        p->up = p->tell = p->dirty = true;
+        log_info("publisher is here", "publisher=%s site=%s epoch=%llu", p->name,
+                 w->site[p->site].name, (unsigned long long)p->epoch);
+    }
+    count(STAT_ENVELOPES);
+    if (lost_before) {
+        Callmesh__V1__Loss l = CALLMESH__V1__LOSS__INIT;
+        char place[] = "journal", detail[] = "envelopes that the journal no longer had";
+        l.place = place;
+        l.detail = detail;
+        l.count = lost_before;
+        room(in);
+        rows_loss(w, p, env->seq, -1, &l);
+        p->lost += lost_before;
+        count_n(STAT_LOST_ENVELOPES, lost_before);
+        log_warn("a journal lost envelopes before we had them", "publisher=%s envelopes=%llu",
+                 p->name, (unsigned long long)lost_before);
+    }
+    return p;
+}
+
+static void event_done(struct publisher *p, uint64_t seq, uint32_t n)
+{
+    p->taken.seq = seq - 1;
+    p->taken.done = n + 1;
+}
+
+static void envelope_done(struct publisher *p, uint64_t seq)
+{
+    p->taken.seq = seq;
+    p->taken.done = 0;
+}
+
+// ---- sig feed -----------------------------------------------------------------------------------------------------
+
+static void on_sip(struct intake *in, struct publisher *p, uint64_t seq, uint32_t n,
+                   const Callmesh__V1__SipMessage *s)
+{
+    struct world *w = in->w;
+    struct message m = {.publisher = (uint16_t)(p - w->publisher),
+                        .site = p->site,
+                        .seq = seq,
+                        .n = n,
+                        .at_us = s->at_us,
+                        .transport = (uint8_t)s->transport,
+                        .raw = span_of(s->raw.data, s->raw.len),
+                        .sip = w->sip};
+    p->sip_messages++;
+    if (!endpoint_from_pb(s->src, &m.src) || !endpoint_from_pb(s->dst, &m.dst) ||
+        m.raw.n > UINT16_MAX || m.at_us < 0) {
+        rows_quarantine(w, p, seq, (int)n, "no addresses, no time, or too long", m.raw);
+        return;
+    }
+    m.usable = sip_parse(m.raw, w->sip);
+    if (m.at_us > p->feed_us)
+        p->feed_us = m.at_us;
+    call_on_message(w, &m);
+}
+
+static void on_hello(struct publisher *p, const Callmesh__V1__Hello *h)
+{
+    (void)span_utf8(span_str(h->version), p->version, sizeof p->version);
+    (void)span_utf8(span_str(h->input), p->input, sizeof p->input);
+    p->live = h->live;
+    p->started_us = h->started_at_us;
+    p->ended = false;
+    p->dirty = p->tell = true;
+}
+
+static bool is_drop(const char *name)
+{
+    return strstr(name, "dropped_total") != NULL || strstr(name, "overwritten") != NULL;
+}
+
+static void on_tick(struct world *w, struct publisher *p, const Callmesh__V1__Tick *t)
+{
+    publisher_touch_feed(w, p, t->at_us);
+    if (t->n_counters) {
+        p->counters_n = 0;
+        p->drops = 0;
+        for (size_t i = 0; i < t->n_counters && i < COUNTERS_MAX; i++) {
+            const Callmesh__V1__Counter *c = t->counters[i];
+            struct counter *at = &p->counter[p->counters_n++];
+            (void)span_utf8(span_str(c->name), at->name, sizeof at->name);
+            at->value = c->value;
+            if (strcmp(c->name, "capture_packets_total") == 0)
+                p->packets = c->value;
+            else if (strcmp(c->name, "capture_rtp_packets_total") == 0)
+                p->rtp_packets = c->value;
+            else if (is_drop(c->name))
+                p->drops += c->value;
+        }
+    }
+    p->tell = true;
+    if (w->wall_us - p->stored_wall_us >= STORE_US) {
+        p->stored_wall_us = w->wall_us;
+        p->dirty = true;
+    }
+}
+
+static void streams_end(struct intake *in, struct publisher *p)
+{
+    struct world *w = in->w;
+    for (size_t i = 0; i < w->lim.streams; i++) {
+        struct stream *s = slab_at(w->streams, i);
+        if (!s || s->ended || s->publisher != p - w->publisher)
+            continue;
+        room(in);
+        s->ended = true;
+        media_touch(w, s);
+        if (s->call)
+            call_touch(w, s->call, false);
+    }
+}
+
+static void on_end(struct intake *in, struct publisher *p, const Callmesh__V1__EndOfInput *e)
+{
+    struct world *w = in->w;
+    streams_end(in, p);
+    // Batches that fill up on the way are sealed with the cursor before this event: after a crash it is done again.
+    while (!expiry_end_of_input(w, (uint16_t)(p - w->publisher), e->at_us))
+        in->seal(in->ctx);
+    room(in);
+    p->ended = true;
+    p->packets = e->packets;
+    p->rtp_packets = e->rtp_packets;
+    p->sip_messages = e->sip_messages;
+    if (e->at_us > p->feed_us)
+        p->feed_us = e->at_us;
+    p->dirty = p->tell = true;
+    p->told_wall_us = 0;
+    log_info("input has ended", "publisher=%s packets=%llu sip=%llu rtp=%llu", p->name,
+             (unsigned long long)e->packets, (unsigned long long)e->sip_messages,
+             (unsigned long long)e->rtp_packets);
+}
+
+void intake_sig(struct intake *in, struct publisher *p, uint64_t seq,
+                const Callmesh__V1__SigBatch *b)
+{
+    struct world *w = in->w;
+    uint16_t index = (uint16_t)(p - w->publisher);
+    for (uint32_t n = p->taken.done; n < b->n_events; n++) {
+        const Callmesh__V1__SigEvent *e = b->events[n];
+        room(in);
+        switch (e->event_case) {
+        case CALLMESH__V1__SIG_EVENT__EVENT_HELLO:
+            on_hello(p, e->hello);
+            break;
+        case CALLMESH__V1__SIG_EVENT__EVENT_SIP:
+            on_sip(in, p, seq, n, e->sip);
+            break;
+        case CALLMESH__V1__SIG_EVENT__EVENT_STREAM:
+            media_on_report(w, index, e->stream);
+            break;
+        case CALLMESH__V1__SIG_EVENT__EVENT_LOSS:
+            rows_loss(w, p, seq, (int)n, e->loss);
+            p->lost += e->loss->count;
+            count(STAT_LOSS_RECORDS);
+            break;
+        case CALLMESH__V1__SIG_EVENT__EVENT_TICK:
+            on_tick(w, p, e->tick);
+            break;
+        case CALLMESH__V1__SIG_EVENT__EVENT_END:
+            on_end(in, p, e->end);
+            break;
+        default: // a newer publisher's word
+            rows_quarantine(w, p, seq, (int)n, "unknown event", span_of("", 0));
+            break;
+        }
+        event_done(p, seq, n);
+    }
+    envelope_done(p, seq);
+}
+
+// ---- report feed --------------------------------------------------------------------------------------------------
+
+void intake_report(struct intake *in, struct publisher *p, uint64_t seq,
+                   const Callmesh__V1__ReportBatch *b)
+{
+    struct world *w = in->w;
+    for (uint32_t n = p->taken.done; n < b->n_events; n++) {
+        const Callmesh__V1__ReportEvent *e = b->events[n];
+        room(in);
+        switch (e->event_case) {
+        case CALLMESH__V1__REPORT_EVENT__EVENT_RECORDING:
+            recordings_on_report(w, (uint16_t)(p - w->publisher), e->recording);
+            break;
+        case CALLMESH__V1__REPORT_EVENT__EVENT_ALIVE:
+            recordings_on_alive(w);
+            break;
+        default:
+            rows_quarantine(w, p, seq, (int)n, "unknown event", span_of("", 0));
+            break;
+        }
+        event_done(p, seq, n);
+    }
+    envelope_done(p, seq);
+}
+
+void intake_unreadable(struct intake *in, struct publisher *p, uint64_t seq, const char *why,
+                       struct span payload)
+{
+    room(in);
+    rows_quarantine(in->w, p, seq, -1, why, payload);
+    log_warn("an envelope could not be read: kept in quarantine",
+             "publisher=%s seq=%llu why=\"%s\"", p->name, (unsigned long long)seq, why);
+    envelope_done(p, seq);
+}
+
+void intake_tick(struct intake *in)
+{
+    struct world *w = in->w;
+    for (size_t i = 0; i < w->lim.publishers; i++) {
+        struct publisher *p = &w->publisher[i];
+        if (!p->used || !p->up || w->wall_us - p->last_seen_wall_us < UP_US)
+            continue;
+        p->up = false;
+        p->tell = !p->is_recorder;
+        p->dirty = !p->is_recorder;
+        site_feed_refresh(w, p->site);
+        log_info(p->ended ? "publisher has finished" : "publisher is silent", "publisher=%s",
+                 p->name);
+    }
+}

@@ -1,0 +1,296 @@
+// main.c: settings, opening in order (database, schema, state, sockets, threads), stopping in reverse.
+#include <stdio.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "daemon/daemon.h"
+#include "restore.h"
+#include "state.h"
+#include "stats.h"
+#include "store/schema.h"
+
+#define EXIT_UNAVAILABLE 69
+#define EXIT_CREATE      73
+#define EXIT_SCHEMA      76
+#define KNOWN_MAX        4096
+
+static const struct conf_def defs[] = {
+    {"bus.sig-url", CONF_STR, "tcp://127.0.0.1:7641", 0, 0, "sig and report feeds; listened on",
+     false},
+    {"bus.sig-ask-url", CONF_STR, "tcp://127.0.0.1:7642", 0, 0, "their sure path; listened on",
+     false},
+    {"bus.mesh-url", CONF_STR, "tcp://127.0.0.1:7643", 0, 0, "the mesh; listened on", false},
+    {"bus.control-url", CONF_STR, "tcp://127.0.0.1:7644", 0, 0, "snapshots and taps; listened on",
+     false},
+    {"store.dsn", CONF_STR, "host=/var/run/postgresql dbname=callmesh", 0, 0,
+     "PostgreSQL: libpq connection string", true},
+    {"store.schema-dir", CONF_STR, "deploy/schema", 0, 0, "folder of the migrations NNNN_*.sql",
+     false},
+    {"store.batch-rows", CONF_INT, "500", 50, 5000,
+     "SIP messages a transaction: larger gains nothing measurable", false},
+    {"store.batch-time", CONF_DURATION, "20ms", 1000, 1000000,
+     "age at which a batch goes: 50 commits a second", false},
+    {"store.batches", CONF_INT, "3", 2, 16,
+     "batches in memory; all in use: intake waits, the journals keep", false},
+    {"store.timeout", CONF_DURATION, "30s", 100000, 600000000,
+     "limit of one answer of the database", false},
+    {"store.other-messages", CONF_STR, "all", 0, 0,
+     "SIP outside calls to store: all, register, none", false},
+    {"store.other-rate", CONF_INT, "200", 0, 1000000,
+     "of them, a second of feed time and site; the rest is counted", false},
+    {"limits.calls", CONF_INT, "10000", 16, 10000000,
+     "calls in memory; full: the oldest ended leave, then refuse", false},
+    {"limits.legs", CONF_INT, "16384", 16, 20000000, "dialogs, forks too", false},
+    {"limits.streams", CONF_INT, "32768", 16, 20000000, "streams, joined or waiting for their SDP",
+     false},
+    {"limits.addresses", CONF_INT, "65536", 16, 20000000, "media addresses that SDP named", false},
+    {"limits.pending", CONF_INT, "1024", 16, 1000000,
+     "messages waiting for their INVITE, 4 KiB each", false},
+    {"limits.publishers", CONF_INT, "64", 2, 1024, "harvesters and recorders", false},
+    {"limits.taps", CONF_INT, "256", 1, 65536, "leases to hear a call", false},
+    {"timers.no-answer", CONF_DURATION, "32s", 1000000, 3600000000,
+     "INVITE without any response: 64 * T1", false},
+    {"timers.provisional", CONF_DURATION, "200s", 1000000, 7200000000,
+     "since the last 1xx: Timer C is 180 s", false},
+    {"timers.media-silence", CONF_DURATION, "300s", 1000000, 86400000000,
+     "answered, with media, nothing heard", false},
+    {"timers.idle", CONF_DURATION, "3600s", 1000000, 864000000000,
+     "answered without media, or held: no SIP", false},
+    {"timers.linger", CONF_DURATION, "60s", 0, 3600000000,
+     "wall time that an ended call stays in the live mesh", false},
+    {"timers.recorder-dead", CONF_DURATION, "30s", 1000000, 3600000000,
+     "no life sign: there is no recorder", false},
+    {"timers.recorder-slow", CONF_DURATION, "120s", 1000000, 86400000000,
+     "pending this long without a recorder: failed; ten times as long with a silent one", false},
+};
+
+static struct {
+    const struct conf *conf;
+    struct store *store;
+    struct world *world;
+    struct persist *persist;
+    struct feed_sub *sub;
+    struct cast_pub *mesh;
+    struct answer *answer;
+    struct control *control;
+    struct state *state;
+    struct known_cursor *known;
+    size_t knowns;
+} g;
+
+static struct limits limits_of(const struct conf *c)
+{
+    const char *keep = conf_str(c, "store.other-messages");
+    return (struct limits){
+        .calls = (size_t)conf_int(c, "limits.calls"),
+        .legs = (size_t)conf_int(c, "limits.legs"),
+        .streams = (size_t)conf_int(c, "limits.streams"),
+        .addresses = (size_t)conf_int(c, "limits.addresses"),
+        .pending = (size_t)conf_int(c, "limits.pending"),
+        .publishers = (size_t)conf_int(c, "limits.publishers"),
+        .sites = (size_t)conf_int(c, "limits.publishers") * 2,
+        .waits = (size_t)conf_int(c, "limits.calls") * 4,
+        .taps = (size_t)conf_int(c, "limits.taps"),
+        .no_answer_us = conf_int(c, "timers.no-answer"),
+        .provisional_us = conf_int(c, "timers.provisional"),
+        .media_silence_us = conf_int(c, "timers.media-silence"),
+        .idle_us = conf_int(c, "timers.idle"),
+        .hold_us = conf_int(c, "timers.idle"),
+        .linger_us = conf_int(c, "timers.linger"),
+        .recorder_dead_us = conf_int(c, "timers.recorder-dead"),
+        .recorder_slow_us = conf_int(c, "timers.recorder-slow"),
+        .other_rate = (uint32_t)conf_int(c, "store.other-rate"),
+        .other_keep = strcmp(keep, "none") == 0       ? 0
+                      : strcmp(keep, "register") == 0 ? 1
+                                                      : 2,
+    };
+}
+
+// Tries until the database answers or someone stops us. 0 or an exit code.
+static int open_database(const struct conf *c)
+{
+    int64_t said_us = 0;
+    for (;;) {
+        char err[512] = "";
+        int made = 0;
+        int r = schema_apply(g.store, conf_str(c, "store.schema-dir"), err, sizeof err);
+        if (r == SCHEMA_OK)
+            r = partitions_make(g.store, wall_now_us(), -1, 7, &made) ? SCHEMA_E_AWAY : SCHEMA_OK;
+        if (r == SCHEMA_OK)
+            r = restore_world(g.store, g.world, g.known, KNOWN_MAX, &g.knowns) ? SCHEMA_E_AWAY
+                                                                               : SCHEMA_OK;
+        if (r == SCHEMA_OK)
+            return 0;
+        if (r == SCHEMA_E_VERSION || r == SCHEMA_E_FILES || r == SCHEMA_E_SQL) {
+            log_error("the database cannot be used", "why=\"%s\"", err);
+            return r == SCHEMA_E_VERSION ? EXIT_SCHEMA : EXIT_CREATE;
+        }
+        if (!said_us || mono_now_us() - said_us > 10 * US_PER_S) {
+            said_us = mono_now_us();
+            log_warn("database is away: waiting for it", "error=\"%s\"", store_error(g.store));
+        }
+        if (daemon_stopping())
+            return EXIT_UNAVAILABLE;
+        daemon_wait(200 * US_PER_MS);
+    }
+}
+
+static int open_bus(const struct conf *c)
+{
+    char err[256] = "";
+    struct feed_sub_opts so = {.name = "callstate",
+                               .sub_url = conf_str(c, "bus.sig-url"),
+                               .ask_url = conf_str(c, "bus.sig-ask-url"),
+                               .publishers_max = (uint32_t)conf_int(c, "limits.publishers")};
+    if (feed_sub_open(&g.sub, &so, err, sizeof err) ||
+        cast_pub_open(&g.mesh, conf_str(c, "bus.mesh-url"), true, "callstate", conf_str(c, "site"),
+                      CALLMESH__V1__KIND__KIND_MESH, err, sizeof err)) {
+        log_error("cannot listen", "why=\"%s\"", err);
+        return EXIT_UNAVAILABLE;
+    }
+    // The oldest first: where the bus has fewer places than there are cursors, the latest stay.
+    for (size_t i = g.knowns; i > 0; i--) {
+        const struct known_cursor *k = &g.known[i - 1];
+        if (i <= (size_t)conf_int(c, "limits.publishers"))
+            feed_sub_set_cursor(g.sub, k->publisher, span_of(k->incarnation, sizeof k->incarnation),
+                                k->at.seq);
+    }
+    return 0;
+}
+
+static void on_committed(void *ctx, uint32_t bus_slot, uint64_t seq)
+{
+    (void)ctx;
+    feed_sub_commit(g.sub, bus_slot, seq);
+}
+
+static void while_waiting(void *ctx)
+{
+    (void)ctx;
+    if (g.state)
+        state_while_waiting(g.state);
+}
+
+static int open_state(const struct conf *c)
+{
+    struct limits lim = limits_of(c);
+    g.world = world_new(&lim);
+    g.known = mem_take(KNOWN_MAX * sizeof *g.known);
+    if (!g.world || !g.known)
+        return EXIT_CREATE;
+    g.world->wall_us = wall_now_us();
+    return 0;
+}
+
+static int open_persist(const struct conf *c)
+{
+    struct persist_opts o = {.store = g.store,
+                             .rows = (size_t)conf_int(c, "store.batch-rows"),
+                             .batches = (size_t)conf_int(c, "store.batches"),
+                             .publishers = (size_t)conf_int(c, "limits.publishers"),
+                             .batch_us = conf_int(c, "store.batch-time"),
+                             .while_waiting = while_waiting,
+                             .committed = on_committed};
+    g.persist = persist_new(&o);
+    if (!g.persist)
+        return EXIT_CREATE;
+    persist_open(g.persist, g.world);
+    return 0;
+}
+
+static int start(const struct conf *c)
+{
+    g.conf = c;
+    stats_setup();
+    int r = open_state(c);
+    if (r) {
+        log_error("not enough memory for the tables", "calls=%lld",
+                  (long long)conf_int(c, "limits.calls"));
+        return r;
+    }
+    struct store_opts o = {.dsn = conf_str(c, "store.dsn"),
+                           .app = "callmesh-callstate",
+                           .timeout_us = conf_int(c, "store.timeout")};
+    g.store = store_new(&o);
+    r = g.store ? open_persist(c) : EXIT_CREATE;
+    if (!r)
+        r = open_database(c);
+    if (!r)
+        r = open_bus(c);
+    if (r)
+        return r;
+    g.control = control_new(g.world, g.mesh);
+    struct state_opts so = {.world = g.world,
+                            .sub = g.sub,
+                            .mesh = g.mesh,
+                            .persist = g.persist,
+                            .control = g.control,
+                            .known = g.known,
+                            .knowns = g.knowns};
+    g.state = g.control ? state_new(&so) : NULL;
+    char err[256] = "out of memory";
+    if (!g.state || persist_start(g.persist) || state_start(g.state) ||
+        answer_open(&g.answer, conf_str(c, "bus.control-url"), control_answer, g.control, err,
+                    sizeof err)) {
+        log_error("cannot start", "why=\"%s\"", err);
+        return EXIT_UNAVAILABLE;
+    }
+    log_info(
+        "tables",
+        "calls=%zu legs=%zu streams=%zu addresses=%zu pending=%zu publishers=%zu world_bytes=%zu"
+        " batch_bytes=%zu total_bytes=%llu",
+        g.world->lim.calls, g.world->lim.legs, g.world->lim.streams, g.world->lim.addresses,
+        g.world->lim.pending, g.world->lim.publishers, g.world->memory, persist_memory(g.persist),
+        (unsigned long long)mem_total());
+    mem_ready();
+    return 0;
+}
+
+static int run(void)
+{
+    while (!daemon_stopping())
+        daemon_wait(US_PER_S);
+    return persist_lost(g.persist) ? EXIT_UNAVAILABLE : 0;
+}
+
+static void stop(void)
+{
+    if (g.control)
+        control_close(g.control);
+    if (g.answer)
+        answer_stop(g.answer);
+    bool all = true;
+    if (g.state) {
+        all = state_stop(g.state, 2 * US_PER_S);
+        all &= persist_stop(g.persist, all ? 2 * US_PER_S : 0);
+    }
+    if (g.sub)
+        feed_sub_stop(g.sub);
+    log_info("stopped", "stored=%s",
+             all ? "all" : "not all: the journals of the sites give the rest again");
+}
+
+static bool ready(char *buf, size_t cap)
+{
+    bool up = persist_up(g.persist);
+    (void)snprintf(buf, cap, "database %s\n", up ? "ok" : "away");
+    return up;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct daemon_service service = {
+        .name = "callstate",
+        .summary =
+            "The director: dialogs and calls of all sites, their media, their place in PostgreSQL.",
+        .examples = "  callmesh-callstate --store.dsn 'host=/run/postgresql dbname=callmesh'\n",
+        .defs = defs,
+        .ndefs = sizeof defs / sizeof defs[0],
+        .start = start,
+        .run = run,
+        .stop = stop,
+        .ready = ready,
+    };
+    return daemon_main(&service, argc, argv);
+}

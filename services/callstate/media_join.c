@@ -1,0 +1,395 @@
+#include "media_join.h"
+#include <stdio.h>
+#include <string.h>
+#include "base/mono.h"
+#include "call.h"
+#include "recordings.h"
+#include "rows.h"
+#include "stats.h"
+
+#define SLACK_US          (5 * US_PER_S)
+#define LEG_ADDRESSES_MAX 32
+#define UNJOINED_KEEP_US  (60 * US_PER_S) // of feed time after its last packet
+
+static enum side other(enum side s)
+{
+    return s == SIDE_CALLER ? SIDE_CALLEE : SIDE_CALLER;
+}
+
+// ---- formats ------------------------------------------------------------------------------------------------------
+
+static void add_format(struct leg *l, enum side side, const struct sdp_format *f)
+{
+    struct format *at = NULL;
+    for (uint8_t i = 0; i < l->formats[side]; i++)
+        if (l->format[side][i].payload_type == f->payload_type)
+            at = &l->format[side][i];
+    if (!at && l->formats[side] < FORMATS_MAX)
+        at = &l->format[side][l->formats[side]++];
+    if (!at || !f->codec.n)
+        return;
+    at->payload_type = f->payload_type;
+    at->channels = f->channels;
+    at->clock_rate = f->clock_rate;
+    (void)span_utf8(f->codec, at->codec, sizeof at->codec);
+}
+
+bool media_format(const struct stream *s, uint8_t payload_type, struct format *ret)
+{
+    const struct leg *l = s->leg;
+    if (l && s->side) {
+        enum side order[2] = {other((enum side)s->side), (enum side)s->side};
+        for (int k = 0; k < 2; k++)
+            for (uint8_t i = 0; i < l->formats[order[k]]; i++)
+                if (l->format[order[k]][i].payload_type == payload_type &&
+                    l->format[order[k]][i].codec[0]) {
+                    *ret = l->format[order[k]][i];
+                    return true;
+                }
+    }
+    struct sdp_format f;
+    if (!sdp_static_format(payload_type, &f))
+        return false;
+    *ret = (struct format){
+        .payload_type = payload_type, .channels = f.channels, .clock_rate = f.clock_rate};
+    (void)span_utf8(f.codec, ret->codec, sizeof ret->codec);
+    return true;
+}
+
+// ---- joining ------------------------------------------------------------------------------------------------------
+
+void media_touch(struct world *w, struct stream *s)
+{
+    if (s->dirty)
+        return;
+    s->dirty = true;
+    list_push(&w->dirty_streams, &s->dirty_link);
+    w->dirty_stream_count++;
+}
+
+// One event may join this many; the rest of a flood joins at its next report.
+#define JOINS_PER_EVENT 32
+
+static void join_one(struct world *w, struct stream *s, struct leg *l, enum side side)
+{
+    struct call *c = l->call;
+    s->call_id = c->id;
+    s->leg_id = l->id;
+    s->side = (uint8_t)side;
+    media_touch(w, s);
+    if (c->stream_count >= CALL_STREAMS_MAX) {
+        count(STAT_FULL_STREAMS);
+        return; // the row knows its call; the live mesh shows 32
+    }
+    s->call = c;
+    s->leg = l;
+    s->next = c->streams;
+    c->streams = s;
+    c->stream_count++;
+    c->lost_packets += s->lost;
+    if (s->last_us > c->last_media_us)
+        c->last_media_us = s->last_us;
+    count(STAT_STREAMS_JOINED);
+    recordings_on_media(w, c);
+    call_touch(w, c, true);
+}
+
+void media_join(struct world *w, struct stream *s, struct leg *l, enum side side)
+{
+    join_one(w, s, l, side);
+    int joins = 0;
+    uint64_t h = hash_site_endpoint(s->site, &s->dst);
+    for (uint32_t i = chain_first(w->by_src, h); i != CHAIN_END && joins < JOINS_PER_EVENT;
+         i = chain_next(w->by_src, i)) {
+        struct stream *r = slab_at(w->streams, i);
+        if (!uuid_is_zero(&r->call_id) || r->site != s->site || !endpoint_eq(&r->src, &s->dst) ||
+            !endpoint_eq(&r->dst, &s->src) || r->last_us + SLACK_US < s->first_us ||
+            r->first_us > s->last_us + SLACK_US)
+            continue;
+        join_one(w, r, l, other(side));
+        joins++;
+    }
+}
+
+// Callee's addresses are good while their own leg lives (a fork that lost is over), the caller's while the call does.
+static int64_t address_end(const struct address *a)
+{
+    return a->side == SIDE_CALLER ? a->leg->call->ended_us : a->leg->ended_us;
+}
+
+static bool in_time(const struct address *a, const struct stream *s, int64_t slack_us)
+{
+    int64_t end = address_end(a);
+    if (end && s->first_us > end + slack_us)
+        return false;
+    // Without slack the stream must begin under this name; with it, it may have begun before and go on.
+    return slack_us ? s->last_us >= a->named_us - slack_us : s->first_us >= a->named_us;
+}
+
+// The latest dialog that named it; one within whose time the stream begins goes before one that needs the slack.
+static struct address *find_address(const struct world *w, const struct stream *s,
+                                    const struct endpoint *at, const struct call *within)
+{
+    uint64_t h = hash_site_endpoint(s->site, at);
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END;
+             i = chain_next(w->by_address, i)) {
+            struct address *a = slab_at(w->addresses, i);
+            if (a->leg->call->site != s->site || !endpoint_eq(&a->at, at) ||
+                (within && a->leg->call != within))
+                continue;
+            if (in_time(a, s, pass ? SLACK_US : 0))
+                return a;
+        }
+    }
+    return NULL;
+}
+
+static void try_join(struct world *w, struct stream *s)
+{
+    if (!uuid_is_zero(&s->call_id))
+        return;
+    struct address *a = find_address(w, s, &s->dst, NULL);
+    if (a) {
+        struct leg *l = a->leg;
+        if (a->side == SIDE_CALLER && l->call->leg_count > 1) { // which fork sends?
+            struct address *b = find_address(w, s, &s->src, l->call);
+            if (b && b->side == SIDE_CALLEE)
+                l = b->leg;
+        }
+        media_join(w, s, l, other((enum side)a->side));
+        return;
+    }
+    a = find_address(w, s, &s->src, NULL);
+    if (a) {
+        media_join(w, s, a->leg, (enum side)a->side);
+        return;
+    }
+    uint64_t h = hash_site_endpoint(s->site, &s->dst);
+    for (uint32_t i = chain_first(w->by_src, h); i != CHAIN_END; i = chain_next(w->by_src, i)) {
+        struct stream *r = slab_at(w->streams, i);
+        if (r->call && r->site == s->site && endpoint_eq(&r->src, &s->dst) &&
+            endpoint_eq(&r->dst, &s->src) &&
+            (!r->call->ended_us || s->first_us <= r->call->ended_us + SLACK_US)) {
+            media_join(w, s, r->leg, other((enum side)r->side));
+            return;
+        }
+    }
+}
+
+// ---- SDP ----------------------------------------------------------------------------------------------------------
+
+bool media_add_address(struct world *w, struct leg *l, enum side side, const struct endpoint *at,
+                       int64_t at_us)
+{
+    uint64_t h = hash_site_endpoint(l->call->site, at);
+    for (struct address *a = l->addresses; a; a = a->next) {
+        if (a->side == side && endpoint_eq(&a->at, at)) {
+            size_t slot = slab_index_of(w->addresses, a); // named again: the latest now
+            chain_del(w->by_address, slot);
+            chain_add(w->by_address, h, slot);
+            return false;
+        }
+    }
+    struct address *a = l->address_count < LEG_ADDRESSES_MAX ? slab_take(w->addresses) : NULL;
+    if (!a) {
+        count(STAT_FULL_ADDRESSES);
+        return false;
+    }
+    *a = (struct address){
+        .next = l->addresses, .leg = l, .at = *at, .side = (uint8_t)side, .named_us = at_us};
+    l->addresses = a;
+    l->address_count++;
+    chain_add(w->by_address, h, slab_index_of(w->addresses, a));
+    return true;
+}
+
+static void join_waiting(struct world *w, struct chain *c, uint16_t site, const struct endpoint *at)
+{
+    uint64_t h = hash_site_endpoint(site, at);
+    int joins = 0;
+    for (uint32_t i = chain_first(c, h); i != CHAIN_END && joins < JOINS_PER_EVENT;
+         i = chain_next(c, i)) {
+        struct stream *s = slab_at(w->streams, i);
+        const struct endpoint *own = c == w->by_dst ? &s->dst : &s->src;
+        if (!uuid_is_zero(&s->call_id) || s->site != site || !endpoint_eq(own, at))
+            continue;
+        try_join(w, s);
+        joins++;
+    }
+}
+
+void media_on_sdp(struct world *w, struct leg *l, enum side side, const struct sdp *sdp,
+                  int64_t at_us)
+{
+    static const struct ip_addr zero;
+    if (side == SIDE_NONE)
+        return;
+    if (!l->media_us)
+        l->media_us = at_us;
+    for (uint32_t i = 0; i < sdp->medias; i++) {
+        const struct sdp_media *m = &sdp->media[i];
+        if (!m->rtp || !m->rtp_at.port)
+            continue;
+        for (uint32_t k = 0; k < m->formats; k++)
+            add_format(l, side, &m->format[k]);
+        if (!m->rtp_at.ip.family || memcmp(m->rtp_at.ip.b, zero.b, sizeof zero.b) == 0)
+            continue;
+        if (media_add_address(w, l, side, &m->rtp_at, at_us)) {
+            join_waiting(w, w->by_dst, l->call->site, &m->rtp_at);
+            join_waiting(w, w->by_src, l->call->site, &m->rtp_at);
+        }
+    }
+}
+
+// ---- streams ------------------------------------------------------------------------------------------------------
+
+struct stream *media_stream_by_id(struct world *w, const struct uuid *id)
+{
+    uint64_t h = hash_uuid(id);
+    for (uint32_t i = chain_first(w->by_stream, h); i != CHAIN_END;
+         i = chain_next(w->by_stream, i)) {
+        struct stream *s = slab_at(w->streams, i);
+        if (memcmp(s->id.b, id->b, sizeof id->b) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+struct stream *media_stream_new(struct world *w, uint16_t site, const struct uuid *id,
+                                const struct endpoint *src, const struct endpoint *dst)
+{
+    struct stream *s = slab_take(w->streams);
+    if (!s)
+        return NULL;
+    s->id = *id;
+    s->site = site;
+    s->src = *src;
+    s->dst = *dst;
+    size_t slot = slab_index_of(w->streams, s);
+    chain_add(w->by_stream, hash_uuid(id), slot);
+    chain_add(w->by_src, hash_site_endpoint(site, src), slot);
+    chain_add(w->by_dst, hash_site_endpoint(site, dst), slot);
+    return s;
+}
+
+static void take_report(struct stream *s, const Callmesh__V1__StreamReport *r)
+{
+    const Callmesh__V1__StreamInfo *info = r->info;
+    s->ssrc = info->ssrc;
+    s->first_us = info->first_at_us;
+    s->payload_type = (uint8_t)info->payload_type;
+    s->last_us = r->last_at_us > info->first_at_us ? r->last_at_us : info->first_at_us;
+    s->ended = r->ended;
+    s->srtp = r->srtp;
+    s->packets = r->packets;
+    s->bytes = r->bytes;
+    s->lost = r->lost;
+    s->out_of_order = r->out_of_order;
+    s->duplicates = r->duplicates;
+    s->dtmf_packets = r->dtmf_packets;
+    s->jitter_us = r->jitter_us;
+    s->jitter_max_us = r->jitter_max_us;
+    s->delta_max_us = r->delta_max_us;
+    s->ptime_us = r->ptime_us;
+    s->clock_rate = r->clock_rate;
+    (void)span_utf8(span_str(r->codec), s->codec, sizeof s->codec);
+    s->payload_types_n = 0;
+    for (size_t i = 0; i < r->n_payload_types && i < sizeof s->payload_types; i++)
+        s->payload_types[s->payload_types_n++] = (uint8_t)r->payload_types[i];
+    s->rtcp = r->rtcp != NULL;
+    if (r->rtcp) {
+        s->rtcp_packets = r->rtcp->packets;
+        s->rtcp_fraction_lost = r->rtcp->fraction_lost;
+        s->rtcp_lost = r->rtcp->cumulative_lost;
+        s->rtcp_jitter = r->rtcp->jitter;
+        s->rtcp_sender_packets = r->rtcp->sender_packets;
+        s->rtcp_bye = r->rtcp->bye;
+    }
+}
+
+void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__StreamReport *r)
+{
+    struct endpoint src, dst;
+    uint16_t site = w->publisher[publisher].site;
+    if (!r->info || r->info->stream_id.len != 16 || !endpoint_from_pb(r->info->src, &src) ||
+        !endpoint_from_pb(r->info->dst, &dst)) {
+        count(STAT_QUARANTINED);
+        return;
+    }
+    struct uuid id;
+    memcpy(id.b, r->info->stream_id.data, 16);
+    struct stream *s = media_stream_by_id(w, &id);
+    if (!s)
+        s = media_stream_new(w, site, &id, &src, &dst);
+    if (!s) {
+        struct stream row = {
+            .id = id, .site = site, .publisher = publisher, .src = src, .dst = dst};
+        take_report(&row, r);
+        rows_stream(w, &row); // its figures are kept; it cannot be joined
+        count(STAT_FULL_STREAMS);
+        return;
+    }
+    uint64_t lost_before = s->lost, packets_before = s->packets;
+    s->publisher = publisher;
+    take_report(s, r);
+    media_touch(w, s);
+    if (!s->call) {
+        try_join(w, s);
+        return;
+    }
+    s->call->lost_packets += s->lost - lost_before;
+    if (s->last_us > s->call->last_media_us)
+        s->call->last_media_us = s->last_us;
+    if (!packets_before && s->packets)
+        recordings_on_media(w, s->call);
+    call_touch(w, s->call, false);
+}
+
+void media_forget_stream(struct world *w, struct stream *s)
+{
+    if (s->dirty) {
+        rows_stream(w, s);
+        list_del(&s->dirty_link);
+        w->dirty_stream_count--;
+    }
+    size_t slot = slab_index_of(w->streams, s);
+    chain_del(w->by_stream, slot);
+    chain_del(w->by_src, slot);
+    chain_del(w->by_dst, slot);
+    slab_give(w->streams, s);
+}
+
+void media_forget_addresses(struct world *w, struct leg *l)
+{
+    while (l->addresses) {
+        struct address *a = l->addresses;
+        l->addresses = a->next;
+        chain_del(w->by_address, slab_index_of(w->addresses, a));
+        slab_give(w->addresses, a);
+    }
+    l->address_count = 0;
+}
+
+void media_sweep(struct world *w, size_t n)
+{
+    for (size_t i = 0; i < n && !world_batch_full(w); i++) {
+        w->stream_hand = (w->stream_hand + 1) % w->lim.streams;
+        struct stream *s = slab_at(w->streams, w->stream_hand);
+        if (!s || s->call)
+            continue;
+        int64_t keep = s->ended || !uuid_is_zero(&s->call_id) ? 2 * SLACK_US : UNJOINED_KEEP_US;
+        if (w->publisher[s->publisher].ended || s->last_us + keep < w->site[s->site].feed_us)
+            media_forget_stream(w, s);
+    }
+}
+
+size_t media_unjoined(const struct world *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->lim.streams; i++) {
+        const struct stream *s = slab_at(w->streams, i);
+        n += s && uuid_is_zero(&s->call_id);
+    }
+    return n;
+}

@@ -1,0 +1,161 @@
+// One batch, one transaction. The straight way is one pipeline: cursors first, then a statement a table. When PostgreSQL
+// refuses rows, the careful way: the same with a savepoint around halves, quarters ... until the bad rows stand alone.
+#include <stdio.h>
+#include <string.h>
+#include "base/log.h"
+#include "persist.h"
+#include "stats.h"
+#include "store/pgtype.h"
+#include "store/pipe.h"
+
+// Fails (division by zero) when the cursor is not where we left it, and takes the transaction with it.
+static const char *const move_sql =
+    "WITH m AS (INSERT INTO feed_cursors AS c (publisher, incarnation, epoch, seq, done) VALUES "
+    "($1, $2, $3, $6, $7)"
+    " ON CONFLICT (publisher, incarnation) DO UPDATE SET epoch = excluded.epoch, seq = "
+    "excluded.seq,"
+    " done = excluded.done, updated_at = now() WHERE c.seq = $4 AND c.done = $5 RETURNING 1)"
+    " SELECT 1 / count(*) FROM m";
+
+static void move_args(struct store_args *a, const struct cursor_move *m)
+{
+    store_args_init(a);
+    store_arg_str(a, m->publisher);
+    store_arg_bytes(a, span_of(m->incarnation, sizeof m->incarnation));
+    store_arg_int(a, (int64_t)m->epoch);
+    store_arg_int(a, (int64_t)m->from.seq);
+    store_arg_int(a, m->from.done);
+    store_arg_int(a, (int64_t)m->to.seq);
+    store_arg_int(a, m->to.done);
+}
+
+static int write_straight(struct store *s, struct batch *b, int *ret_failed)
+{
+    struct pipe p;
+    struct store_args a;
+    int r = pipe_begin(&p, s);
+    if (r)
+        return r;
+    for (size_t i = 0; i < b->moves; i++) {
+        move_args(&a, &b->move[i]);
+        pipe_add(&p, move_sql, &a);
+    }
+    for (size_t i = 0; i < ROWS_TABLES; i++) {
+        if (!table_rows(b->t[i]))
+            continue;
+        store_args_init(&a);
+        table_args(b->t[i], &a);
+        pipe_add(&p, rows_def[i].sql, &a);
+    }
+    return pipe_end(&p, ret_failed);
+}
+
+// After an unknown outcome: is the first cursor where this batch would have moved it? Then it was committed.
+static int already_there(struct store *s, const struct batch *b)
+{
+    struct store_args a;
+    struct store_result *r = NULL;
+    store_args_init(&a);
+    store_arg_str(&a, b->move[0].publisher);
+    store_arg_bytes(&a, span_of(b->move[0].incarnation, sizeof b->move[0].incarnation));
+    int st = store_query(
+        s, "SELECT seq, done FROM feed_cursors WHERE publisher = $1 AND incarnation = $2", &a, &r);
+    if (st)
+        return st;
+    bool there = store_rows(r) == 1 && store_int(r, 0, 0) == (int64_t)b->move[0].to.seq &&
+                 store_int(r, 0, 1) == (int64_t)b->move[0].to.done;
+    store_result_free(r);
+    return there ? STORE_OK : -1;
+}
+
+// ---- the careful way ----------------------------------------------------------------------------------------------
+
+static int64_t cell_int(struct span s)
+{
+    int64_t v = 0;
+    for (size_t i = 0; i < s.n; i++)
+        v = (int64_t)((uint64_t)v << 8 | s.p[i]);
+    return v;
+}
+
+static int to_quarantine(struct store *s, const struct batch *b, enum row_table kind, size_t row)
+{
+    const struct table *t = b->t[kind];
+    struct store_args a;
+    char reason[400];
+    (void)snprintf(reason, sizeof reason, "%s: %s", rows_def[kind].name, store_error(s));
+    store_args_init(&a);
+    if (kind == ROWS_MESSAGES) {
+        store_arg_span(&a, table_cell(t, 2, row));
+        store_arg_int(&a, cell_int(table_cell(t, 3, row)));
+        store_arg_int(&a, cell_int(table_cell(t, 4, row)));
+    } else {
+        store_arg_str(&a, b->moves ? b->move[0].publisher : "");
+        store_arg_int(&a, b->moves ? (int64_t)b->move[0].to.seq : 0);
+        store_arg_int(&a, -1 - (int64_t)(kind * 100000 + row));
+    }
+    store_arg_str(&a, reason);
+    store_arg_bytes(&a, kind == ROWS_MESSAGES ? table_cell(t, 17, row) : span_of("", 0));
+    log_warn("a row was refused by the database: kept in quarantine", "table=\"%s\" error=\"%s\"",
+             rows_def[kind].name, store_error(s));
+    return store_query(
+        s,
+        "INSERT INTO quarantine (publisher, seq, n, reason, body) VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT DO NOTHING",
+        &a, NULL);
+}
+
+static int insert_range(struct store *s, const struct batch *b, struct batch *scratch,
+                        enum row_table kind, size_t from, size_t n)
+{
+    struct store_args a;
+    int r = store_query(s, "SAVEPOINT part", NULL, NULL);
+    if (r)
+        return r;
+    table_slice(b->t[kind], from, n, scratch->t[kind]);
+    store_args_init(&a);
+    table_args(scratch->t[kind], &a);
+    r = store_query(s, rows_def[kind].sql, &a, NULL);
+    if (r == STORE_OK)
+        return store_query(s, "RELEASE SAVEPOINT part", NULL, NULL);
+    if (r != STORE_E_DATA)
+        return r;
+    r = store_query(s, "ROLLBACK TO SAVEPOINT part", NULL, NULL);
+    if (r)
+        return r;
+    if (n == 1) {
+        count(STAT_DB_REFUSED);
+        return to_quarantine(s, b, kind, from);
+    }
+    r = insert_range(s, b, scratch, kind, from, n / 2);
+    return r ? r : insert_range(s, b, scratch, kind, from + n / 2, n - n / 2);
+}
+
+static int write_carefully(struct store *s, struct batch *b, struct batch *scratch)
+{
+    int r = store_query(s, "BEGIN", NULL, NULL);
+    for (size_t i = 0; i < b->moves && !r; i++) {
+        struct store_args a;
+        move_args(&a, &b->move[i]);
+        r = store_query(s, move_sql, &a, NULL);
+    }
+    for (size_t i = 0; i < ROWS_TABLES && !r; i++)
+        if (table_rows(b->t[i]))
+            r = insert_range(s, b, scratch, (enum row_table)i, 0, table_rows(b->t[i]));
+    if (!r)
+        return store_query(s, "COMMIT", NULL, NULL);
+    if (store_connected(s) && store_query(s, "ROLLBACK", NULL, NULL))
+        store_drop(s);
+    return r == STORE_E_DATA || r == STORE_E_SQL ? STORE_E_RETRY : r;
+}
+
+int persist_write(struct store *s, struct batch *b, struct batch *scratch)
+{
+    int failed = -1;
+    int r = write_straight(s, b, &failed);
+    if (r == STORE_OK || r == STORE_E_AWAY || r == STORE_E_RETRY)
+        return r;
+    if (r == STORE_E_DATA && failed >= 0 && (size_t)failed < b->moves)
+        return already_there(s, b);
+    return r == STORE_E_DATA ? write_carefully(s, b, scratch) : STORE_E_RETRY;
+}

@@ -1,0 +1,149 @@
+#include "recordings.h"
+#include <string.h>
+#include "base/log.h"
+#include "call.h"
+#include "rows.h"
+#include "stats.h"
+
+#define NONE    CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_NONE
+#define ACTIVE  CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_ACTIVE
+#define PENDING CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_PENDING
+#define READY   CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_READY
+#define FAILED  CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_FAILED
+
+static struct wait *find_wait(const struct world *w, const struct uuid *call_id)
+{
+    uint64_t h = hash_uuid(call_id);
+    for (uint32_t i = chain_first(w->wait_by_id, h); i != CHAIN_END;
+         i = chain_next(w->wait_by_id, i)) {
+        struct wait *at = slab_at(w->waits, i);
+        if (memcmp(at->call_id.b, call_id->b, sizeof call_id->b) == 0)
+            return at;
+    }
+    return NULL;
+}
+
+static void drop_wait(struct world *w, struct wait *at)
+{
+    chain_del(w->wait_by_id, slab_index_of(w->waits, at));
+    list_del(&at->age_link);
+    slab_give(w->waits, at);
+}
+
+static bool put_wait(struct world *w, uint16_t site, const struct uuid *call_id)
+{
+    if (find_wait(w, call_id))
+        return true;
+    struct wait *at = slab_take(w->waits);
+    if (!at)
+        return false;
+    at->call_id = *call_id;
+    at->site = site;
+    at->since_wall_us = w->wall_us;
+    chain_add(w->wait_by_id, hash_uuid(call_id), slab_index_of(w->waits, at));
+    list_push(&w->wait_age, &at->age_link);
+    return true;
+}
+
+void recordings_expect(struct world *w, uint16_t site, const struct uuid *call_id)
+{
+    if (!put_wait(w, site, call_id))
+        count(STAT_FULL_WAITS);
+}
+
+static bool has_media(const struct call *c)
+{
+    for (const struct stream *s = c->streams; s; s = s->next)
+        if (s->packets)
+            return true;
+    return false;
+}
+
+static void expect(struct world *w, struct call *c)
+{
+    if (put_wait(w, c->site, &c->id)) {
+        c->recording_state = PENDING;
+        return;
+    }
+    c->recording_state = FAILED;
+    count(STAT_FULL_WAITS);
+}
+
+void recordings_on_media(struct world *w, struct call *c)
+{
+    if (c->recording_state != NONE || !has_media(c))
+        return;
+    if (c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED)
+        expect(w, c);
+    else
+        c->recording_state = ACTIVE;
+}
+
+void recordings_on_end(struct world *w, struct call *c)
+{
+    if (c->recording_state == ACTIVE || (c->recording_state == NONE && has_media(c)))
+        expect(w, c);
+}
+
+// The call's word on it, wherever the call is: in memory, or only in the database.
+static void settle(struct world *w, uint16_t site, const struct uuid *call_id, int state)
+{
+    struct call *c = call_by_id(w, call_id);
+    if (c) {
+        c->recording_state = (uint8_t)state;
+        call_touch(w, c, true);
+    } else {
+        rows_recording_state(w, w->site[site].name, call_id, state);
+    }
+}
+
+void recordings_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__Recording *r)
+{
+    struct uuid call_id;
+    if (r->call_id.len != sizeof call_id.b || r->id.len != sizeof call_id.b) {
+        count(STAT_QUARANTINED);
+        return;
+    }
+    memcpy(call_id.b, r->call_id.data, sizeof call_id.b);
+    const struct call *c = call_by_id(w, &call_id);
+    struct wait *at = find_wait(w, &call_id);
+    uint16_t site = w->publisher[publisher].site;
+    if (c)
+        site = c->site;
+    else if (at)
+        site = at->site;
+    else if (r->site && r->site[0] && !site_intern(w, span_str(r->site), &site))
+        return;
+    int state = r->status == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY    ? READY
+                : r->status == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED ? FAILED
+                                                                                       : NONE;
+    count(STAT_RECORDINGS);
+    rows_recording(w, w->site[site].name, r);
+    settle(w, site, &call_id, state);
+    if (at)
+        drop_wait(w, at);
+    if (w->doors.recording)
+        w->doors.recording(w->doors.ctx, r);
+}
+
+void recordings_on_alive(struct world *w)
+{
+    w->recorder_alive_wall_us = w->wall_us;
+}
+
+void recordings_sweep(struct world *w, size_t n)
+{
+    for (size_t i = 0; i < n && !list_empty(&w->wait_age) && !world_batch_full(w); i++) {
+        struct wait *at = LIST_OBJECT(struct wait, age_link, w->wait_age.next);
+        bool dead = w->wall_us - w->recorder_alive_wall_us > w->lim.recorder_dead_us;
+        int64_t patience = dead ? w->lim.recorder_slow_us : 10 * w->lim.recorder_slow_us;
+        if (w->wall_us - at->since_wall_us < patience)
+            return;
+        log_warn("no report of a recording: given up", "reason=%s waited_s=%lld",
+                 dead ? "no_recorder" : "recorder_silent",
+                 (long long)((w->wall_us - at->since_wall_us) / 1000000));
+        count(dead ? STAT_NO_RECORDER : STAT_RECORDER_SILENT);
+        settle(w, at->site, &at->call_id, FAILED);
+        drop_wait(w, at);
+    }
+}

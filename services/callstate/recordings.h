@@ -1,0 +1,16 @@
+// recordings.h: what becomes of each call's audio. A call that ends with media is pending until a recorder reports;
+// the wait outlives the call's slot. No recorder alive: given up, counted, never stuck.
+// Limits: waits; full: the call is marked failed at once, counted.
+#pragma once
+#include "world.h"
+
+// The call has (or gets) a stream with packets.
+void recordings_on_media(struct world *w, struct call *c);
+void recordings_on_end(struct world *w, struct call *c);
+void recordings_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__Recording *r);
+void recordings_on_alive(struct world *w);
+// The oldest waits, at most n.
+void recordings_sweep(struct world *w, size_t n);
+// A wait that was read back from the database.
+void recordings_expect(struct world *w, uint16_t site, const struct uuid *call_id);
+const char *recording_state_name(int state);

@@ -1,0 +1,227 @@
+#include "restore.h"
+#include <string.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "blob.h"
+#include "call.h"
+#include "media_join.h"
+#include "recordings.h"
+
+static int cursors(struct store *s, struct known_cursor *known, size_t max, size_t *ret_n)
+{
+    struct store_args a;
+    struct store_result *r = NULL;
+    store_args_init(&a);
+    store_arg_int(&a, (int64_t)max);
+    int st = store_query(s,
+                         "SELECT publisher, incarnation, epoch, seq, done FROM feed_cursors"
+                         " ORDER BY updated_at DESC LIMIT $1",
+                         &a, &r);
+    if (st)
+        return st;
+    for (size_t i = 0; i < store_rows(r) && i < max; i++) {
+        struct known_cursor *k = &known[(*ret_n)++];
+        (void)span_copy(store_span(r, i, 0), k->publisher, sizeof k->publisher);
+        (void)store_bytes(r, i, 1, k->incarnation, sizeof k->incarnation);
+        k->epoch = (uint64_t)store_int(r, i, 2);
+        k->at.seq = (uint64_t)store_int(r, i, 3);
+        k->at.done = (uint32_t)store_int(r, i, 4);
+    }
+    store_result_free(r);
+    return STORE_OK;
+}
+
+static int open_calls(struct store *s, struct world *w, size_t *ret_n, size_t *ret_bad)
+{
+    static uint8_t buf[64u << 10];
+    struct store_args a;
+    struct store_result *r = NULL;
+    store_args_init(&a);
+    store_arg_int(&a, (int64_t)w->lim.calls);
+    // Ended ones first: they are the first to leave memory when it is full.
+    int st = store_query(
+        s,
+        "SELECT o.state, o.id FROM open_calls o LEFT JOIN calls c ON c.site = o.site"
+        " AND c.started_at = o.started_at AND c.id = o.id ORDER BY c.ended_at NULLS LAST LIMIT $1",
+        &a, &r);
+    if (st)
+        return st;
+    for (size_t i = 0; i < store_rows(r); i++) {
+        size_t n = store_bytes(r, i, 0, buf, sizeof buf);
+        if (blob_read(w, span_of(buf, n)))
+            (*ret_n)++;
+        else
+            (*ret_bad)++;
+    }
+    store_result_free(r);
+    return STORE_OK;
+}
+
+static bool endpoint_of(const struct store_result *r, size_t row, size_t col, struct endpoint *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    ret->port = (uint16_t)store_int(r, row, col + 1);
+    return ip_addr_parse(store_span(r, row, col), &ret->ip);
+}
+
+static struct leg *leg_by_id(struct call *c, const struct uuid *id)
+{
+    for (struct leg *l = c->legs; l; l = l->next)
+        if (memcmp(l->id.b, id->b, sizeof id->b) == 0)
+            return l;
+    return c->legs;
+}
+
+static void one_stream(struct world *w, const struct store_result *r, size_t i)
+{
+    struct uuid id, call_id, leg_id = {0};
+    struct endpoint src, dst;
+    uint16_t publisher, site;
+    if (!store_uuid(r, i, 0, &id) || !endpoint_of(r, i, 5, &src) || !endpoint_of(r, i, 7, &dst) ||
+        media_stream_by_id(w, &id) || !site_intern(w, store_span(r, i, 3), &site) ||
+        !publisher_intern(w, store_span(r, i, 4), store_span(r, i, 3), &publisher))
+        return;
+    struct stream *s = media_stream_new(w, site, &id, &src, &dst);
+    if (!s)
+        return;
+    s->publisher = publisher;
+    s->ssrc = (uint32_t)store_int(r, i, 9);
+    s->payload_type = (uint8_t)store_int(r, i, 10);
+    (void)span_copy(store_span(r, i, 11), s->codec, sizeof s->codec);
+    s->clock_rate = (uint32_t)store_int(r, i, 12);
+    s->ptime_us = (uint32_t)(store_real(r, i, 13) * 1000.0);
+    s->packets = (uint64_t)store_int(r, i, 14);
+    s->bytes = (uint64_t)store_int(r, i, 15);
+    s->lost = (uint64_t)store_int(r, i, 16);
+    s->out_of_order = (uint64_t)store_int(r, i, 17);
+    s->duplicates = (uint64_t)store_int(r, i, 18);
+    s->jitter_us = (uint32_t)(store_real(r, i, 19) * 1000.0 + 0.5);
+    s->jitter_max_us = (uint32_t)(store_real(r, i, 20) * 1000.0 + 0.5);
+    s->delta_max_us = (uint32_t)(store_real(r, i, 21) * 1000.0 + 0.5);
+    s->dtmf_packets = (uint64_t)store_int(r, i, 22);
+    s->srtp = store_bool(r, i, 23);
+    s->ended = store_bool(r, i, 24);
+    s->first_us = store_time(r, i, 25);
+    s->last_us = store_time(r, i, 26);
+    struct call *c = store_uuid(r, i, 1, &call_id) ? call_by_id(w, &call_id) : NULL;
+    if (!c || c->stream_count >= CALL_STREAMS_MAX)
+        return;
+    (void)store_uuid(r, i, 2, &leg_id);
+    s->call_id = call_id;
+    s->leg_id = leg_id;
+    s->side = store_span(r, i, 27).n == 6 && memcmp(store_str(r, i, 27), "caller", 6) == 0
+                  ? SIDE_CALLER
+                  : SIDE_CALLEE;
+    s->call = c;
+    s->leg = leg_by_id(c, &leg_id);
+    s->next = c->streams;
+    c->streams = s;
+    c->stream_count++;
+    c->lost_packets += s->lost;
+}
+
+// Of the calls that came back, and those that may still find a call.
+static int streams(struct store *s, struct world *w, size_t *ret_n)
+{
+    struct store_args a;
+    struct store_result *r = NULL;
+    store_args_init(&a);
+    store_arg_int(&a, (int64_t)w->lim.streams);
+    int st = store_query(
+        s,
+        "SELECT s.id, s.call_id, s.leg_id, s.site, s.harvester, host(s.src_ip), s.src_port, "
+        "host(s.dst_ip), s.dst_port,"
+        " s.ssrc, s.payload_type, s.codec, s.clock_rate, s.ptime_ms, s.packets, s.bytes, s.lost, "
+        "s.out_of_order,"
+        " s.duplicates, s.jitter_ms, s.jitter_ms_max, s.delta_ms_max, s.dtmf_packets, s.srtp, "
+        "s.ended, s.first_at,"
+        " s.last_at, s.side FROM streams s WHERE s.call_id IN (SELECT id FROM open_calls)"
+        " OR (s.call_id IS NULL AND s.last_at > (SELECT max(h.feed_at) FROM harvesters h WHERE "
+        "h.site = s.site)"
+        " - interval '60 s' AND NOT EXISTS (SELECT FROM harvesters h WHERE h.site = s.site AND "
+        "h.name = s.harvester"
+        " AND h.ended)) ORDER BY s.first_at LIMIT $1",
+        &a, &r);
+    if (st)
+        return st;
+    for (size_t i = 0; i < store_rows(r); i++)
+        one_stream(w, r, i);
+    *ret_n = store_rows(r);
+    store_result_free(r);
+    return STORE_OK;
+}
+
+static int awaited(struct store *s, struct world *w, size_t *ret_n)
+{
+    struct store_args a;
+    struct store_result *r = NULL;
+    store_args_init(&a);
+    store_arg_int(&a, (int64_t)w->lim.waits);
+    int st = store_query(
+        s,
+        "SELECT id, site FROM calls WHERE recording_state = 'pending' ORDER BY started_at LIMIT $1",
+        &a, &r);
+    if (st)
+        return st;
+    for (size_t i = 0; i < store_rows(r); i++) {
+        struct uuid id;
+        uint16_t site;
+        if (store_uuid(r, i, 0, &id) && site_intern(w, store_span(r, i, 1), &site))
+            recordings_expect(w, site, &id);
+    }
+    *ret_n = store_rows(r);
+    store_result_free(r);
+    return STORE_OK;
+}
+
+// What was known of each harvester: its feed time is the clock of its site.
+static int publishers(struct store *s, struct world *w)
+{
+    struct store_args a;
+    struct store_result *r = NULL;
+    store_args_init(&a);
+    store_arg_int(&a, (int64_t)w->lim.publishers);
+    int st = store_query(
+        s,
+        "SELECT site, name, version, input, live, started_at, last_seen_at, feed_at, ended"
+        " FROM harvesters ORDER BY last_seen_at DESC NULLS LAST LIMIT $1",
+        &a, &r);
+    if (st)
+        return st;
+    for (size_t i = 0; i < store_rows(r); i++) {
+        uint16_t at;
+        struct publisher *p = publisher_intern(w, store_span(r, i, 1), store_span(r, i, 0), &at);
+        if (!p)
+            continue;
+        (void)span_copy(store_span(r, i, 2), p->version, sizeof p->version);
+        (void)span_copy(store_span(r, i, 3), p->input, sizeof p->input);
+        p->live = store_bool(r, i, 4);
+        p->started_us = store_time(r, i, 5);
+        p->last_seen_wall_us = store_time(r, i, 6);
+        p->feed_us = store_time(r, i, 7);
+        p->ended = store_bool(r, i, 8);
+    }
+    store_result_free(r);
+    return STORE_OK;
+}
+
+int restore_world(struct store *s, struct world *w, struct known_cursor *ret_known, size_t max,
+                  size_t *ret_n)
+{
+    size_t calls = 0, bad = 0, stream_rows = 0, waits = 0;
+    *ret_n = 0;
+    int st = cursors(s, ret_known, max, ret_n);
+    if (!st)
+        st = publishers(s, w);
+    if (!st)
+        st = open_calls(s, w, &calls, &bad);
+    if (!st)
+        st = streams(s, w, &stream_rows);
+    if (!st)
+        st = awaited(s, w, &waits);
+    if (!st)
+        log_info("state read back",
+                 "cursors=%zu calls=%zu unreadable=%zu streams=%zu recordings_awaited=%zu", *ret_n,
+                 calls, bad, stream_rows, waits);
+    return st;
+}

@@ -1,0 +1,464 @@
+#include "rows.h"
+#include <stdio.h>
+#include <string.h>
+#include "base/fail.h"
+#include "base/json.h"
+#include "base/mono.h"
+#include "blob.h"
+#include "media_join.h"
+#include "recordings.h"
+#include "stats.h"
+
+#define BODY_KEPT (32u << 10)
+
+const char *call_state_name(int state)
+{
+    static const char *const names[] = {"started",  "started", "ringing", "early",
+                                        "answered", "held",    "ended"};
+    return state >= 0 && state < 7 ? names[state] : "started";
+}
+
+const char *call_result_name(int result)
+{
+    static const char *const names[] = {NULL,       "answered", "no_answer", "busy",
+                                        "canceled", "rejected", "failed",    "redirected"};
+    return result >= 0 && result < 8 ? names[result] : NULL;
+}
+
+const char *hangup_name(int by)
+{
+    static const char *const names[] = {NULL, "caller", "callee", "system", "timeout"};
+    return by >= 0 && by < 5 ? names[by] : NULL;
+}
+
+const char *transport_name(int transport)
+{
+    static const char *const names[] = {"udp", "udp", "tcp", "tls", "ws"};
+    return transport >= 0 && transport < 5 ? names[transport] : "udp";
+}
+
+const char *recording_state_name(int state)
+{
+    static const char *const names[] = {"none", "active", "pending", "ready", "failed"};
+    return state >= 0 && state < 5 ? names[state] : "none";
+}
+
+static void done(struct world *w, struct table *t)
+{
+    if (row_end(t))
+        w->batch->rows++;
+    else
+        count(
+            STAT_ROWS_TOO_LONG); // world_batch_full looks first: only a text beyond all bounds ends here
+}
+
+void rows_message(struct world *w, const struct message *m)
+{
+    const struct sip_msg *sip = m->sip;
+    struct table *t = w->batch->t[ROWS_MESSAGES];
+    row_begin(t);
+    row_str(t, w->site[m->site].name);
+    row_time(t, m->at_us > 0 ? m->at_us : 1);
+    row_str(t, w->publisher[m->publisher].name);
+    row_int(t, (int64_t)m->seq);
+    row_int(t, m->n);
+    row_uuid(t, m->call ? &m->call->id : NULL);
+    row_uuid(t, m->leg ? &m->leg->id : NULL);
+    row_text(t, sip->call_id);
+    row_text(t, span_sub(sip->request ? sip->method_text : sip->cseq_method_text, 0, 64));
+    if (sip->request)
+        row_null(t);
+    else
+        row_int(t, sip->status);
+    row_text(t, sip->reason);
+    row_inet(t, endpoint_ip(&m->src));
+    row_int(t, m->src.port);
+    row_inet(t, endpoint_ip(&m->dst));
+    row_int(t, m->dst.port);
+    row_str(t, transport_name(m->transport));
+    row_bool(t, m->retransmission);
+    row_bytes(t, m->raw);
+    done(w, t);
+}
+
+void rows_assign(struct world *w, const struct message *m)
+{
+    struct table *t = w->batch->t[ROWS_ASSIGN];
+    row_begin(t);
+    row_str(t, w->site[m->site].name);
+    row_time(t, m->at_us > 0 ? m->at_us : 1);
+    row_str(t, w->publisher[m->publisher].name);
+    row_int(t, (int64_t)m->seq);
+    row_int(t, m->n);
+    row_uuid(t, &m->call->id);
+    row_uuid(t, m->leg ? &m->leg->id : NULL);
+    row_bool(t, m->retransmission);
+    done(w, t);
+}
+
+static void rtcp_json(const struct stream *s, char *buf, size_t cap)
+{
+    struct json j;
+    json_init(&j, buf, cap - 1);
+    json_obj(&j);
+    if (s->rtcp) {
+        json_kuint(&j, "packets", s->rtcp_packets);
+        json_kuint(&j, "fraction_lost", s->rtcp_fraction_lost);
+        json_kint(&j, "cumulative_lost", s->rtcp_lost);
+        json_kuint(&j, "jitter", s->rtcp_jitter);
+        json_kuint(&j, "sender_packets", s->rtcp_sender_packets);
+        json_kbool(&j, "bye", s->rtcp_bye);
+    }
+    json_obj_end(&j);
+    buf[j.overflow ? 0 : j.n] = 0;
+}
+
+void rows_stream(struct world *w, const struct stream *s)
+{
+    struct table *t = w->batch->t[ROWS_STREAMS];
+    struct format f = {.clock_rate = s->clock_rate};
+    (void)span_copy(span_str(s->codec), f.codec, sizeof f.codec);
+    struct format by_sdp;
+    if (media_format(s, s->payload_type, &by_sdp))
+        f = by_sdp;
+    char rtcp[256];
+    rtcp_json(s, rtcp, sizeof rtcp);
+    row_begin(t);
+    row_str(t, w->site[s->site].name);
+    row_time(t, s->first_us > 0 ? s->first_us : 1);
+    row_uuid(t, &s->id);
+    row_uuid(t, &s->call_id);
+    row_uuid(t, &s->leg_id);
+    row_str(t, s->side == SIDE_CALLER ? "caller" : s->side == SIDE_CALLEE ? "callee" : NULL);
+    row_str(t, w->publisher[s->publisher].name);
+    row_int(t, s->ssrc);
+    row_inet(t, endpoint_ip(&s->src));
+    row_int(t, s->src.port);
+    row_inet(t, endpoint_ip(&s->dst));
+    row_int(t, s->dst.port);
+    row_str(t, f.codec);
+    row_int(t, s->payload_type);
+    row_int(t, f.clock_rate);
+    row_real(t, s->ptime_us / 1000.0);
+    row_int(t, (int64_t)s->packets);
+    row_int(t, (int64_t)s->bytes);
+    row_int(t, (int64_t)s->lost);
+    row_int(t, (int64_t)s->out_of_order);
+    row_int(t, (int64_t)s->duplicates);
+    row_real(t, s->jitter_us / 1000.0);
+    row_real(t, s->jitter_max_us / 1000.0);
+    row_real(t, s->delta_max_us / 1000.0);
+    row_int(t, (int64_t)s->dtmf_packets);
+    row_bool(t, s->srtp);
+    row_str(t, rtcp[0] ? rtcp : "{}");
+    row_time(t, s->last_us > 0 ? s->last_us : 1);
+    row_bool(t, s->ended);
+    done(w, t);
+}
+
+static void digits(struct table *t, const struct party *p)
+{
+    uint8_t out[sizeof p->user];
+    size_t n = 0;
+    for (uint16_t i = 0; i < p->user_n; i++)
+        if (p->user[i] >= '0' && p->user[i] <= '9')
+            out[n++] = p->user[i];
+    row_text(t, span_of(out, n));
+}
+
+static struct span call_id_span(const struct call *c)
+{
+    return span_of(c->call_id, c->call_id_n < CALL_ID_MAX ? c->call_id_n : CALL_ID_MAX);
+}
+
+static void call_row(struct world *w, const struct call *c)
+{
+    struct table *t = w->batch->t[ROWS_CALLS];
+    char harvesters[CALL_PUBLISHERS_MAX * 100] = "";
+    size_t n = 0;
+    for (uint8_t i = 0; i < c->publishers; i++)
+        n += (size_t)snprintf(harvesters + n, sizeof harvesters - n, "%s%s", i ? "\t" : "",
+                              w->publisher[c->publisher[i]].name);
+    row_begin(t);
+    row_str(t, w->site[c->site].name);
+    row_time(t, c->started_us > 0 ? c->started_us : 1);
+    row_uuid(t, &c->id);
+    row_int(t, (int64_t)c->revision);
+    row_str(t, call_state_name(c->state));
+    row_str(t, call_result_name(c->result));
+    if (c->status)
+        row_int(t, c->status);
+    else
+        row_null(t);
+    row_text(t, span_of(c->reason, c->reason_n));
+    row_str(t,
+            hangup_name(c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED ? c->hangup_by : 0));
+    row_text(t, span_of(c->from.uri, c->from.uri_n));
+    row_text(t, span_of(c->from.user, c->from.user_n));
+    row_text(t, span_of(c->from.name, c->from.name_n));
+    row_text(t, span_of(c->to.uri, c->to.uri_n));
+    row_text(t, span_of(c->to.user, c->to.user_n));
+    row_text(t, span_of(c->to.name, c->to.name_n));
+    digits(t, &c->from);
+    digits(t, &c->to);
+    row_time(t, c->ringing_us);
+    row_time(t, c->answered_us);
+    row_time(t, c->ended_us);
+    row_real(t, (double)c->hold_us / 1e6);
+    row_int(t, c->hold_count);
+    row_text(t, call_id_span(c));
+    row_str(t, harvesters);
+    row_int(t, (int64_t)c->message_count);
+    row_str(t, recording_state_name(c->recording_state));
+    row_bool(t, c->live);
+    row_int(t, (int64_t)c->lost_packets);
+    done(w, t);
+}
+
+static void leg_row(struct world *w, const struct leg *l)
+{
+    const struct call *c = l->call;
+    struct table *t = w->batch->t[ROWS_LEGS];
+    row_begin(t);
+    row_str(t, w->site[c->site].name);
+    row_time(t, l->started_us > 0 ? l->started_us : 1);
+    row_uuid(t, &l->id);
+    row_uuid(t, &c->id);
+    row_text(t, call_id_span(c));
+    row_text(t, tag_span(&c->from_tag));
+    row_text(t, tag_span(&l->to_tag));
+    row_text(t, span_of(c->from.uri, c->from.uri_n));
+    row_text(t, span_of(c->to.uri, c->to.uri_n));
+    row_str(t, call_state_name(l->state));
+    if (l->status)
+        row_int(t, l->status);
+    else
+        row_null(t);
+    row_time(t, l->ringing_us);
+    row_time(t, l->answered_us);
+    row_time(t, l->ended_us);
+    row_inet(t, endpoint_ip(&l->src));
+    row_int(t, l->src.port);
+    row_inet(t, endpoint_ip(&l->dst));
+    row_int(t, l->dst.port);
+    row_str(t, transport_name(l->transport));
+    row_text(t, span_of(l->user_agent, l->user_agent_n));
+    done(w, t);
+}
+
+void rows_call(struct world *w, struct call *c, bool gone)
+{
+    if (c->dirty) {
+        call_row(w, c);
+        for (const struct leg *l = c->legs; l; l = l->next)
+            leg_row(w, l);
+    }
+    if (gone) {
+        struct table *t = w->batch->t[ROWS_OPEN_GONE];
+        row_begin(t);
+        row_uuid(t, &c->id);
+        done(w, t);
+        return;
+    }
+    static uint8_t buf[64u << 10];
+    size_t n = blob_write(w, c, buf, sizeof buf);
+    must(n > 0);
+    struct table *t = w->batch->t[ROWS_OPEN];
+    row_begin(t);
+    row_uuid(t, &c->id);
+    row_str(t, w->site[c->site].name);
+    row_time(t, c->started_us > 0 ? c->started_us : 1);
+    row_int(t, (int64_t)c->revision);
+    row_bytes(t, span_of(buf, n));
+    done(w, t);
+}
+
+void rows_site(struct world *w, const struct site *s)
+{
+    struct table *t = w->batch->t[ROWS_SITES];
+    row_begin(t);
+    row_str(t, s->name);
+    done(w, t);
+}
+
+void rows_publisher(struct world *w, const struct publisher *p)
+{
+    static char json[COUNTERS_MAX * 100];
+    struct json j;
+    json_init(&j, json, sizeof json - 1);
+    json_obj(&j);
+    for (uint16_t i = 0; i < p->counters_n; i++)
+        json_kuint(&j, p->counter[i].name, p->counter[i].value);
+    json_obj_end(&j);
+    (void)snprintf(json + (j.overflow ? 0 : j.n), 3, "%s", j.overflow ? "{}" : "");
+    struct table *t = w->batch->t[ROWS_HARVESTERS];
+    row_begin(t);
+    row_str(t, w->site[p->site].name);
+    row_str(t, p->name);
+    row_str(t, p->version);
+    row_str(t, p->input);
+    row_bool(t, p->live);
+    row_time(t, p->started_us);
+    row_time(t, p->last_seen_wall_us);
+    row_time(t, p->feed_us);
+    row_bool(t, p->ended);
+    row_str(t, json);
+    done(w, t);
+}
+
+void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n,
+               const Callmesh__V1__Loss *l)
+{
+    struct table *t = w->batch->t[ROWS_LOSSES];
+    row_begin(t);
+    row_str(t, w->site[p->site].name);
+    row_str(t, p->name);
+    row_int(t, (int64_t)seq);
+    row_int(t, n);
+    row_str(t, l->place);
+    row_int(t, (int64_t)l->count);
+    row_time(t, l->from_us);
+    row_time(t, l->to_us);
+    row_str(t, l->detail);
+    done(w, t);
+}
+
+void rows_quarantine(struct world *w, const struct publisher *p, uint64_t seq, int n,
+                     const char *reason, struct span body)
+{
+    struct table *t = w->batch->t[ROWS_QUARANTINE];
+    row_begin(t);
+    row_str(t, p->name);
+    row_int(t, (int64_t)seq);
+    row_int(t, n);
+    row_str(t, reason);
+    row_bytes(t, span_sub(body, 0, BODY_KEPT));
+    done(w, t);
+    count(STAT_QUARANTINED);
+}
+
+void rows_recording_state(struct world *w, const char *site, const struct uuid *call_id, int state)
+{
+    struct table *t = w->batch->t[ROWS_RECORDING_STATE];
+    row_begin(t);
+    row_str(t, site);
+    row_time(t, uuid_time_us(call_id));
+    row_uuid(t, call_id);
+    row_str(t, recording_state_name(state));
+    done(w, t);
+}
+
+static const char *status_name(Callmesh__V1__RecordingStatus s)
+{
+    return s == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY    ? "ready"
+           : s == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED ? "failed"
+                                                                          : "empty";
+}
+
+static void channels_json(const Callmesh__V1__Recording *r, struct json *j)
+{
+    json_arr(j);
+    for (size_t i = 0; i < r->n_channels && i < 8; i++) {
+        const Callmesh__V1__RecordingChannel *c = r->channels[i];
+        json_obj(j);
+        json_kuint(j, "index", c->index);
+        json_kstr(j, "role", c->role);
+        json_kstr(j, "codec", c->codec);
+        json_kuint(j, "packets", c->packets);
+        json_kuint(j, "lost", c->lost);
+        json_kuint(j, "late_or_duplicate", c->late_or_duplicate);
+        json_key(j, "stream_ids");
+        json_arr(j);
+        for (size_t k = 0; k < c->n_stream_ids && k < CALL_STREAMS_MAX; k++) {
+            struct uuid id;
+            if (c->stream_ids[k].len != sizeof id.b)
+                continue;
+            memcpy(id.b, c->stream_ids[k].data, sizeof id.b);
+            json_uuid(j, &id);
+        }
+        json_arr_end(j);
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+}
+
+static void gaps_json(const Callmesh__V1__Recording *r, struct json *j)
+{
+    json_arr(j);
+    for (size_t i = 0; i < r->n_gaps && i < 100; i++) {
+        json_obj(j);
+        json_kreal(j, "from", r->gaps[i]->from_seconds, 3);
+        json_kreal(j, "to", r->gaps[i]->to_seconds, 3);
+        json_kuint(j, "channel", r->gaps[i]->channel);
+        json_kstr(j, "reason", r->gaps[i]->reason);
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+}
+
+void rows_recording(struct world *w, const char *site, const Callmesh__V1__Recording *r)
+{
+    static char channels[16384], gaps[16384];
+    struct json jc, jg;
+    json_init(&jc, channels, sizeof channels - 1);
+    channels_json(r, &jc);
+    channels[jc.overflow ? 0 : jc.n] = 0;
+    json_init(&jg, gaps, sizeof gaps - 1);
+    gaps_json(r, &jg);
+    gaps[jg.overflow ? 0 : jg.n] = 0;
+    struct uuid id, call_id;
+    memcpy(id.b, r->id.data, sizeof id.b);
+    memcpy(call_id.b, r->call_id.data, sizeof call_id.b);
+    char sha[65] = "";
+    for (size_t i = 0; i < r->sha256.len && i < 32; i++)
+        (void)snprintf(sha + 2 * i, 3, "%02x", r->sha256.data[i]);
+    int64_t start = r->started_at_us > 0 ? r->started_at_us : uuid_time_us(&call_id);
+    struct table *t = w->batch->t[ROWS_RECORDINGS];
+    row_begin(t);
+    row_str(t, site);
+    row_time(t, start > 0 ? start : 1);
+    row_uuid(t, &id);
+    row_uuid(t, &call_id);
+    row_str(t, status_name(r->status));
+    row_text(t, span_sub(span_str(r->reason), 0, 256));
+    row_time(t, r->ended_at_us > start ? r->ended_at_us : start > 0 ? start : 1);
+    row_real(t, r->duration_seconds);
+    row_text(t, span_sub(span_str(r->codec), 0, 32));
+    row_int(t, r->sample_rate);
+    row_text(t, span_sub(span_str(r->container), 0, 32));
+    row_int(t, (int64_t)r->size_bytes);
+    row_str(t, sha);
+    row_text(t, span_sub(span_str(r->path), 0, 1024));
+    row_text(t, span_sub(span_str(r->recorder), 0, 96));
+    row_str(t, channels[0] ? channels : "[]");
+    row_str(t, gaps[0] ? gaps : "[]");
+    done(w, t);
+}
+
+void rows_flush_dirty(struct world *w)
+{
+    while (!list_empty(&w->dirty_streams)) {
+        struct stream *s = LIST_OBJECT(struct stream, dirty_link, w->dirty_streams.next);
+        rows_stream(w, s);
+        s->dirty = false;
+        list_del(&s->dirty_link);
+    }
+    w->dirty_stream_count = 0;
+    while (!list_empty(&w->dirty_calls)) {
+        struct call *c = LIST_OBJECT(struct call, dirty_link, w->dirty_calls.next);
+        rows_call(w, c, false);
+        c->dirty = false;
+        c->dirty_legs = 0;
+        c->dirty_bytes = 0;
+        list_del(&c->dirty_link);
+    }
+    w->dirty_call_count = w->dirty_leg_count = w->dirty_bytes = 0;
+    for (size_t i = 0; i < w->lim.publishers; i++) {
+        struct publisher *p = &w->publisher[i];
+        if (!p->used || !p->dirty)
+            continue;
+        rows_site(w, &w->site[p->site]);
+        rows_publisher(w, p);
+        p->dirty = false;
+    }
+}

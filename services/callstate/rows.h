@@ -1,0 +1,23 @@
+// rows.h: objects of the world become rows of the open batch. The caller has looked for room (world_batch_full).
+#pragma once
+#include "world.h"
+
+void rows_message(struct world *w, const struct message *m);
+void rows_assign(struct world *w, const struct message *m);
+void rows_stream(struct world *w, const struct stream *s);
+// The call, its legs and its open_calls row (gone: the last is taken out).
+void rows_call(struct world *w, struct call *c, bool gone);
+void rows_publisher(struct world *w, const struct publisher *p);
+void rows_site(struct world *w, const struct site *s);
+void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n,
+               const Callmesh__V1__Loss *l);
+void rows_quarantine(struct world *w, const struct publisher *p, uint64_t seq, int n,
+                     const char *reason, struct span body);
+void rows_recording(struct world *w, const char *site, const Callmesh__V1__Recording *r);
+void rows_recording_state(struct world *w, const char *site, const struct uuid *call_id, int state);
+// Everything that is marked dirty, before the batch is sealed.
+void rows_flush_dirty(struct world *w);
+const char *call_state_name(int state);
+const char *call_result_name(int result); // NULL: none yet
+const char *hangup_name(int by);          // NULL: none yet
+const char *transport_name(int transport);

@@ -1,0 +1,171 @@
+#include "state.h"
+#include <time.h>
+#include "announce.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "base/thread.h"
+#include "call.h"
+#include "expiry.h"
+#include "media_join.h"
+#include "recordings.h"
+#include "stats.h"
+
+#define POLL_US       (5 * US_PER_MS)
+#define SWEEP_SLOTS   256
+#define GAUGES_US     US_PER_S
+#define ENVELOPES_RUN 16 // envelopes between two rounds of the rest
+
+struct state {
+    struct state_opts o;
+    struct intake intake;
+    struct announce *announce;
+    struct thread thread;
+    int64_t gauges_us;
+    _Atomic bool done;
+};
+
+static void seal(void *ctx)
+{
+    struct state *s = ctx;
+    announce_flush(s->announce);
+    persist_seal(s->o.persist, s->o.world);
+}
+
+static int send_mesh(void *ctx, const Callmesh__V1__MeshBatch *b)
+{
+    return cast_pub_send(((struct state *)ctx)->o.mesh, &b->base);
+}
+
+struct state *state_new(const struct state_opts *o)
+{
+    struct state *s = mem_take(sizeof *s);
+    if (!s)
+        return NULL;
+    s->o = *o;
+    s->intake = (struct intake){
+        .w = o->world, .seal = seal, .ctx = s, .known = o->known, .knowns = o->knowns};
+    s->announce = announce_new(o->world, send_mesh, s);
+    return s->announce ? s : NULL;
+}
+
+void state_while_waiting(void *ctx)
+{
+    struct state *s = ctx;
+    s->o.world->wall_us = wall_now_us();
+    control_serve(s->o.control);
+}
+
+static void take(struct state *s, const struct feed_msg *m)
+{
+    struct publisher *p = intake_begin(&s->intake, m->env, m->slot, m->lost_before);
+    if (!p)
+        return;
+    uint64_t seq = m->env->seq;
+    if (seq <= p->taken.seq)
+        return; // done before the restart
+    switch (m->env->kind) {
+    case CALLMESH__V1__KIND__KIND_SIG: {
+        const Callmesh__V1__SigBatch *b =
+            feed_sub_unpack(s->o.sub, &callmesh__v1__sig_batch__descriptor, m->payload);
+        if (b)
+            intake_sig(&s->intake, p, seq, b);
+        else
+            intake_unreadable(&s->intake, p, seq, "not a SigBatch, or too large", m->payload);
+        break;
+    }
+    case CALLMESH__V1__KIND__KIND_REPORT: {
+        const Callmesh__V1__ReportBatch *b =
+            feed_sub_unpack(s->o.sub, &callmesh__v1__report_batch__descriptor, m->payload);
+        if (b)
+            intake_report(&s->intake, p, seq, b);
+        else
+            intake_unreadable(&s->intake, p, seq, "not a ReportBatch, or too large", m->payload);
+        break;
+    }
+    default:
+        intake_unreadable(&s->intake, p, seq, "unknown kind of feed", m->payload);
+    }
+}
+
+static void gauges(struct world *w)
+{
+    const struct {
+        enum callstate_stat stat;
+        struct slab *slab;
+    } used[] = {
+        {STAT_USED_CALLS, w->calls},     {STAT_USED_LEGS, w->legs},
+        {STAT_USED_STREAMS, w->streams}, {STAT_USED_ADDRESSES, w->addresses},
+        {STAT_USED_PENDING, w->pending}, {STAT_USED_WAITS, w->waits},
+    };
+    for (size_t i = 0; i < sizeof used / sizeof used[0]; i++)
+        gauge(used[i].stat, slab_stat(used[i].slab).used);
+    size_t ended = 0, publishers = 0;
+    for (const struct link *l = w->ended.next; l != &w->ended; l = l->next)
+        ended++;
+    for (size_t i = 0; i < w->lim.publishers; i++)
+        publishers += w->publisher[i].used;
+    gauge(STAT_CALLS_ACTIVE, slab_stat(w->calls).used - ended);
+    gauge(STAT_USED_PUBLISHERS, publishers);
+    gauge(STAT_STREAMS_UNJOINED, media_unjoined(w));
+}
+
+static void rest(struct state *s)
+{
+    struct world *w = s->o.world;
+    control_serve(s->o.control);
+    intake_tick(&s->intake);
+    expiry_sweep(w, SWEEP_SLOTS);
+    media_sweep(w, SWEEP_SLOTS);
+    recordings_sweep(w, 8);
+    control_taps_expire(w);
+    announce_flush(s->announce);
+    persist_seal_if_due(s->o.persist, w);
+    int64_t now = mono_now_us();
+    if (now - s->gauges_us >= GAUGES_US) {
+        s->gauges_us = now;
+        gauges(w);
+    }
+}
+
+static void body(struct thread *t, void *arg)
+{
+    struct state *s = arg;
+    struct world *w = s->o.world;
+    while (!thread_should_stop(t)) {
+        struct feed_msg m;
+        w->wall_us = wall_now_us();
+        for (int i = 0; i < ENVELOPES_RUN && feed_sub_next(s->o.sub, i ? 0 : POLL_US, &m) == 1;
+             i++) {
+            take(s, &m);
+            announce_flush(s->announce);
+            if (thread_should_stop(t))
+                break;
+        }
+        rest(s);
+    }
+    announce_flush(s->announce);
+    persist_seal(s->o.persist, w);
+    s->done = true;
+}
+
+int state_start(struct state *s)
+{
+    s->o.world->wall_us = wall_now_us();
+    s->o.world->recorder_alive_wall_us = s->o.world->wall_us;
+    return thread_start(&s->thread, "state", body, s);
+}
+
+bool state_stop(struct state *s, int64_t timeout_us)
+{
+    int64_t until = mono_now_us() + timeout_us;
+    thread_ask_stop(&s->thread);
+    while (!s->done && mono_now_us() < until) {
+        struct timespec t = {.tv_nsec = 1000000};
+        (void)nanosleep(&t, NULL);
+    }
+    if (!s->done)
+        return false;
+    thread_join(&s->thread);
+    return true;
+}

@@ -1,0 +1,118 @@
+// stats.h: counters and gauges of callstate, one table. Written by the state thread; those named db_ by the database thread.
+#pragma once
+#include "base/stat.h"
+
+#define CALLSTATE_STATS(X)                                                                         \
+    X(CALLS_ACTIVE, "callstate_calls_active", NULL, "Calls that have not ended", STAT_GAUGE)       \
+    X(CALLS_STARTED, "callstate_calls_started_total", NULL, "Calls begun", STAT_COUNTER)           \
+    X(CALLS_ANSWERED, "callstate_calls_ended_total", "result=\"answered\"", "Calls ended",         \
+      STAT_COUNTER)                                                                                \
+    X(CALLS_NO_ANSWER, "callstate_calls_ended_total", "result=\"no_answer\"", "Calls ended",       \
+      STAT_COUNTER)                                                                                \
+    X(CALLS_BUSY, "callstate_calls_ended_total", "result=\"busy\"", "Calls ended", STAT_COUNTER)   \
+    X(CALLS_CANCELED, "callstate_calls_ended_total", "result=\"canceled\"", "Calls ended",         \
+      STAT_COUNTER)                                                                                \
+    X(CALLS_REJECTED, "callstate_calls_ended_total", "result=\"rejected\"", "Calls ended",         \
+      STAT_COUNTER)                                                                                \
+    X(CALLS_FAILED, "callstate_calls_ended_total", "result=\"failed\"", "Calls ended",             \
+      STAT_COUNTER)                                                                                \
+    X(CALLS_REDIRECTED, "callstate_calls_ended_total", "result=\"redirected\"", "Calls ended",     \
+      STAT_COUNTER)                                                                                \
+    X(CALLS_EXPIRED, "callstate_calls_expired_total", NULL, "Calls ended by a timer",              \
+      STAT_COUNTER)                                                                                \
+    X(USED_CALLS, "callstate_table_used", "table=\"calls\"", "Slots in use", STAT_GAUGE)           \
+    X(USED_LEGS, "callstate_table_used", "table=\"legs\"", "Slots in use", STAT_GAUGE)             \
+    X(USED_STREAMS, "callstate_table_used", "table=\"streams\"", "Slots in use", STAT_GAUGE)       \
+    X(USED_ADDRESSES, "callstate_table_used", "table=\"addresses\"", "Slots in use", STAT_GAUGE)   \
+    X(USED_PENDING, "callstate_table_used", "table=\"pending\"", "Slots in use", STAT_GAUGE)       \
+    X(USED_WAITS, "callstate_table_used", "table=\"recordings_awaited\"", "Slots in use",          \
+      STAT_GAUGE)                                                                                  \
+    X(USED_PUBLISHERS, "callstate_table_used", "table=\"publishers\"", "Slots in use", STAT_GAUGE) \
+    X(FULL_CALLS, "callstate_table_refused_total", "table=\"calls\"", "Refused because full",      \
+      STAT_COUNTER)                                                                                \
+    X(FULL_LEGS, "callstate_table_refused_total", "table=\"legs\"", "Refused because full",        \
+      STAT_COUNTER)                                                                                \
+    X(FULL_STREAMS, "callstate_table_refused_total", "table=\"streams\"", "Refused because full",  \
+      STAT_COUNTER)                                                                                \
+    X(FULL_ADDRESSES, "callstate_table_refused_total", "table=\"addresses\"",                      \
+      "Refused because full", STAT_COUNTER)                                                        \
+    X(FULL_PENDING, "callstate_table_refused_total", "table=\"pending\"",                          \
+      "Pushed out because full", STAT_COUNTER)                                                     \
+    X(FULL_WAITS, "callstate_table_refused_total", "table=\"recordings_awaited\"",                 \
+      "Refused because full", STAT_COUNTER)                                                        \
+    X(FULL_PUBLISHERS, "callstate_table_refused_total", "table=\"publishers\"",                    \
+      "Refused because full", STAT_COUNTER)                                                        \
+    X(FULL_TAPS, "callstate_table_refused_total", "table=\"taps\"", "Refused because full",        \
+      STAT_COUNTER)                                                                                \
+    X(UNSTORED, "callstate_messages_unstored_total", "reason=\"rate\"",                            \
+      "Messages counted, not stored", STAT_COUNTER)                                                \
+    X(EVICTED_CALLS, "callstate_calls_evicted_total", NULL,                                        \
+      "Ended calls that left memory early: table full", STAT_COUNTER)                              \
+    X(MSG_INVITE, "callstate_messages_total", "method=\"INVITE\"", "SIP messages", STAT_COUNTER)   \
+    X(MSG_ACK, "callstate_messages_total", "method=\"ACK\"", "SIP messages", STAT_COUNTER)         \
+    X(MSG_BYE, "callstate_messages_total", "method=\"BYE\"", "SIP messages", STAT_COUNTER)         \
+    X(MSG_CANCEL, "callstate_messages_total", "method=\"CANCEL\"", "SIP messages", STAT_COUNTER)   \
+    X(MSG_REGISTER, "callstate_messages_total", "method=\"REGISTER\"", "SIP messages",             \
+      STAT_COUNTER)                                                                                \
+    X(MSG_OPTIONS, "callstate_messages_total", "method=\"OPTIONS\"", "SIP messages", STAT_COUNTER) \
+    X(MSG_SUBSCRIBE, "callstate_messages_total", "method=\"SUBSCRIBE\"", "SIP messages",           \
+      STAT_COUNTER)                                                                                \
+    X(MSG_NOTIFY, "callstate_messages_total", "method=\"NOTIFY\"", "SIP messages", STAT_COUNTER)   \
+    X(MSG_OTHER, "callstate_messages_total", "method=\"other\"", "SIP messages", STAT_COUNTER)     \
+    X(MSG_UNUSABLE, "callstate_messages_unusable_total", NULL,                                     \
+      "SIP messages without readable keys", STAT_COUNTER)                                          \
+    X(MSG_RETRANSMITTED, "callstate_messages_retransmitted_total", NULL,                           \
+      "Retransmissions within calls", STAT_COUNTER)                                                \
+    X(MSG_HELD, "callstate_messages_before_invite_total", NULL, "Messages held for their INVITE",  \
+      STAT_COUNTER)                                                                                \
+    X(STREAMS_JOINED, "callstate_streams_joined_total", NULL, "Streams tied to a leg",             \
+      STAT_COUNTER)                                                                                \
+    X(STREAMS_UNJOINED, "callstate_streams_unjoined", NULL, "Streams in memory that no SDP named", \
+      STAT_GAUGE)                                                                                  \
+    X(RECORDINGS, "callstate_recordings_total", NULL, "Recording reports", STAT_COUNTER)           \
+    X(NO_RECORDER, "callstate_recordings_given_up_total", "reason=\"no_recorder\"",                \
+      "No report came", STAT_COUNTER)                                                              \
+    X(RECORDER_SILENT, "callstate_recordings_given_up_total", "reason=\"recorder_silent\"",        \
+      "No report came", STAT_COUNTER)                                                              \
+    X(LOSS_RECORDS, "callstate_loss_records_total", NULL, "Loss records taken in", STAT_COUNTER)   \
+    X(LOST_ENVELOPES, "callstate_envelopes_lost_total", NULL,                                      \
+      "Envelopes that a journal no longer had", STAT_COUNTER)                                      \
+    X(ENVELOPES, "callstate_envelopes_total", NULL, "Envelopes taken in", STAT_COUNTER)            \
+    X(QUARANTINED, "callstate_quarantined_total", NULL, "Events that could not be used",           \
+      STAT_COUNTER)                                                                                \
+    X(ANNOUNCED, "callstate_mesh_changes_total", NULL, "Changes sent on the mesh feed",            \
+      STAT_COUNTER)                                                                                \
+    X(SNAPSHOTS, "callstate_snapshots_total", NULL, "Snapshots begun", STAT_COUNTER)               \
+    X(TAPS, "callstate_taps_active", NULL, "Leases to hear a call", STAT_GAUGE)                    \
+    X(BACK_PRESSURE, "callstate_back_pressure_us_total", NULL,                                     \
+      "Time that intake waited for the database", STAT_COUNTER)                                    \
+    X(ROWS_TOO_LONG, "callstate_rows_too_long_total", NULL, "Rows that did not fit their batch",   \
+      STAT_COUNTER)                                                                                \
+    X(DB_BATCHES, "callstate_db_batches_total", NULL, "Transactions committed", STAT_COUNTER)      \
+    X(DB_ROWS, "callstate_db_rows_total", NULL, "Rows in them", STAT_COUNTER)                      \
+    X(DB_RETRIES, "callstate_db_retries_total", NULL, "Transactions tried again", STAT_COUNTER)    \
+    X(DB_REFUSED, "callstate_db_rows_refused_total", NULL,                                         \
+      "Rows that PostgreSQL refused (quarantine)", STAT_COUNTER)                                   \
+    X(DB_UP, "callstate_db_up", NULL, "1 when the last transaction was committed", STAT_GAUGE)     \
+    X(DB_PARTITIONS, "callstate_db_partitions_made_total", NULL, "Day partitions made",            \
+      STAT_COUNTER)
+
+#define STATS_ENUM(id, name, labels, help, kind) STAT_##id,
+enum callstate_stat {
+    CALLSTATE_STATS(STATS_ENUM) STATS_COUNT
+};
+
+extern struct stat_cell callstate_stat[STATS_COUNT];
+void stats_setup(void);
+static inline void count(enum callstate_stat s)
+{
+    stat_add(&callstate_stat[s], 1);
+}
+static inline void count_n(enum callstate_stat s, uint64_t n)
+{
+    stat_add(&callstate_stat[s], n);
+}
+static inline void gauge(enum callstate_stat s, uint64_t v)
+{
+    stat_set(&callstate_stat[s], v);
+}

@@ -1,0 +1,264 @@
+#include "world.h"
+#include <stdio.h>
+#include <string.h>
+#include "base/fail.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "registrations.h"
+#include "wire/sdp.h"
+
+static bool make_tables(struct world *w)
+{
+    const struct limits *l = &w->lim;
+    w->calls = slab_new("calls", l->calls, sizeof(struct call));
+    w->legs = slab_new("legs", l->legs, sizeof(struct leg));
+    w->streams = slab_new("streams", l->streams, sizeof(struct stream));
+    w->addresses = slab_new("addresses", l->addresses, sizeof(struct address));
+    w->pending = slab_new("pending", l->pending, sizeof(struct pending));
+    w->waits = slab_new("waits", l->waits, sizeof(struct wait));
+    return w->calls && w->legs && w->streams && w->addresses && w->pending && w->waits;
+}
+
+static bool make_chains(struct world *w)
+{
+    struct {
+        struct chain **c;
+        size_t n;
+    } all[] = {
+        {&w->by_call_id, w->lim.calls},
+        {&w->by_id, w->lim.calls},
+        {&w->by_stream, w->lim.streams},
+        {&w->by_src, w->lim.streams},
+        {&w->by_dst, w->lim.streams},
+        {&w->by_address, w->lim.addresses},
+        {&w->pending_by_call_id, w->lim.pending},
+        {&w->wait_by_id, w->lim.waits},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        *all[i].c = chain_new(all[i].n);
+        if (!*all[i].c)
+            return false;
+        w->memory += chain_memory(*all[i].c);
+    }
+    return true;
+}
+
+struct world *world_new(const struct limits *lim)
+{
+    struct world *w = mem_take(sizeof *w);
+    if (!w)
+        return NULL;
+    w->lim = *lim;
+    struct link *heads[] = {&w->dirty_calls, &w->dirty_streams, &w->tell_now, &w->tell_later,
+                            &w->ended,       &w->pending_age,   &w->wait_age};
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+        list_init(heads[i]);
+    w->site = mem_take(lim->sites * sizeof *w->site);
+    w->publisher = mem_take(lim->publishers * sizeof *w->publisher);
+    w->tap = mem_take(lim->taps * sizeof *w->tap);
+    w->sip = mem_take(sizeof *w->sip);
+    w->sip_pending = mem_take(sizeof *w->sip_pending);
+    w->sdp = mem_take(sizeof *w->sdp);
+    w->ua = ua_cache_new();
+    if (!w->site || !w->publisher || !w->tap || !w->sip || !w->sip_pending || !w->sdp || !w->ua ||
+        !make_tables(w) || !make_chains(w))
+        return world_free(w);
+    struct slab *slabs[] = {w->calls, w->legs, w->streams, w->addresses, w->pending, w->waits};
+    for (size_t i = 0; i < sizeof slabs / sizeof slabs[0]; i++)
+        w->memory += slab_stat(slabs[i]).bytes;
+    w->memory += lim->publishers * sizeof *w->publisher + lim->sites * sizeof *w->site;
+    return w;
+}
+
+struct world *world_free(struct world *w)
+{
+    if (!w)
+        return NULL;
+    slab_free(w->calls);
+    slab_free(w->legs);
+    slab_free(w->streams);
+    slab_free(w->addresses);
+    slab_free(w->pending);
+    slab_free(w->waits);
+    struct chain *chains[] = {w->by_call_id, w->by_id,      w->by_stream,          w->by_src,
+                              w->by_dst,     w->by_address, w->pending_by_call_id, w->wait_by_id};
+    for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++)
+        chain_free(chains[i]);
+    struct {
+        void *p;
+        size_t n;
+    } rest[] = {{w->site, w->lim.sites * sizeof *w->site},
+                {w->publisher, w->lim.publishers * sizeof *w->publisher},
+                {w->tap, w->lim.taps * sizeof *w->tap},
+                {w->sip, sizeof *w->sip},
+                {w->sip_pending, sizeof *w->sip_pending},
+                {w->sdp, sizeof *w->sdp}};
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
+        if (rest[i].p)
+            mem_give(rest[i].p, rest[i].n);
+    ua_cache_free(w->ua);
+    mem_give(w, sizeof *w);
+    return NULL;
+}
+
+// A site that nobody speaks for any more and that has no call in memory gives its place to a new one.
+static struct site *site_place(struct world *w)
+{
+    for (size_t i = 0; i < w->lim.sites; i++)
+        if (!w->site[i].used)
+            return &w->site[i];
+    for (size_t i = 0; i < w->lim.sites; i++) {
+        bool spoken = w->site[i].calls > 0;
+        for (size_t k = 0; k < w->lim.publishers && !spoken; k++)
+            spoken = w->publisher[k].used && w->publisher[k].site == i;
+        for (struct link *l = w->wait_age.next; l != &w->wait_age && !spoken; l = l->next)
+            spoken = LIST_OBJECT(struct wait, age_link, l)->site == i;
+        if (!spoken)
+            return &w->site[i];
+    }
+    return NULL;
+}
+
+struct site *site_intern(struct world *w, struct span name, uint16_t *ret_index)
+{
+    for (size_t i = 0; i < w->lim.sites; i++) {
+        if (w->site[i].used &&
+            span_eq(span_str(w->site[i].name), span_sub(name, 0, sizeof w->site[i].name - 1))) {
+            *ret_index = (uint16_t)i;
+            return &w->site[i];
+        }
+    }
+    struct site *s = site_place(w);
+    if (!s)
+        return NULL;
+    *s = (struct site){.used = true};
+    (void)span_utf8(name, s->name, sizeof s->name);
+    *ret_index = (uint16_t)(s - w->site);
+    return s;
+}
+
+// The longest silent publisher that has no call in memory and nothing unsealed.
+static struct publisher *publisher_place(struct world *w)
+{
+    struct publisher *best = NULL;
+    for (size_t i = 0; i < w->lim.publishers; i++) {
+        struct publisher *p = &w->publisher[i];
+        if (!p->used)
+            return p;
+        if (p->calls || p->dirty || p->taken.seq != p->sealed.seq ||
+            p->taken.done != p->sealed.done || p->up)
+            continue;
+        if (!best || p->last_seen_wall_us < best->last_seen_wall_us)
+            best = p;
+    }
+    return best;
+}
+
+struct publisher *publisher_intern(struct world *w, struct span name, struct span site,
+                                   uint16_t *ret_index)
+{
+    for (size_t i = 0; i < w->lim.publishers; i++) {
+        struct publisher *p = &w->publisher[i];
+        if (p->used && span_eq(span_str(p->name), span_sub(name, 0, sizeof p->name - 1))) {
+            *ret_index = (uint16_t)i;
+            return p;
+        }
+    }
+    struct publisher *p = publisher_place(w);
+    if (!p)
+        return NULL;
+    bool was_used = p->used;
+    if (was_used) // streams that wait without a call must not point at the newcomer
+        for (size_t i = 0; i < w->lim.streams; i++) {
+            struct stream *s = slab_at(w->streams, i);
+            if (s && !s->call && s->publisher == p - w->publisher)
+                return NULL;
+        }
+    memset(p, 0, sizeof *p);
+    uint16_t s = 0;
+    if (!site_intern(w, site, &s))
+        return NULL;
+    p->used = true;
+    p->site = s;
+    (void)span_copy(name, p->name, sizeof p->name);
+    *ret_index = (uint16_t)(p - w->publisher);
+    return p;
+}
+
+void site_feed_refresh(struct world *w, uint16_t site)
+{
+    int64_t low = 0;
+    for (size_t i = 0; i < w->lim.publishers; i++) {
+        const struct publisher *p = &w->publisher[i];
+        if (!p->used || p->site != site || p->is_recorder || p->ended || !p->up || !p->feed_us)
+            continue;
+        if (!low || p->feed_us < low)
+            low = p->feed_us;
+    }
+    if (low > w->site[site].feed_us)
+        w->site[site].feed_us = low;
+}
+
+void publisher_touch_feed(struct world *w, struct publisher *p, int64_t at_us)
+{
+    if (at_us > p->feed_us)
+        p->feed_us = at_us;
+    site_feed_refresh(w, p->site);
+}
+
+void tag_set(struct tag *t, struct span s)
+{
+    t->hash = s.n ? map_hash(s.p, s.n) : 0;
+    t->n = (uint16_t)(s.n > UINT16_MAX ? UINT16_MAX : s.n);
+    size_t keep = s.n < TAG_MAX ? s.n : TAG_MAX;
+    if (keep)
+        memcpy(t->b, s.p, keep);
+}
+
+bool tag_is(const struct tag *t, struct span s)
+{
+    if (t->n != s.n)
+        return false;
+    if (s.n == 0)
+        return true;
+    size_t keep = s.n < TAG_MAX ? s.n : TAG_MAX;
+    return memcmp(t->b, s.p, keep) == 0 && (s.n <= TAG_MAX || t->hash == map_hash(s.p, s.n));
+}
+
+uint64_t fnv64(uint64_t h, struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ s.p[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+uint64_t hash_site_span(uint16_t site, struct span s)
+{
+    return (s.n ? map_hash(s.p, s.n) : 0) ^ (uint64_t)(site + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+uint64_t hash_site_endpoint(uint16_t site, const struct endpoint *e)
+{
+    uint8_t key[18];
+    memcpy(key, e->ip.b, 16);
+    key[16] = (uint8_t)(e->port >> 8);
+    key[17] = (uint8_t)e->port;
+    return hash_site_span(site, span_of(key, sizeof key));
+}
+
+uint64_t hash_uuid(const struct uuid *u)
+{
+    return map_hash(u->b, sizeof u->b);
+}
+
+bool endpoint_from_pb(const Callmesh__V1__Endpoint *in, struct endpoint *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    if (!in || (in->ip.len != 4 && in->ip.len != 16) || in->port > UINT16_MAX)
+        return false;
+    memcpy(ret->ip.b, in->ip.data, in->ip.len);
+    ret->ip.family = in->ip.len == 4 ? 4 : 6;
+    ret->port = (uint16_t)in->port;
+    return true;
+}
