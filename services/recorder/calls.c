@@ -224,8 +224,10 @@ struct call *calls_apply(struct calls *c, const Callmesh__V1__Call *m, int64_t w
         return NULL;
     call->round = c->round;
     fill(c, call, m);
-    if (pending && (call->stage == CALL_UP ||
-                    (call->stage == CALL_DONE && call->done_us + ASK_AGAIN_US < wall_us)))
+    bool unheard = call->stage == CALL_DONE && call->done_us + ASK_AGAIN_US < wall_us;
+    if (more && call->stage == CALL_QUEUED)
+        call->again = true;
+    else if (more || (pending && (call->stage == CALL_UP || unheard)))
         calls_set_stage(c, call, CALL_PENDING, wall_us);
     return call;
 }
