@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/map.h"
 #include "base/mono.h"
+#include "codec.h"
 
 #define STREAMS_PER_CALL 4u
 // After this long a call that we have reported and that callstate still calls pending is cut again.
@@ -79,6 +80,8 @@ void calls_set_stage(struct calls *c, struct call *call, enum call_stage stage, 
         link_pending(c, call);
         call->pending_us = wall_us;
     }
+    if (stage == CALL_QUEUED)
+        call->cut_streams = call->streams_n;
     if (stage == CALL_DONE)
         call->done_us = wall_us;
 }
@@ -147,6 +150,8 @@ static void fill_stream(struct job_stream *s, const Callmesh__V1__CallStream *m)
     copy_text(s->codec, sizeof(s->codec), m->codec);
     for (size_t i = 0; i < m->n_payload_map && s->maps < JOB_MAP_MAX; i++) {
         const Callmesh__V1__PayloadMap *p = m->payload_map[i];
+        if (codec_is_fixed(p->payload_type, p->codec))
+            continue; // RFC 3551 says it already
         struct job_codec *k = &s->map[s->maps++];
         k->payload_type = (uint8_t)(p->payload_type & 0x7Fu);
         k->clock = p->clock_rate;
@@ -204,12 +209,13 @@ struct call *calls_apply(struct calls *c, const Callmesh__V1__Call *m, int64_t w
         if (m->revision < call->revision)
             return call;
     }
-    if (ended && !pending) {
-        // callstate has an answer, or wants none.
-        if (call && call->stage != CALL_QUEUED)
+    // A stream that was joined after the cut: the recording is made again, under its id.
+    bool more = ended && call && call->stage >= CALL_QUEUED && m->n_streams > call->cut_streams &&
+                m->n_streams > call->streams_n;
+    if (ended && !pending && !more) {
+        // callstate has an answer, or wants none. What we have cut stays known until the call leaves the mesh.
+        if (call && call->stage != CALL_QUEUED && call->stage != CALL_DONE)
             drop(c, call);
-        else if (call)
-            call->removed = true;
         return NULL;
     }
     if (!call)
@@ -218,8 +224,10 @@ struct call *calls_apply(struct calls *c, const Callmesh__V1__Call *m, int64_t w
         return NULL;
     call->round = c->round;
     fill(c, call, m);
-    if (pending && (call->stage == CALL_UP ||
-                    (call->stage == CALL_DONE && call->done_us + ASK_AGAIN_US < wall_us)))
+    bool unheard = call->stage == CALL_DONE && call->done_us + ASK_AGAIN_US < wall_us;
+    if (more && call->stage == CALL_QUEUED)
+        call->again = true;
+    else if (more || (pending && (call->stage == CALL_UP || unheard)))
         calls_set_stage(c, call, CALL_PENDING, wall_us);
     return call;
 }
@@ -244,7 +252,9 @@ void calls_on_done(struct calls *c, const struct done *d, int64_t wall_us)
     struct call *call = calls_find(c, &d->call_id);
     if (!call || call->stage != CALL_QUEUED)
         return;
-    calls_set_stage(c, call, d->result == JOB_ABANDONED ? CALL_PENDING : CALL_DONE, wall_us);
+    bool again = call->again || d->result == JOB_ABANDONED;
+    call->again = false;
+    calls_set_stage(c, call, again ? CALL_PENDING : CALL_DONE, wall_us);
     if (call->removed && call->stage == CALL_DONE)
         drop(c, call);
 }

@@ -36,6 +36,8 @@ struct call {
     int64_t tap_until_us; // wall clock, 0: no tap
     uint32_t round;       // of the snapshot that named it last
     bool live, removed;
+    bool again;           // more streams came while it was cut
+    uint32_t cut_streams; // that the last cut knew of
     enum call_stage stage;
     struct call_stream *streams;
     uint32_t streams_n;

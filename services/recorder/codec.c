@@ -30,6 +30,12 @@ static enum codec_kind kind_of(const char *name, uint32_t clock)
     return CODEC_OTHER;
 }
 
+bool codec_is_fixed(uint32_t payload_type, const char *name)
+{
+    return payload_type < sizeof(fixed) / sizeof(fixed[0]) && fixed[payload_type].name && name &&
+           strcasecmp(fixed[payload_type].name, name) == 0;
+}
+
 struct codec codec_of(const struct job_stream *s, uint8_t payload_type, size_t payload_bytes)
 {
     for (uint8_t i = 0; i < s->maps; i++) {

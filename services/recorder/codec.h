@@ -1,5 +1,7 @@
 // codec.h: what a payload type means in a stream: the SDP's map first, then RFC 3551's table. Pure; any thread.
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "job.h"
 
@@ -17,5 +19,7 @@ struct codec {
     uint32_t clock;
 };
 
+// The table already says this of this type.
+bool codec_is_fixed(uint32_t payload_type, const char *name);
 // payload_bytes: an unnamed dynamic type with 4 bytes of payload is taken for telephone-event.
 struct codec codec_of(const struct job_stream *s, uint8_t payload_type, size_t payload_bytes);

@@ -90,22 +90,32 @@ static bool named(const struct feed *d, const char *const *harvesters, size_t n)
     return false;
 }
 
-enum feeds_state feeds_passed(struct feeds *f, const char *site, const char *const *harvesters,
-                              size_t n, int64_t until_us, int64_t wall_us, int64_t silent_us)
+static enum feeds_state state_of(struct feed *d, const struct feeds_question *q)
 {
+    if (atomic_load(&d->ended) || atomic_load(&d->watermark_us) >= q->until_us)
+        return FEEDS_PASSED;
+    int64_t drained_us = atomic_load(&d->drained_us);
+    if (q->live && drained_us > 0) {
+        int64_t since_us = drained_us > q->since_us ? drained_us : q->since_us;
+        if (q->wall_us - since_us > FEEDS_QUIET_US)
+            return FEEDS_PASSED;
+    }
+    return atomic_load(&d->seen_us) + q->silent_us < q->wall_us ? FEEDS_SILENT : FEEDS_BEHIND;
+}
+
+enum feeds_state feeds_passed(struct feeds *f, const struct feeds_question *q)
+{
+    // Behind and alive decides over silent, silent over passed.
+    static const int weight[] = {
+        [FEEDS_UNKNOWN] = 0, [FEEDS_PASSED] = 1, [FEEDS_SILENT] = 2, [FEEDS_BEHIND] = 3};
     enum feeds_state worst[2] = {FEEDS_UNKNOWN, FEEDS_UNKNOWN}; // [1]: only those that are named
     (void)pthread_mutex_lock(&f->names);
     for (size_t i = 0; i < FEEDS_MAX; i++) {
         struct feed *d = &f->feed[i];
-        if (!d->used || strcmp(d->site, site) != 0)
+        if (!d->used || strcmp(d->site, q->site) != 0)
             continue;
-        enum feeds_state s = FEEDS_PASSED;
-        if (!atomic_load(&d->ended) && atomic_load(&d->watermark_us) < until_us)
-            s = atomic_load(&d->seen_us) + silent_us < wall_us ? FEEDS_SILENT : FEEDS_BEHIND;
-        // Behind and alive decides over silent, silent over passed.
-        static const int weight[] = {
-            [FEEDS_PASSED] = 1, [FEEDS_BEHIND] = 3, [FEEDS_SILENT] = 2, [FEEDS_UNKNOWN] = 0};
-        for (int k = 0; k <= (named(d, harvesters, n) ? 1 : 0); k++) {
+        enum feeds_state s = state_of(d, q);
+        for (int k = 0; k <= (named(d, q->harvesters, q->n) ? 1 : 0); k++) {
             if (weight[s] > weight[worst[k]])
                 worst[k] = s;
         }

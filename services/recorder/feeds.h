@@ -8,9 +8,20 @@
 #include <stdint.h>
 #include "job.h"
 
-#define FEEDS_MAX 128u
+#define FEEDS_MAX      128u
+#define FEEDS_QUIET_US INT64_C(3000000)
 
 struct stream;
+
+struct feeds_question {
+    const char *site;
+    const char *const *harvesters;
+    size_t n;
+    bool live;
+    int64_t until_us;          // capture time
+    int64_t since_us, wall_us; // wall clock: the call waits since, now
+    int64_t silent_us;         // after this long a publisher counts as silent
+};
 
 struct feed {
     bool used;
@@ -27,8 +38,9 @@ struct feed {
     struct stream *dirty_first,
         *dirty_last; // streams with unwritten blocks, in order of their first packet
     _Atomic int64_t watermark_us;
-    _Atomic int64_t seen_us; // wall clock
-    _Atomic bool ended;      // end_of_input, or another incarnation has taken its place
+    _Atomic int64_t seen_us;    // wall clock
+    _Atomic int64_t drained_us; // wall clock since when nothing was under way; 0: something is
+    _Atomic bool ended;         // end_of_input, or another incarnation has taken its place
 };
 
 struct feeds {
@@ -51,5 +63,6 @@ enum feeds_state {
     FEEDS_UNKNOWN, // no publisher of this site
 };
 // Mesh. Have the publishers of the site passed until_us? When harvesters names some of them, only those matter.
-enum feeds_state feeds_passed(struct feeds *f, const char *site, const char *const *harvesters,
-                              size_t n, int64_t until_us, int64_t wall_us, int64_t silent_us);
+// A live publisher that has had nothing under way for FEEDS_QUIET_US since `since_us` (wall; the call had ended by then) has said
+// all: without media it may have no reason to say how late it is.
+enum feeds_state feeds_passed(struct feeds *f, const struct feeds_question *q);

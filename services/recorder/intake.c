@@ -186,6 +186,7 @@ static void on_envelope(struct intake *in, const struct feed_msg *m, int64_t now
     atomic_store(&f->seen_us, wall_now_us());
     take_batch(in, m, f, now_us);
     f->taken_seq = e->seq;
+    atomic_store(&f->drained_us, 0);
     if (f->bytes >= in->o.commit_bytes || atomic_load(&f->ended)) {
         f->bytes = 0;
         streams_write_feed(in->streams, f, INT64_MAX);
@@ -269,12 +270,18 @@ static void sweep(struct intake *in)
     streams_trim(in->streams);
     live_expire(in->live, in->streams, wall_us);
     for (uint32_t i = 0; i < FEEDS_MAX; i++) {
-        // A publisher that asks but has nothing to send is alive too.
         struct feed *f = &in->feeds->feed[i];
         struct feed_sub_peer peer;
-        if (f->used && f->bound && feed_sub_peer(in->sub, f->slot, &peer) &&
-            peer.last_seen_us > atomic_load(&f->seen_us))
+        if (!f->used || !f->bound || !feed_sub_peer(in->sub, f->slot, &peer))
+            continue;
+        // A publisher that asks but has nothing to send is alive too.
+        if (peer.last_seen_us > atomic_load(&f->seen_us))
             atomic_store(&f->seen_us, peer.last_seen_us);
+        bool drained = peer.head_seq <= f->taken_seq && wall_us - peer.last_seen_us < 3 * US_PER_S;
+        if (!drained)
+            atomic_store(&f->drained_us, 0);
+        else if (atomic_load(&f->drained_us) == 0)
+            atomic_store(&f->drained_us, wall_us);
     }
     show(in);
 }

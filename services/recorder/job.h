@@ -7,7 +7,7 @@
 #include "spool.h"
 
 #define JOB_STREAMS_MAX 32u // as Call.streams
-#define JOB_MAP_MAX     8u
+#define JOB_MAP_MAX     12u
 #define JOB_LOSSES_MAX  16u
 #define JOB_SITE_BYTES  64u
 

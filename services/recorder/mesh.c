@@ -147,8 +147,15 @@ static enum verdict ripe(struct mesh *m, const struct call *call, int64_t wall_u
     for (uint32_t i = 0; i < call->harvesters; i++)
         names[i] = call->harvester[i];
     int64_t waited_us = wall_us - call->pending_us;
-    switch (feeds_passed(m->feeds, call->site, names, call->harvesters,
-                         call->ended_us + m->o.cut_delay_us, wall_us, SILENT_US)) {
+    struct feeds_question q = {.site = call->site,
+                               .harvesters = names,
+                               .n = call->harvesters,
+                               .live = call->live,
+                               .until_us = call->ended_us + m->o.cut_delay_us,
+                               .since_us = call->pending_us,
+                               .wall_us = wall_us,
+                               .silent_us = SILENT_US};
+    switch (feeds_passed(m->feeds, &q)) {
     case FEEDS_PASSED:
         return CUT;
     case FEEDS_BEHIND: // alive: it will come, but not for ever

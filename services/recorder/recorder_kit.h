@@ -154,6 +154,15 @@ static inline void kit_answer(void *ctx, const Callmesh__V1__ControlRequest *q,
     (void)pthread_mutex_unlock(&k->lock);
 }
 
+// Each test has its own, and none is given back: the sockets live until the process ends (rule of the bus).
+static inline struct kit *kit_next(void)
+{
+    static struct kit kits[16];
+    static size_t used;
+    assert_true(used < sizeof(kits) / sizeof(kits[0]));
+    return &kits[used++];
+}
+
 static inline void kit_open(struct kit *k, const char *what)
 {
     char err[200] = "";

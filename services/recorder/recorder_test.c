@@ -93,73 +93,73 @@ static void check_manifest(struct kit *k, const char *wav_path)
 static void a_call_becomes_a_file_and_a_report(void **state)
 {
     (void)state;
-    struct kit k;
-    kit_open(&k, "whole");
-    k.streams = 2;
-    k.snapshot_has_call = true;
-    kit_spawn(&k);
-    send_media(&k, 0, PACKETS);
-    pass_the_end(&k);
-    kit_send_call(&k, true);
-    const Callmesh__V1__Recording *r = kit_recording(&k, 20 * US_PER_S);
-    check_report(&k, r);
-    check_manifest(&k, r->path);
-    assert_true(feed_pub_flush(k.rtp, 5 * US_PER_S)); // all of it committed
-    assert_int_equal(kit_term(&k), 0);
-    kit_close(&k);
+    struct kit *k = kit_next();
+    kit_open(k, "whole");
+    k->streams = 2;
+    k->snapshot_has_call = true;
+    kit_spawn(k);
+    send_media(k, 0, PACKETS);
+    pass_the_end(k);
+    kit_send_call(k, true);
+    const Callmesh__V1__Recording *r = kit_recording(k, 20 * US_PER_S);
+    check_report(k, r);
+    check_manifest(k, r->path);
+    assert_true(feed_pub_flush(k->rtp, 5 * US_PER_S)); // all of it committed
+    assert_int_equal(kit_term(k), 0);
+    kit_close(k);
 }
 
 static void killed_in_mid_call_the_recording_is_whole(void **state)
 {
     (void)state;
-    struct kit k;
-    kit_open(&k, "kill");
-    k.streams = 2;
-    k.snapshot_has_call = true;
-    kit_spawn(&k);
-    send_media(&k, 0, 120);
+    struct kit *k = kit_next();
+    kit_open(k, "kill");
+    k->streams = 2;
+    k->snapshot_has_call = true;
+    kit_spawn(k);
+    send_media(k, 0, 120);
     // Part of it committed, part still in blocks.
     int64_t end = mono_now_us() + 10 * US_PER_S;
-    while (feed_pub_stat(k.rtp).committed_seq < 3 && mono_now_us() < end)
+    while (feed_pub_stat(k->rtp).committed_seq < 3 && mono_now_us() < end)
         (void)usleep(2000);
-    assert_true(feed_pub_stat(k.rtp).committed_seq >= 3);
-    send_media(&k, 120, 160);
+    assert_true(feed_pub_stat(k->rtp).committed_seq >= 3);
+    send_media(k, 120, 160);
     (void)usleep(30000);
-    kit_kill(&k);
-    kit_spawn(&k);
-    send_media(&k, 160, PACKETS);
-    pass_the_end(&k);
+    kit_kill(k);
+    kit_spawn(k);
+    send_media(k, 160, PACKETS);
+    pass_the_end(k);
     // The end was said while the recorder was away or starting: the snapshot has it.
-    kit_send_call(&k, true);
-    check_report(&k, kit_recording(&k, 20 * US_PER_S));
-    kit_kill(&k);
+    kit_send_call(k, true);
+    check_report(k, kit_recording(k, 20 * US_PER_S));
+    kit_kill(k);
     // After the report: the call is still pending for callstate, which has not heard: it is cut again, to the same id.
-    kit_spawn(&k);
-    check_report(&k, kit_recording(&k, 20 * US_PER_S));
-    assert_int_equal(kit_term(&k), 0);
-    kit_close(&k);
+    kit_spawn(k);
+    check_report(k, kit_recording(k, 20 * US_PER_S));
+    assert_int_equal(kit_term(k), 0);
+    kit_close(k);
 }
 
 static void a_tap_carries_what_is_said(void **state)
 {
     (void)state;
-    struct kit k;
-    kit_open(&k, "tap");
-    k.streams = 2;
-    k.snapshot_has_call = true;
-    kit_spawn(&k);
+    struct kit *k = kit_next();
+    kit_open(k, "tap");
+    k->streams = 2;
+    k->snapshot_has_call = true;
+    kit_spawn(k);
     uint32_t i = 0, frames = 0;
     bool sides[3] = {false, false, false};
     // The tap is said again and again, as api does while someone listens; media goes on until frames come.
     for (int64_t end = mono_now_us() + 20 * US_PER_S; mono_now_us() < end && frames < 100;
          i += 10) {
         if (i % 100 == 0)
-            kit_send_tap(&k, wall_now_us() + 5 * US_PER_S);
-        send_media(&k, i, i + 10);
+            kit_send_tap(k, wall_now_us() + 5 * US_PER_S);
+        send_media(k, i, i + 10);
         struct span bytes;
-        while (cast_sub_next(k.live, 20000, &bytes) > 0) {
+        while (cast_sub_next(k->live, 20000, &bytes) > 0) {
             const Callmesh__V1__LiveBatch *b =
-                cast_sub_unpack(k.live, &callmesh__v1__live_batch__descriptor, bytes);
+                cast_sub_unpack(k->live, &callmesh__v1__live_batch__descriptor, bytes);
             assert_non_null(b);
             for (size_t f = 0; f < b->n_frames; f++) {
                 const Callmesh__V1__LiveFrame *lf = b->frames[f];
@@ -169,32 +169,32 @@ static void a_tap_carries_what_is_said(void **state)
                 assert_int_equal(lf->payload.len, 160);
                 uint32_t no = (lf->rtp_timestamp - 4294900000u - lf->side) / 160;
                 assert_int_equal(lf->payload.data[5], sound(lf->side, no * 160 + 5));
-                assert_int_equal(lf->at_us, k.started_us + (int64_t)no * 20000);
-                assert_memory_equal(lf->call_id.data, &k.call_id, 16);
+                assert_int_equal(lf->at_us, k->started_us + (int64_t)no * 20000);
+                assert_memory_equal(lf->call_id.data, &k->call_id, 16);
                 frames++;
             }
         }
     }
     assert_true(frames >= 100 && sides[1] && sides[2]);
-    assert_int_equal(kit_term(&k), 0);
-    kit_close(&k);
+    assert_int_equal(kit_term(k), 0);
+    kit_close(k);
 }
 
 static void a_call_without_media_is_empty(void **state)
 {
     (void)state;
-    struct kit k;
-    kit_open(&k, "empty");
-    k.streams = 2;
-    kit_spawn(&k);
-    k.ended_us = k.started_us + 1000000;
-    kit_send_batch(&k, false, k.ended_us, true); // end of input: nothing more will come
-    k.ended = k.snapshot_has_call = true;
-    const Callmesh__V1__Recording *r = kit_recording(&k, 20 * US_PER_S);
+    struct kit *k = kit_next();
+    kit_open(k, "empty");
+    k->streams = 2;
+    kit_spawn(k);
+    k->ended_us = k->started_us + 1000000;
+    kit_send_batch(k, false, k->ended_us, true); // end of input: nothing more will come
+    k->ended = k->snapshot_has_call = true;
+    const Callmesh__V1__Recording *r = kit_recording(k, 20 * US_PER_S);
     assert_non_null(r);
     assert_int_equal(r->status, CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_EMPTY);
-    assert_int_equal(kit_term(&k), 0);
-    kit_close(&k);
+    assert_int_equal(kit_term(k), 0);
+    kit_close(k);
 }
 
 int main(void)
