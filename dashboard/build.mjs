@@ -1,5 +1,5 @@
 // Builds the page into dist/: hashed names under assets/, a gzip twin beside each text file.
-// `--tests` bundles the unit tests into build-test/ instead. Needs Node 18 or later, nothing else.
+// `--tests` bundles the unit tests into node_modules/.tests/ instead. Needs Node 18 or later, nothing else.
 import { build } from "esbuild";
 import { gzipSync } from "node:zlib";
 import { readFileSync, writeFileSync, rmSync, mkdirSync, readdirSync, statSync } from "node:fs";
@@ -17,18 +17,18 @@ const common = {
 };
 
 if (process.argv.includes("--tests")) {
-  rmSync(join(here, "build-test"), { recursive: true, force: true });
+  rmSync(join(here, "node_modules/.tests"), { recursive: true, force: true });
   const tests = readdirSync(join(here, "src")).filter((f) => f.endsWith(".test.ts"));
   await build({
     ...common,
     entryPoints: tests.map(src),
-    outdir: join(here, "build-test"),
+    outdir: join(here, "node_modules/.tests"),
     outExtension: { ".js": ".mjs" },
     entryNames: "[name]",
     platform: "node",
     sourcemap: "inline",
   });
-  console.log(`${tests.length} test files in build-test/`);
+  console.log(`${tests.length} test files in node_modules/.tests/`);
   process.exit(0);
 }
 

@@ -1,9 +1,11 @@
 // The page in a real browser against a running callmesh:
 //   node test/e2e.mjs BASE_URL LOGIN PASSWORD [--left-hz 440] [--right-hz 660] [--wait 60] [--max-delay-ms 600]
-//                     [--no-live] [--call ID] [--shots DIR]
+//                     [--traffic COMMAND] [--no-live] [--call ID] [--shots DIR]
 // A live call must begin (or be going on) while it runs unless --no-live; --call names the finished call to open,
-// otherwise the newest recorded one is taken. --left-hz, --right-hz: tones that caller and callee send.
+// otherwise the newest recorded one is taken. --traffic: started
+// when the board is open, ended with the test: the call it makes must then appear. --left-hz, --right-hz: tones that caller and callee send.
 // Ends with one line of JSON and exit code 0 when all steps were good.
+import { spawn } from "node:child_process";
 import { parseArgs } from "node:util";
 import { axe, makeSteps, must, openBrowser, strength, strongest } from "./dev/browser.mjs";
 
@@ -24,13 +26,21 @@ async function login(page, { base, login: name, password }) {
 
 const rowIds = (page) => page.$$eval("tr[data-call]", (rows) => rows.map((r) => r.dataset.call));
 
-async function liveAppears(page, waitMs) {
-  const known = new Set(await rowIds(page));
-  await page.waitForFunction((ids) => [...document.querySelectorAll("tr[data-call]")].some((r) => !ids.includes(r.dataset.call)), [...known], { timeout: waitMs });
+async function liveAppears(page, options) {
+  await page.waitForSelector(".feed-live");
+  const known = await rowIds(page);
+  if (options.traffic) options.child = spawn("/bin/sh", ["-c", `exec ${options.traffic}`], { stdio: "ignore" });
+  // Without --traffic the one call may have begun before the page was there: then it must be on the board by itself.
+  const strict = options.traffic || known.length === 0;
+  const came = await page
+    .waitForFunction((ids) => [...document.querySelectorAll("tr[data-call]")].some((r) => !ids.includes(r.dataset.call)), known, { timeout: strict ? options.wait * 1000 : 8000 })
+    .catch(() => null);
+  must(came || !strict, "no call appeared");
   must(await page.evaluate(() => globalThis.sameDocument === true), "the page was loaded anew");
   const clock = "tr[data-call] td:nth-child(6)";
   const before = await page.$$eval(clock, (cells) => cells.map((c) => c.textContent));
   await page.waitForFunction(([sel, old]) => [...document.querySelectorAll(sel)].some((c, i) => c.textContent !== old[i]), [clock, before], { timeout: 5000 });
+  return came ? "" : `${known.length} had begun before the page was open`;
 }
 
 /** Samples of both sides as the worklet gave them, before volume and pan. */
@@ -250,7 +260,7 @@ export async function runE2e(options, extra = async () => undefined) {
   try {
     await step("login, and a wrong password is refused", () => login(page, options));
     if (options.live) {
-      await step("a live call appears without reload, its clock ticks", () => liveAppears(page, options.wait * 1000));
+      await step("a live call appears without reload, its clock ticks", () => liveAppears(page, options));
       await step("listen: both tones, each on its side", () => listenLive(page, options, facts));
       await step("listen: meters move, a side mutes", () => meters(page));
       await shot("live-listen");
@@ -282,6 +292,7 @@ export async function runE2e(options, extra = async () => undefined) {
     await step("no script error, nothing refused by the content policy", () => must(complaints.length === 0, complaints.slice(0, 5).join("\n")));
   } finally {
     await browser.close();
+    options.child?.kill();
   }
   console.log(JSON.stringify({ ok: failed.length === 0, failed, ...facts }));
   return failed.length === 0;
@@ -291,15 +302,15 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   const text = { type: "string" };
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { "left-hz": text, "right-hz": text, wait: text, "max-delay-ms": text, call: text, shots: text, "no-live": { type: "boolean" } },
+    options: { "left-hz": text, "right-hz": text, wait: text, "max-delay-ms": text, call: text, shots: text, traffic: text, "no-live": { type: "boolean" } },
   });
   const [base, name, password] = positionals;
   if (!password) {
-    console.error("usage: node test/e2e.mjs BASE_URL LOGIN PASSWORD [--left-hz N] [--right-hz N] [--wait S] [--max-delay-ms N] [--no-live] [--call ID] [--shots DIR]");
+    console.error("usage: node test/e2e.mjs BASE_URL LOGIN PASSWORD [--left-hz N] [--right-hz N] [--wait S] [--max-delay-ms N] [--traffic COMMAND] [--no-live] [--call ID] [--shots DIR]");
     process.exit(2);
   }
   const ok = await runE2e({
-    base: base.replace(/\/$/, ""), login: name, password, live: !values["no-live"], call: values.call, shots: values.shots,
+    base: base.replace(/\/$/, ""), login: name, password, live: !values["no-live"], call: values.call, traffic: values.traffic, shots: values.shots,
     leftHz: Number(values["left-hz"] ?? 0), rightHz: Number(values["right-hz"] ?? 0), wait: Number(values.wait ?? 60), maxDelayMs: Number(values["max-delay-ms"] ?? 600),
   });
   process.exit(ok ? 0 : 1);

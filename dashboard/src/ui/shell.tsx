@@ -36,7 +36,7 @@ function StaleBanner() {
   if (feedState.value !== "stale" || staleSince.value === null) return null;
   return (
     <div class="banner" role="alert">
-      <Icon name="warn" /> What you see is stale since {formatClock((now.value - staleSince.value) / 1000)}. Reconnecting…
+      <Icon name="warn" /> No news from the server for {formatClock((now.value - staleSince.value) / 1000)}: what you see is stale. Reconnecting…
     </div>
   );
 }

@@ -17,7 +17,13 @@ import { LadderView } from "./ladder";
 import { Legs, Story, Streams } from "./calltables";
 import { TimelineBar } from "./timeline";
 
-const TABS: [string, string][] = [["", "Ladder"], ["streams", "Streams"], ["legs", "Legs"], ["story", "Timeline"]];
+/** Name in the URL, word, scope. */
+const TABS: [string, string, string][] = [
+  ["ladder", "Ladder", "messages:read"],
+  ["streams", "Streams", "quality:read"],
+  ["legs", "Legs", "calls:read"],
+  ["story", "Timeline", "calls:read"],
+];
 
 function Party({ role, party }: { role: string; party: Call["from"] }) {
   return (
@@ -118,7 +124,7 @@ function Tab({ name, id }: { name: string; id: string }) {
   useCallNews(id, loaded.reload, 1000);
   if (loaded.error && !loaded.data) return <Failed error={loaded.error} retry={loaded.reload} />;
   const data = loaded.data;
-  if (!data) return <Loading what={name || "ladder"} />;
+  if (!data) return <Loading what={name} />;
   if (data.kind === "streams") return <Streams streams={data.streams} />;
   if (data.kind === "legs") return <Legs legs={data.legs} />;
   if (data.kind === "story") return <Story events={data.events} />;
@@ -145,6 +151,36 @@ function useCallNews(id: string, act: () => void, ms: number): void {
   }, [id]);
 }
 
+function Parts({ id }: { id: string }) {
+  const tabs = TABS.filter(([, , scope]) => may(scope));
+  const at = Math.max(0, tabs.findIndex(([name]) => name === queryOf("tab")));
+  const tab = tabs[at]![0];
+  const choose = (index: number) => {
+    const name = tabs[(index + tabs.length) % tabs.length]![0];
+    setQuery({ tab: name, m: "" });
+    document.getElementById(`tab-${name}`)?.focus();
+  };
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+    event.preventDefault();
+    choose(at + (event.key === "ArrowRight" ? 1 : -1));
+  };
+  return (
+    <>
+      <div class="tabs" role="tablist" aria-label="Parts of the call" onKeyDown={onKey}>
+        {tabs.map(([name, word], i) => (
+          <button key={name} type="button" role="tab" id={`tab-${name}`} tabIndex={i === at ? 0 : -1} aria-selected={i === at} aria-controls="tab-panel" onClick={() => choose(i)}>
+            {word}
+          </button>
+        ))}
+      </div>
+      <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        <Tab key={tab} name={tab} id={id} />
+      </div>
+    </>
+  );
+}
+
 export function CallView({ id }: { id: string }) {
   const loaded = useLoad(id, async (signal) => {
     const [call, recordings] = await Promise.all([api.call(id, signal), may("recordings:read") ? api.callRecordings(id, signal) : []]);
@@ -156,21 +192,11 @@ export function CallView({ id }: { id: string }) {
   if (!loaded.data) return <Loading what="the call" />;
   const live = mesh.calls.get(id)?.value;
   const call = live && live.revision > loaded.data.call.revision ? live : loaded.data.call;
-  const tab = TABS.some(([name]) => name === queryOf("tab")) ? queryOf("tab") : "";
   return (
     <div class="view view-call" data-call={call.id}>
       <Head call={call} />
       <Sound call={call} recordings={loaded.data.recordings} />
-      <div class="tabs" role="tablist" aria-label="Parts of the call">
-        {TABS.map(([name, word]) => (
-          <button key={name} type="button" role="tab" id={`tab-${name}`} aria-selected={tab === name} aria-controls="tab-panel" onClick={() => setQuery({ tab: name, m: "" })}>
-            {word}
-          </button>
-        ))}
-      </div>
-      <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        <Tab key={tab} name={tab} id={id} />
-      </div>
+      <Parts id={id} />
     </div>
   );
 }
