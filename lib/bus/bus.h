@@ -20,7 +20,7 @@
 #define BUS_PROTOCOL_VERSION 1
 #define BUS_MESSAGE_MAX      (1u << 20)
 
-// nng's version as text; bus_start warns below 1.8 (known defects of the older ones are avoided by rule).
+// nng's version as text, for the start's log (the known defects of versions below 1.8 are avoided by rule).
 const char *bus_nng_version(void);
 
 // ---- publisher of a feed ------------------------------------------------------------------------------------------

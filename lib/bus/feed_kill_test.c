@@ -93,7 +93,9 @@ static int consumer_role(char **a)
             feed_sub_commit(s, m.slot, m.env->seq);
         }
     }
-    usleep(300000); // the publisher still wants to hear of the last commit
+    // All is stored; stay, so that the publisher hears it, from this life's cursor if need be.
+    if (feed_sub_next(s, 800000, &m) != 0)
+        return 7;
     feed_sub_stop(s);
     return 0;
 }
@@ -168,7 +170,15 @@ static void consumer_killed(void **state)
     }
     pid_t pid = run_role(argv);
     pthread_join(t, NULL);
-    assert_true(feed_pub_flush(s.f, 20 * US_PER_S));
+    if (!feed_pub_flush(s.f, 20 * US_PER_S)) {
+        struct feed_pub_stat fs = feed_pub_stat(s.f);
+        int status = 0;
+        pid_t ended = waitpid(pid, &status, WNOHANG);
+        fail_msg("head %llu committed %llu connected %d; consumer ended %d with %d, stored %llu",
+                 (unsigned long long)fs.head_seq, (unsigned long long)fs.committed_seq,
+                 fs.connected, ended == pid, WEXITSTATUS(status),
+                 (unsigned long long)store_open(path).count);
+    }
     assert_int_equal(end_role(pid, 0), 0);
     struct store st = store_open(path);
     assert_int_equal(st.count, 8000);

@@ -34,6 +34,8 @@
 #define POLL_MS          50
 #define CONNECTED_US     (3 * US_PER_S)
 #define REDIAL_US        (5 * US_PER_S) // a peer that does not answer is dropped and dialled again
+#define REFUSED_US       (2 * US_PER_S)
+#define WARN_EVERY_US    (10 * US_PER_S)
 #define OFFSET_AGE_US    (30 * US_PER_S)
 
 struct feed_pub {
@@ -48,7 +50,7 @@ struct feed_pub {
     uint32_t ask_id;     // ask thread, and the next three: the envelopes of the last Ask
     uint64_t ask_from, ask_n;
     size_t ask_bytes, backfill_limit;
-    int64_t last_error_us; // ask thread
+    int64_t refused_us, warned_us; // ask thread
     _Atomic int pub_pipe, req_pipe;
 
     pthread_mutex_t lock;    // everything below
@@ -139,6 +141,8 @@ int feed_pub_send_packed(struct feed_pub *f, struct span payload)
     struct envelope e = envelope_of(f, &st, payload);
     struct span h = span_of(head, envelope_head(head, &e));
     int r = f->stopping ? -ECANCELED : append(f, h, payload);
+    if (atomic_load(&f->pub_pipe) == 0)
+        f->live = false; // nobody would hear it: the sure path carries it
     bool live = f->live;
     if (r == 0) {
         f->sent++;
@@ -265,11 +269,13 @@ static nng_msg *build_ask(struct feed_pub *f)
     return m;
 }
 
-// The reply to the Ask with our current id, or NULL after the timeout. Replies to older ones are let go.
-static Callmesh__V1__AskReply *await_reply(struct feed_pub *f)
+// The reply to the Ask with our current id, or NULL after the timeout or when its connection is gone. Replies to older
+// ones are let go.
+static Callmesh__V1__AskReply *await_reply(struct feed_pub *f, int pipe)
 {
     int64_t end = mono_now_us() + REPLY_TIMEOUT_US;
-    while (!thread_should_stop(&f->ask_thread) && mono_now_us() < end) {
+    while (!thread_should_stop(&f->ask_thread) && mono_now_us() < end &&
+           atomic_load(&f->req_pipe) == pipe) {
         nng_msg *m;
         if (nng_recvmsg(f->req, &m, 0) != 0)
             continue;
@@ -292,9 +298,13 @@ static Callmesh__V1__AskReply *await_reply(struct feed_pub *f)
 static void refused(struct feed_pub *f, const char *why)
 {
     int64_t now = mono_now_us();
-    if (f->last_error_us != 0 && now - f->last_error_us < 10 * US_PER_S)
+    if (f->refused_us == 0)
+        f->refused_us =
+            now; // the name of a life that has just ended is refused for a second: nothing to say yet
+    if (now - f->refused_us < REFUSED_US ||
+        (f->warned_us != 0 && now - f->warned_us < WARN_EVERY_US))
         return;
-    f->last_error_us = now;
+    f->warned_us = now;
     log_warn("consumer refuses the feed, the journal keeps it", "publisher=%s reason=\"%s\"",
              f->publisher, why);
 }
@@ -338,7 +348,7 @@ static void take_reply(struct feed_pub *f, const Callmesh__V1__AskReply *r)
         f->next_seq = r->next_seq;
         adapt(f, r->next_seq);
         if (r->next_seq == head + 1)
-            f->live = true;
+            f->live = atomic_load(&f->pub_pipe) != 0;
         else if (r->backfill)
             f->live = false;
         struct journal_stat st = journal_stat(f->journal);
@@ -348,6 +358,8 @@ static void take_reply(struct feed_pub *f, const Callmesh__V1__AskReply *r)
     pthread_mutex_unlock(&f->lock);
     if (error)
         refused(f, error);
+    else
+        f->refused_us = 0;
 }
 
 // A path that has died without a word would stay open for minutes: drop it, nng dials again.
@@ -390,8 +402,9 @@ static void ask_body(struct thread *t, void *arg)
     struct feed_pub *f = arg;
     while (!thread_should_stop(t)) {
         nng_msg *m = build_ask(f);
+        int pipe = atomic_load(&f->req_pipe);
         bool sent = sock_send(f->req, m, 0);
-        Callmesh__V1__AskReply *r = sent ? await_reply(f) : NULL;
+        Callmesh__V1__AskReply *r = sent ? await_reply(f, pipe) : NULL;
         if (r) {
             take_reply(f, r);
         } else {
