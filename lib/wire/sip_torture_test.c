@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "wire/sdp.h"
 #include "wire/sip.h"
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 #define V   "Via: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK390skdjuw\r\n"

@@ -1,5 +1,6 @@
 #include "wire/sipstream.h"
 #include <stdio.h>
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 #define FIN 1
