@@ -1,4 +1,5 @@
 #include "wire/frag.h"
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 static struct frag_table *table(uint32_t datagrams)

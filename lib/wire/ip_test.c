@@ -1,3 +1,4 @@
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 static enum wire_event parse(struct span ip, struct pkt *p)

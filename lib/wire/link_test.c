@@ -1,3 +1,4 @@
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 #define MAC "\1\2\3\4\5\6\7\x8\x9\xa\xb\xc"

@@ -1,3 +1,4 @@
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 static void addresses_read_and_print(void **state)

@@ -1,4 +1,5 @@
 #include "wire/rtp.h"
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 static struct bytes rtp_make(unsigned first, unsigned second, struct span behind)

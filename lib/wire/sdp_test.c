@@ -1,5 +1,6 @@
 #include "wire/sdp.h"
 #include <stdio.h>
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 #define TOP "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=call\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"

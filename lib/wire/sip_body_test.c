@@ -1,4 +1,5 @@
 #include "wire/sip.h"
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 #define SDP "v=0\r\ns=-\r\n"

@@ -66,15 +66,19 @@ bool sip_content_length(struct span value, uint64_t *ret)
     return value.n <= 10 && span_u64(value, UINT64_C(9999999999), ret);
 }
 
-static bool is_version(struct span s) // "SIP/" and a digit; which version is the parser's business
+// "SIP/" and a digit; which version is the parser's business.
+static bool is_version(struct span s)
 {
     return s.n >= 5 && span_istarts(s, SPAN_LIT("SIP/")) && s.p[4] >= '0' && s.p[4] <= '9';
 }
 
+// "SIP/2.0 1": the end of a cut request line and a Via begin alike, so the first digit of the status is waited for.
 static enum sip_start judge_status(struct span line, bool whole)
 {
-    if (line.n >= 5)
-        return is_version(line) ? SIP_START_YES : SIP_START_NO;
+    if (line.n >= 9)
+        return is_version(line) && line.p[7] == ' ' && line.p[8] >= '0' && line.p[8] <= '9'
+                   ? SIP_START_YES
+                   : SIP_START_NO;
     return whole ? SIP_START_NO : SIP_START_MORE;
 }
 

@@ -1,4 +1,5 @@
 #include "wire/sip.h"
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 #define VIA   "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx1;rport\r\n"

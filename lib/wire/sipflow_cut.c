@@ -56,6 +56,12 @@ enum sip_start flow_judge(struct span data)
     return sip_start_of(span_sub(data, i, data.n));
 }
 
+static bool first_word_known(struct span line)
+{
+    return span_istarts(line, SPAN_LIT("SIP/")) ||
+           sip_method_lookup(span_sub(line, 0, span_find(line, ' '))) != SIP_METHOD_OTHER;
+}
+
 // Behind a hole half a line may look like a start line ("ITE sip:x SIP/2.0", the rest of a Via): more is asked for.
 static bool plausible(struct span line, bool line_start)
 {
@@ -64,8 +70,7 @@ static bool plausible(struct span line, bool line_start)
         return false;
     if (span_istarts(line, SPAN_LIT("SIP/")))
         return line.n >= 11 && line.p[7] == ' ' && span_u32(span_sub(line, 8, 3), 699, &status);
-    return line_start ||
-           sip_method_lookup(span_sub(line, 0, span_find(line, ' '))) != SIP_METHOD_OTHER;
+    return line_start || first_word_known(line);
 }
 
 // Line by line to the next start line. False: not among what is here.
@@ -174,6 +179,8 @@ static bool start_read(struct flow *f, struct flow_out *out)
     case SIP_START_MORE:
         return false;
     case SIP_START_YES:
+        if (f->joined_late && f->messages == 0 && !first_word_known(waiting(f)))
+            break;
         f->judged = true;
         f->line = f->scanned = f->start;
         return true;

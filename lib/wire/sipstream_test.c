@@ -1,5 +1,6 @@
 #include "wire/sipstream.h"
 #include <stdio.h>
+#include "tests/support/test.h"
 #include "wire/wire_testing.h"
 
 #define FIN 1
@@ -127,8 +128,11 @@ static void out_of_order(void **state)
                 int k = orders[o][i];
                 feed(1, 100 + (uint32_t)cut[k], 0, part(cut[k], cut[k + 1]));
             }
-            if (handshake || orders[o][0] != 2)
+            // Without a handshake nobody knows that something was before: what is whole does not wait for it.
+            if (handshake || o < 3)
                 seen_is_all();
+            else
+                assert_int_equal(seen.messages, o == 3 ? 2 : 1);
             end();
         }
     }
@@ -156,7 +160,8 @@ static void joined_mid_stream(void **state)
     for (size_t k = 1; k < sizeof M1; k++) {
         begin(2);
         feed(1, 500, 0, part(k, sizeof all - 1));
-        assert_int_equal(seen.messages, 2);
+        if (seen.messages != 2)
+            fail_msg("joined at %zu: %u messages", k, seen.messages);
         assert_int_equal(seen.n, sizeof M2 M3 - 1);
         assert_memory_equal(seen.text, M2 M3, seen.n);
         end();
@@ -230,7 +235,7 @@ static void hole_in_a_body(void **state)
     struct sipstream_stat s = end();
     assert_int_equal(s.holes, 1);
     assert_int_equal(s.resyncs, 0);
-    assert_int_equal(s.reordered, 1);
+    assert_int_equal(s.reordered, 2);
 }
 
 // A hole in a head: resynchronised at the next start line; what was begun is counted.

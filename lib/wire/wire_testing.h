@@ -1,8 +1,7 @@
 // wire_testing.h: for the tests of this folder. Copies of exact size, so that Asan sees the first byte too far, and
-// packets made of their fields.
+// packets made of their fields. tests/support/test.h stands before it in each test.
 #pragma once
 #include <stdlib.h>
-#include "tests/support/test.h"
 #include "wire/pkt.h"
 
 #define SPAN_ARRAY(a) span_of((a), sizeof(a))
