@@ -268,7 +268,7 @@ class World:
         return r.stdout.strip()
 
     def schema(self):
-        folder = os.path.join(self.root, "deploy/schema")
+        folder = os.environ.get("SCHEMA_DIR") or os.path.join(self.root, "deploy/schema")
         for f in sorted(os.listdir(folder)):
             if f.endswith(".sql"):
                 self.sql(file=os.path.join(folder, f))
@@ -280,7 +280,8 @@ class World:
             [self.api, "--store.dsn", self.dsn, "--http.listen", f"127.0.0.1:{self.port}",
              "--health.listen", f"127.0.0.1:{self.health}", "--bus.mesh-url", self.urls[0],
              "--bus.control-url", self.urls[1], "--bus.live-url", self.urls[2], "--recordings.dir", self.recordings,
-             "--http.assets-dir", self.assets, "--auth.first-start-file", self.first, *extra],
+             "--http.assets-dir", self.assets, "--auth.first-start-file", self.first,
+             "--events.ring", "1M", "--http.stream-timeout", "8s", *extra],
             stdout=self.out, stderr=self.err)
 
     def stop(self, sig=signal.SIGTERM):

@@ -5,7 +5,7 @@
 //   harvester NAME SITE UP
 //   recording ID CALL STATUS
 //   known 0|1            what tap requests are told
-//   audio ID PACKETS     so many packets a side, 20 ms of 160 bytes each, in real time, on a thread of their own
+//   audio ID PACKETS     so many packets a side, 20 ms of 160 bytes each, in real time
 //   skip N               the next N packets of audio are not sent: a gap
 //   flood CALLS ROUNDS   changes as fast as they go
 #include <inttypes.h>
@@ -240,7 +240,7 @@ static void on_control(void *ctx, const Callmesh__V1__ControlRequest *q, Callmes
 
 struct audio {
     struct uuid id;
-    int packets;
+    int packets, sent;
 };
 
 static void send_audio(const struct audio *a, int i)
@@ -267,27 +267,33 @@ static void send_audio(const struct audio *a, int i)
     b.epoch = 1;
     b.frames = list;
     b.n_frames = 2;
-    pthread_mutex_lock(&lock);
     b.seq = ++live_seq;
     if (skip > 0)
         skip--;
     else
         cast_pub_send_raw(live, span_of(packed, callmesh__v1__live_batch__pack(&b, packed)));
-    pthread_mutex_unlock(&lock);
 }
 
+#define AUDIOS 32
+static struct audio audios[AUDIOS]; // under the lock
+
+// One thread sends for all: a publisher has one owner.
 static void *audio_body(void *arg)
 {
-    struct audio *a = arg;
+    (void)arg;
     int64_t next = mono_now_us();
-    for (int i = 0; i < a->packets; i++) {
-        send_audio(a, i);
+    for (;;) {
+        pthread_mutex_lock(&lock);
+        for (int i = 0; i < AUDIOS; i++) {
+            if (audios[i].sent < audios[i].packets)
+                send_audio(&audios[i], audios[i].sent++);
+        }
+        pthread_mutex_unlock(&lock);
         next += 20 * US_PER_MS;
         int64_t wait = next - mono_now_us();
         if (wait > 0)
             usleep((useconds_t)wait);
     }
-    free(a);
     return NULL;
 }
 
@@ -351,13 +357,13 @@ static void do_recording(const char *id, const char *call, int status)
 
 static void do_audio(const char *id, int packets)
 {
-    pthread_t t;
-    struct audio *a = calloc(1, sizeof(*a));
-    if (!a || !uuid_parse(span_str(id), &a->id))
+    int i = 0;
+    while (i < AUDIOS && audios[i].sent < audios[i].packets)
+        i++;
+    if (i == AUDIOS || !uuid_parse(span_str(id), &audios[i].id))
         abort();
-    a->packets = packets;
-    pthread_create(&t, NULL, audio_body, a);
-    pthread_detach(t);
+    audios[i].packets = packets;
+    audios[i].sent = 0;
 }
 
 static void do_flood(int n, int rounds)
@@ -429,6 +435,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "mesh_peer MESH-URL CONTROL-URL LIVE-URL: %s\n", err);
         return 64;
     }
+    pthread_t t;
+    if (pthread_create(&t, NULL, audio_body, NULL))
+        return 71;
     printf("ready\n");
     while (fgets(line, sizeof(line), stdin)) {
         pthread_mutex_lock(&lock);
