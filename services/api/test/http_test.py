@@ -710,7 +710,7 @@ class Suite:
     def ready(self):
         try:
             return self.w.metric("store_ready") == 1
-        except OSError:
+        except (OSError, AssertionError):  # not yet there
             return False
 
 

@@ -214,7 +214,8 @@ static void on_snapshot(Callmesh__V1__ControlReply *reply, const Callmesh__V1__S
     reply->snapshot = &r;
 }
 
-static void on_control(void *ctx, const Callmesh__V1__ControlRequest *q, Callmesh__V1__ControlReply *reply, struct arena *a)
+static void on_control(void *ctx, const Callmesh__V1__ControlRequest *q,
+                       Callmesh__V1__ControlReply *reply, struct arena *a)
 {
     static Callmesh__V1__TapReply tap;
     (void)ctx;
@@ -222,7 +223,8 @@ static void on_control(void *ctx, const Callmesh__V1__ControlRequest *q, Callmes
     pthread_mutex_lock(&lock);
     if (q->request_case == CALLMESH__V1__CONTROL_REQUEST__REQUEST_SNAPSHOT) {
         on_snapshot(reply, q->snapshot);
-    } else if (q->request_case == CALLMESH__V1__CONTROL_REQUEST__REQUEST_TAP && q->tap->call_id.len == 16) {
+    } else if (q->request_case == CALLMESH__V1__CONTROL_REQUEST__REQUEST_TAP &&
+               q->tap->call_id.len == 16) {
         struct uuid id;
         char s[37];
         memcpy(id.b, q->tap->call_id.data, 16);
@@ -305,7 +307,8 @@ static void do_call(const char *line)
     struct uuid u;
     uint64_t revision;
     int state;
-    if (sscanf(line, "call %63s %" SCNu64 " %d %31s %63s %63s %15s", id, &revision, &state, site, from, to, codec) != 7 ||
+    if (sscanf(line, "call %63s %" SCNu64 " %d %31s %63s %63s %15s", id, &revision, &state, site,
+               from, to, codec) != 7 ||
         !uuid_parse(span_str(id), &u))
         abort();
     struct call *c = slot(&u);
@@ -332,7 +335,8 @@ static void do_remove(const char *id)
 static void do_recording(const char *id, const char *call, int status)
 {
     struct uuid u, c;
-    char site[] = "main", codec[] = "PCMU", wav[] = "wav", path[] = "x.wav", rec[] = "rec1", none[] = "";
+    char site[] = "main", codec[] = "PCMU", wav[] = "wav", path[] = "x.wav", rec[] = "rec1",
+         none[] = "";
     uint8_t sha[32] = {1, 2, 3};
     Callmesh__V1__Recording r = CALLMESH__V1__RECORDING__INIT;
     Callmesh__V1__MeshChange m = CALLMESH__V1__MESH_CHANGE__INIT;
@@ -429,9 +433,12 @@ int main(int argc, char **argv)
     char err[256] = "", line[512];
     struct answer *control;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc != 4 || cast_pub_open(&mesh, argv[1], true, "callstate", "main", CALLMESH__V1__KIND__KIND_MESH, err, sizeof(err)) ||
+    if (argc != 4 ||
+        cast_pub_open(&mesh, argv[1], true, "callstate", "main", CALLMESH__V1__KIND__KIND_MESH, err,
+                      sizeof(err)) ||
         answer_open(&control, argv[2], on_control, NULL, err, sizeof(err)) ||
-        cast_pub_open(&live, argv[3], false, "rec1", "main", CALLMESH__V1__KIND__KIND_UNSPECIFIED, err, sizeof(err))) {
+        cast_pub_open(&live, argv[3], false, "rec1", "main", CALLMESH__V1__KIND__KIND_UNSPECIFIED,
+                      err, sizeof(err))) {
         fprintf(stderr, "mesh_peer MESH-URL CONTROL-URL LIVE-URL: %s\n", err);
         return 64;
     }
