@@ -116,8 +116,14 @@ static enum http_next route_request(struct http_req *q)
     }
     if (allow) {
         http_problem(q, 405, "method_not_allowed", "this path does not know that method");
-        http_header(q, "Allow", "%s%s%s", allow & 1u << HTTP_GET ? "GET" : "",
-                    allow & 1u << HTTP_HEAD ? ", HEAD" : "", allow & 1u << HTTP_POST ? "POST" : "");
+        char list[32] = "";
+        static const char *const names[] = {NULL, "GET", "HEAD", "POST"};
+        for (unsigned i = HTTP_GET, n = 0; i <= HTTP_POST; i++) {
+            if (allow & 1u << i)
+                n +=
+                    (unsigned)snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", names[i]);
+        }
+        http_header(q, "Allow", "%s", list);
         return HTTP_DONE;
     }
     return s->o.unrouted(q);

@@ -1,0 +1,745 @@
+#!/usr/bin/env python3
+"""callmesh-api as clients see it: a real PostgreSQL, the real bus, every response checked against openapi.yaml.
+usage: http_test.py REPOSITORY CALLMESH-API API_MESH_PEER [CASE...]"""
+import hashlib
+import json
+import os
+import socket
+import stat
+import struct
+import sys
+import time
+import traceback
+
+from harness import Client, Contract, Mesh, Response, Stream, World, wait_for
+
+CALL = "01936b2a-0000-7000-8000-%012x"   # of the store
+LIVE = "01936b2b-0000-7000-8000-%012x"   # of the live mesh
+REC = "01936b2c-0000-7000-8000-%012x"
+STREAM = "01936b2d-0000-7000-8000-%012x"
+LEG = "01936b2e-0000-7000-8000-%012x"
+
+
+def ulaw(v):
+    v = max(-32635, min(32635, v))
+    sign, v = (0x80, -v) if v < 0 else (0, v)
+    v += 0x84
+    exp = max(0, v.bit_length() - 8)
+    return ~(sign | exp << 4 | (v >> (exp + 3)) & 0x0F) & 0xFF
+
+
+def wav_ulaw(seconds, left, right):
+    """Stereo mu-law: `left` and `right` give the amplitude at each 8000th of a second."""
+    data = bytearray()
+    for i in range(int(seconds * 8000)):
+        data += bytes((ulaw(left(i)), ulaw(right(i))))
+    fmt = struct.pack("<HHIIHHH", 7, 2, 8000, 16000, 2, 8, 0)
+    return b"RIFF" + struct.pack("<I", 4 + 8 + len(fmt) + 8 + len(data)) + b"WAVE" + b"fmt " + struct.pack("<I", len(fmt)) \
+        + fmt + b"data" + struct.pack("<I", len(data)) + bytes(data)
+
+
+class Suite:
+    def __init__(self, root, api, peer):
+        self.w = World(root, api, peer)
+        self.contract = Contract(os.path.join(root, "services/api/openapi.yaml"))
+        self.c = Client(self.w.port, self.contract)
+
+    # ---- start
+
+    def t00_start_without_a_store(self):
+        w = self.w
+        w.start()
+        wait_for("the port", 5, lambda: self.try_get("/api/v1/openapi.json"))
+        r = self.c.get("/api/v1/calls", 503, headers={"Authorization": "Bearer cm_x_y"})
+        assert r.json["code"] == "store_unavailable" and r.headers["Retry-After"]
+        assert w.health_get("/livez")[0] == 200
+        status, text = w.health_get("/readyz?verbose")
+        assert status == 503 and "store" in text and "mesh" in text, text
+        w.pg_do("start")
+        time.sleep(1.2)
+        assert "schema" in w.health_get("/readyz?verbose")[1], w.health_get("/readyz?verbose")
+        w.schema()
+        wait_for("the store", 8, lambda: w.metric("store_ready") == 1)
+        mode = stat.S_IMODE(os.stat(w.first).st_mode)
+        assert mode == 0o600, oct(mode)
+        with open(w.first, encoding="ascii") as f:
+            first = dict(line.strip().split("=", 1) for line in f)
+        self.password, self.c.key = first["password"], first["api_key"]
+        with open(os.path.join(w.dir, "stdout"), encoding="utf-8") as f:
+            text = f.read()
+        assert text.count(self.password) == 1 and text.count(self.c.key) == 1
+        assert w.sql("SELECT count(*) FROM users") == "1"
+        assert self.c.key.split("_")[2] not in w.sql("SELECT string_agg(encode(secret_sha256, 'escape') || prefix, '') FROM api_keys")
+
+    def try_get(self, path):
+        try:
+            return self.c.get(path)
+        except (ConnectionError, socket.timeout):
+            return None
+
+    def t01_mesh_comes_late(self):
+        r = self.c.get("/api/v1/calls/active", 503)
+        assert r.json["code"] == "mesh_unavailable"
+        self.mesh = Mesh(self.w.peer, *self.w.urls)
+        wait_for("the mesh", 8, lambda: self.w.metric("mirror_fresh") == 1)
+        assert self.w.health_get("/readyz")[0] == 200
+
+    def t02_rows(self):
+        w, sql = self.w, []
+        for i in range(120):
+            at = f"2026-11-20 10:{i // 60:02}:{i % 60:02}.25+00"
+            user = "+4930%07d" % i if i % 2 else "0049301%06d" % i
+            digits = "".join(ch for ch in user if ch.isdigit())
+            sql.append(
+                "INSERT INTO calls (site, started_at, id, revision, state, result, sip_status, sip_reason, hangup_by, from_uri,"
+                " from_user, from_name, to_uri, to_user, from_digits, to_digits, ringing_at, answered_at, ended_at, sip_call_ids,"
+                f" harvesters, message_count, recording_state, live) VALUES ('{'par' if i % 3 else 'lon'}', '{at}', '{CALL % i}', 5,"
+                f" '{'ended' if i else 'answered'}', {chr(39) + ('busy' if i % 5 == 0 else 'answered') + chr(39) if i else 'NULL'}, 200, 'OK',"
+                f" '{'caller' if i % 2 else 'callee'}', 'sip:{user}@pbx', '{user}', 'Ann \"é\" {i}', 'sip:2001@pbx', '2001', '{digits}', '2001',"
+                f" timestamptz '{at}' + interval '1 s', timestamptz '{at}' + interval '3 s',"
+                f" {'timestamptz ' + chr(39) + at + chr(39) + ' + interval ' + chr(39) + '13 s' + chr(39) if i else 'NULL'},"
+                f" '{{\"id, {i}@x\",b{i}}}', '{{h1}}', 7, '{'ready' if i == 1 else 'none'}', true);")
+        at = "2026-11-20 10:00:01"
+        raw = rb"INVITE sip:2001@pbx SIP/2.0\r\nSubject: \377\376\r\n\r\nv=0\r\n".decode()
+        for n, (method, status, reason, swap, again) in enumerate([
+                ("INVITE", "NULL", "", 0, 0), ("INVITE", "NULL", "", 0, 1), ("INVITE", "180", "Ringing", 1, 0),
+                ("INVITE", "200", "OK", 1, 0), ("ACK", "NULL", "", 0, 0), ("BYE", "NULL", "", 1, 0), ("BYE", "200", "OK", 0, 0)]):
+            a, b = ("10.0.0.2", "10.0.0.1") if swap else ("10.0.0.1", "10.0.0.2")
+            sql.append(
+                "INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, leg_id, sip_call_id, method, status, reason, src_ip,"
+                f" src_port, dst_ip, dst_port, transport, retransmission, raw) VALUES ('par', '{at}.{n:03}+00', 'h1', {n}, 0, '{CALL % 1}',"
+                f" '{LEG % 1}', 'x', '{method}', {status}, '{reason}', '{a}', 5060, '{b}', 5060, 'udp', {bool(again)}, decode('"
+                + raw.encode("latin1").decode("unicode_escape").encode("latin1").hex() + "', 'hex'));")
+        for n in range(300):  # a call of many and large messages
+            sql.append("INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, sip_call_id, method, src_ip, src_port, dst_ip,"
+                       f" dst_port, transport, raw) VALUES ('par', '{at}.{n:03}+00', 'h1', {100 + n}, 0, '{CALL % 2}', 'y', 'INFO', '::1', 1,"
+                       " '::2', 2, 'tcp', decode(repeat('01', 4000), 'hex'));")
+        sql.append(
+            f"INSERT INTO legs VALUES ('par', '{at}+00', '{LEG % 1}', '{CALL % 1}', 'x', 'a', 'b', 'sip:a', 'sip:b', 'ended', 200,"
+            f" '{at}+00', '{at}+00', '{at}+00', '10.0.0.1', 5060, '10.0.0.2', 5060, 'udp', 'phone');")
+        for s in range(3):
+            sql.append(
+                "INSERT INTO streams (site, first_at, id, call_id, leg_id, side, harvester, ssrc, src_ip, src_port, dst_ip, dst_port,"
+                f" codec, payload_type, clock_rate, ptime_ms, packets, bytes, lost, jitter_ms, jitter_ms_max, last_at) VALUES ('par',"
+                f" '{at}.5+00', '{STREAM % s}', {repr(CALL % 1) if s < 2 else 'NULL'}, NULL, {repr(['caller', 'callee'][s]) if s < 2 else 'NULL'},"
+                f" 'h1', {4294967295 - s}, '10.0.0.{1 + s}', {4000 + s}, '10.0.0.{2 - s if s < 2 else 9}', 4002, 'PCMU', 0, 8000, 20, 500, 80000,"
+                f" {s * 5}, 1.5, 4.25, '{at}.9+00');")
+        sql.append("INSERT INTO sites (site, name) VALUES ('par', 'Paris'), ('lon', 'London'), ('main', 'Main');")
+        sql.append("INSERT INTO harvesters (site, name, version, input, live, last_seen_at) VALUES ('lon', 'lon/old', '1', 'eth0', true, now());")
+        for i in range(60):
+            sql.append(f"INSERT INTO registrations VALUES ('par', 'sip:20{i:02}@pbx', 'sip:20{i:02}@10.0.0.{i}', 'phone', '10.0.0.{i}', 5060,"
+                       " now(), now() + interval '1 hour');")
+        self.wav = wav_ulaw(10, lambda i: 16000 if i % 8000 < 4000 else 0, lambda i: -8000 if i >= 40000 else 0)
+        self.sha = hashlib.sha256(self.wav).hexdigest()
+        os.makedirs(os.path.join(w.recordings, "par"))
+        with open(os.path.join(w.recordings, "par/one.wav"), "wb") as f:
+            f.write(self.wav)
+        channels = json.dumps([{"index": 1, "role": "caller", "codec": "PCMU", "packets": 500, "lost": 0, "stream_ids": [STREAM % 0]}])
+        for i, (status, path) in enumerate([("ready", "par/one.wav"), ("failed", ""), ("ready", "par/gone.wav"),
+                                            ("ready", "../../etc/passwd")]):
+            sql.append(
+                f"INSERT INTO recordings VALUES ('par', '2026-11-20 10:0{i}:00+00', '{REC % i}', '{CALL % (i + 1)}', '{status}', '',"
+                f" '2026-11-20 10:0{i}:10+00', 10, 'PCMU', 8000, 'wav', {len(self.wav)}, '{self.sha if i == 0 else ''}', '{path}', 'rec1',"
+                f" '{channels}', '[{{\"from\": 1.5, \"to\": 2, \"channel\": 1, \"reason\": \"loss\"}}]');")
+        path = os.path.join(w.dir, "rows.sql")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("BEGIN;\n" + "\n".join(sql) + "\nCOMMIT;\n")
+        w.sql(file=path)
+
+    # ---- who
+
+    def t03_auth(self):
+        c, w = self.c, self.w
+        for path in ("/calls", "/calls/active", "/calls/" + CALL % 1, "/events", "/recordings", "/recordings/" + REC % 0 + "/audio",
+                     "/harvesters", "/sites", "/me", "/streams", "/registrations"):
+            r = c.get("/api/v1" + path, 401, auth=False)
+            assert r.json["code"] == "unauthorized" and "Bearer" in r.headers["WWW-Authenticate"]
+            c.get("/api/v1" + path, 401, headers={"Authorization": "Bearer cm_abc_wrong"})
+            c.get("/api/v1" + path, 401, headers={"Cookie": "callmesh_session=" + "0" * 64})
+        c.get("/api/v1/me", 401, headers={"Authorization": "Basic YTpi"})
+        secret = "onlycalls"
+        w.sql("INSERT INTO api_keys (prefix, secret_sha256, name, scopes) VALUES ('few', decode('"
+              + hashlib.sha256(secret.encode()).hexdigest() + "', 'hex'), 'few', '{calls:read}'), ('old', decode('"
+              + hashlib.sha256(b"old").hexdigest() + "', 'hex'), 'old', '{*}')")
+        w.sql("UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE prefix = 'old'")
+        few = {"Authorization": "Bearer cm_few_" + secret}
+        c.get("/api/v1/me", 401, headers={"Authorization": "Bearer cm_old_old"})
+        assert c.get("/api/v1/me", headers=few).json["scopes"] == ["calls:read"]
+        c.get("/api/v1/calls", headers=few)
+        for path in ("/recordings", "/recordings/" + REC % 0 + "/audio", "/streams", "/sites", "/events", "/calls/" + CALL % 1 + "/messages",
+                     "/calls/" + CALL % 1 + "/ladder", "/harvesters/x"):
+            r = c.get("/api/v1" + path, 403, headers=few)
+            assert r.json["code"] == "scope_missing"
+        c.post(f"/api/v1/calls/{CALL % 1}/listen-tickets", 403, headers=few)
+        for path in ("/calls/" + CALL % 99999, "/calls/none", "/recordings/" + REC % 99999, "/recordings/" + REC % 99999 + "/audio",
+                     "/recordings/" + REC % 99999 + "/peaks", "/harvesters/none", "/calls/" + CALL % 99999 + "/legs",
+                     "/calls/" + CALL % 99999 + "/messages", "/calls/" + CALL % 99999 + "/ladder", "/calls/" + CALL % 99999 + "/events"):
+            assert c.get("/api/v1" + path, 404).json["code"] == "not_found"
+        assert c.get("/api/v1/me").json["kind"] == "key"
+        assert c.request("DELETE", "/api/v1/calls").status == 405
+        assert c.request("GET", "/api/v1/nothing").status == 404
+        r = c.get("/api/v1/me", headers={"X-Request-Id": "abc-1"})
+        assert r.headers["X-Request-Id"] == "abc-1"
+        r = c.get("/api/v1/me", headers={"X-Request-Id": "bad id <"})
+        assert len(r.headers["X-Request-Id"]) == 36
+
+    def t04_session(self):
+        c, w = self.c, self.w
+        c.post("/api/v1/login", 400, body="{", auth=False)
+        c.post("/api/v1/login", 400, body='{"login":"admin"}', auth=False)
+        c.post("/api/v1/login", 413, body="x" * 5000, auth=False)
+        c.post("/api/v1/login", 401, body=json.dumps({"login": "admin", "password": "wrong"}), auth=False)
+        c.post("/api/v1/login", 401, body=json.dumps({"login": "nobody", "password": "wrong"}), auth=False)
+        r = c.post("/api/v1/login", 200, body=json.dumps({"login": "admin", "password": self.password}), auth=False)
+        cookie = r.headers["Set-Cookie"]
+        assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Path=/" in cookie, cookie
+        assert r.json["role"] == "admin" and r.json["kind"] == "user" and "calls:listen" in r.json["scopes"]
+        token = cookie.split(";")[0]
+        assert token.split("=")[1] not in w.sql("SELECT string_agg(encode(token_sha256, 'hex'), '') FROM sessions")
+        assert c.get("/api/v1/me", headers={"Cookie": token}).json["name"] == "admin"
+        assert c.post("/api/v1/logout", 403, headers={"Cookie": token}).json["code"] == "csrf_header_missing"
+        c.post("/api/v1/logout", 204, headers={"Cookie": token, "X-Callmesh-CSRF": "1"})
+        c.get("/api/v1/me", 401, headers={"Cookie": token})
+        for _ in range(12):
+            r = c.request("POST", "/api/v1/login", body=json.dumps({"login": "admin", "password": "x"}), auth=False)
+        assert r.status == 429 and r.headers["Retry-After"] and r.json["code"] == "too_many_requests"
+        rows = w.sql("SELECT actor || ' ' || result FROM audit WHERE action = 'login'").splitlines()
+        assert "user:admin ok" in rows and "user:admin refused" in rows and "user:nobody refused" in rows, rows
+
+    # ---- calls
+
+    def t05_calls(self):
+        c = self.c
+        page = c.get("/api/v1/calls").json
+        assert len(page["data"]) == 50 and page["has_more"] and page["data"][0]["id"] == CALL % 119
+        seen, cursor = [], ""
+        while True:
+            page = c.get("/api/v1/calls?limit=7" + cursor).json
+            seen += [x["id"] for x in page["data"]]
+            if not page["has_more"]:
+                assert page["next_cursor"] is None
+                break
+            cursor = "&cursor=" + page["next_cursor"]
+        assert seen == [CALL % i for i in reversed(range(120))]
+        first = c.get("/api/v1/calls/" + CALL % 1).json
+        assert first["setup_seconds"] == 1 and first["ring_seconds"] == 2 and first["talk_seconds"] == 10 and first["duration_seconds"] == 13
+        assert first["started_at"] == "2026-11-20T10:00:01.250Z", first["started_at"]
+        assert first["sip_call_ids"] == ["id, 1@x", "b1"] and first["from"]["name"] == 'Ann "é" 1'
+        assert first["codecs"] == ["PCMU"] and first["quality"] == {"packets": 1000, "lost": 5, "loss_pct": 0.498, "jitter_ms_max": 4.25}
+        zero = c.get("/api/v1/calls/" + CALL % 0).json
+        assert zero["result"] is None and zero["talk_seconds"] is None and zero["quality"] is None
+
+    def t06_calls_filters(self):
+        def ids(query):
+            return [x["id"] for x in self.c.get("/api/v1/calls?limit=200&" + query).json["data"]]
+        assert len(ids("started_at%5Bgte%5D=2026-11-20T10:01:00Z")) == 60
+        assert len(ids("started_at[lt]=2026-11-20T10:01:00Z")) == 60
+        assert len(ids("started_at[gte]=2026-11-20T11:01:00%2B01:00&started_at[lt]=2026-11-20T11:01:10%2B01:00")) == 10
+        assert len(ids("site=lon")) == 40 and len(ids("site=lon,par")) == 120
+        assert ids("state=answered") == [CALL % 0] and len(ids("result=busy")) == 23
+        assert ids("recording_state=ready") == [CALL % 1]
+        assert ids("sip_call_id=b7") == [CALL % 7] and ids("q=id,+9@x") == [CALL % 9]
+        one = [CALL % 11]
+        for n in ("%2B49300000011", "0049300000011", "49300000011", "%2B49%2030%200000-011", "0000011", "%2B49 (30) 0000011".replace(" ", "%20")):
+            assert ids("number=" + n) == one, n
+        assert ids("from=49300000011") == one and ids("to=49300000011") == []
+        assert ids("number=0049301000010") == [CALL % 10] and ids("number=%2B49301000010") == [CALL % 10]
+        assert len(ids("to=2001")) == 120 and ids("number=011") == [] and ids("number=49300000011,0049301000010") == [CALL % 11, CALL % 10]
+        assert len(ids("q=%22%C3%A9%22")) == 120 and ids("q=%25%25") == [] and ids("q=Ann%20%22%C3%A9%22%20117") == [CALL % 117]
+        for bad in ("limit=0", "limit=201", "limit=x", "cursor=zz", "cursor=", "state=flying", "result=x", "started_at[gte]=yesterday", "q=x",
+                    "number=1,2,3,4,5", "recording_state=nope", "number=" + ",".join(["1234"] * 4) + "&from=" + ",".join(["1234"] * 4) + "&to=1234,5678"):
+            assert self.c.get("/api/v1/calls?" + bad, 400).json["code"] == "bad_parameter", bad
+        self.c.get("/api/v1/calls?site=%FF%FE", 400)
+
+    def t07_call_parts(self):
+        c, one = self.c, "/api/v1/calls/" + CALL % 1
+        x = c.get(one + "?expand=legs,streams,recordings").json
+        assert len(x["legs"]) == 1 and len(x["streams"]) == 2 and len(x["recordings"]) == 1
+        assert "legs" not in c.get(one + "?expand=streams").json
+        assert c.get(one + "/legs").json["data"] == x["legs"] and c.get(one + "/streams").json["data"] == x["streams"]
+        assert c.get(one + "/recordings").json["data"] == x["recordings"]
+        page = c.get(one + "/streams?limit=1").json
+        rest = c.get(one + "/streams?limit=1&cursor=" + page["next_cursor"]).json
+        assert [s["id"] for s in page["data"] + rest["data"]] == [STREAM % 0, STREAM % 1] and not rest["has_more"]
+        m = c.get(one + "/messages").json
+        assert [v["n"] for v in m["data"]] == [1, 2, 3, 4, 5, 6, 7] and not m["has_more"]
+        assert "�" in m["data"][0]["raw"] and m["data"][0]["raw"].startswith("INVITE sip:2001@pbx SIP/2.0\r\n")
+        assert m["data"][2]["status"] == 180 and m["data"][0]["status"] is None and m["data"][1]["retransmission"]
+        page = c.get(one + "/messages?limit=3").json
+        assert page["has_more"] and [v["n"] for v in c.get(one + "/messages?limit=9&cursor=" + page["next_cursor"]).json["data"]] == [4, 5, 6, 7]
+        n, cursor, pages = 0, "", 0
+        while True:  # 300 messages of 4000 control bytes: pages end at what fits
+            page = c.get(f"/api/v1/calls/{CALL % 2}/messages?limit=200" + cursor).json
+            assert [v["n"] for v in page["data"]] == list(range(n + 1, n + 1 + len(page["data"]))) and page["data"]
+            n, pages = n + len(page["data"]), pages + 1
+            if not page["has_more"]:
+                break
+            cursor = "&cursor=" + page["next_cursor"]
+        assert n == 300 and pages > 2
+        lad = c.get(one + "/ladder").json
+        assert [e["label"] for e in lad["endpoints"]] == ["10.0.0.1:5060", "10.0.0.2:5060"]
+        assert [(a["from"], a["to"], a["kind"], a["label"]) for a in lad["arrows"]][:4] == [
+            (0, 1, "request", "INVITE (SDP)"), (0, 1, "request", "INVITE (SDP) (again)"), (1, 0, "response", "180 Ringing (SDP)"),
+            (1, 0, "response", "200 OK (SDP)")]
+        assert [a["message"] for a in lad["arrows"]] == [1, 2, 3, 4, 5, 6, 7, None, None]
+        assert {a["label"] for a in lad["arrows"] if a["kind"] == "rtp"} == {"RTP PCMU 500 packets"}
+        ev = c.get(one + "/events").json["data"]
+        assert [e["type"] for e in ev][:2] == ["recording_started", "leg_started"] and {"started", "ringing", "answered", "ended"} <= {e["type"] for e in ev}
+        assert [e["at"] for e in ev] == sorted(e["at"] for e in ev)
+        s = c.get("/api/v1/streams").json["data"]
+        assert len(s) == 3 and s[0]["ssrc"] == 4294967293 and s[1]["lost_pct"] == 0.99
+        assert [v["id"] for v in c.get("/api/v1/streams?unjoined=true").json["data"]] == [STREAM % 2]
+        assert len(c.get("/api/v1/streams?call_id=" + CALL % 1).json["data"]) == 2
+        c.get("/api/v1/streams?call_id=x", 400)
+
+    def t08_mesh_lists(self):
+        c = self.c
+        self.mesh.do("harvester main/capture-eth0 main 1")
+        wait_for("harvester", 3, lambda: self.w.metric("mirror_harvesters") == 1)
+        h = c.get("/api/v1/harvesters").json["data"]
+        assert [(x["name"], x["up"]) for x in h] == [("main/capture-eth0", True), ("lon/old", False)] and h[0]["lag_messages"] == 3
+        assert [x["name"] for x in c.get("/api/v1/harvesters?site=lon").json["data"]] == ["lon/old"]
+        assert c.get("/api/v1/harvesters/main%2Fcapture-eth0").json["packets"] == 1000
+        assert c.get("/api/v1/harvesters/lon%2Fold").json["up"] is False
+        sites = {s["site"]: s for s in c.get("/api/v1/sites").json["data"]}
+        assert sites["main"]["harvesters_up"] == 1 and sites["lon"]["harvesters"] == 1 and sites["par"]["name"] == "Paris"
+        got, cursor = [], ""
+        while True:
+            page = c.get("/api/v1/registrations?limit=25" + cursor).json
+            got += [x["aor"] for x in page["data"]]
+            if not page["has_more"]:
+                break
+            cursor = "&cursor=" + page["next_cursor"]
+        assert got == [f"sip:20{i:02}@pbx" for i in range(60)]
+        assert len(c.get("/api/v1/registrations?aor=2005").json["data"]) == 1 == len(c.get("/api/v1/registrations?aor=sip:2005@pbx").json["data"])
+        c.get("/api/v1/registrations?cursor=xyz", 400)
+
+    # ---- recordings
+
+    def t09_audio(self):
+        c, url = self.c, f"/api/v1/recordings/{REC % 0}/audio"
+        r = c.get(url)
+        etag = f'"{self.sha}"'
+        assert r.body == self.wav and r.headers["ETag"] == etag and r.headers["Accept-Ranges"] == "bytes"
+        assert hashlib.sha256(r.body).hexdigest() == self.sha
+        n = len(self.wav)
+        for rng, a, b in (("0-0", 0, 0), ("0-43", 0, 43), (f"{n - 5}-", n - 5, n - 1), ("-10", n - 10, n - 1), (f"100-{n + 50}", 100, n - 1),
+                          ("70000-90000", 70000, 90000), (f"-{n * 2}", 0, n - 1)):
+            r = c.get(url, 206, headers={"Range": "bytes=" + rng})
+            assert r.body == self.wav[a:b + 1] and r.headers["Content-Range"] == f"bytes {a}-{b}/{n}", rng
+        for rng in (f"{n}-", f"{n + 5}-{n + 9}", "-0"):
+            r = c.get(url, 416, headers={"Range": "bytes=" + rng})
+            assert r.headers["Content-Range"] == f"bytes */{n}" and r.json["code"] == "range_not_satisfiable"
+        for rng in ("bytes=0-1,5-6", "bytes=5-2", "bytes=x-y", "lines=0-5", "bytes=-"):
+            assert len(c.get(url, 200, headers={"Range": rng}).body) == n, rng
+        assert c.get(url, 206, headers={"Range": "bytes=0-9", "If-Range": etag}).body == self.wav[:10]
+        assert len(c.get(url, 200, headers={"Range": "bytes=0-9", "If-Range": '"other"'}).body) == n
+        r = c.get(url, 304, headers={"If-None-Match": f'"a", W/{etag}'})
+        assert r.body == b"" and r.headers["ETag"] == etag
+        r = c.request("HEAD", url)
+        assert r.status == 200 and r.headers["Content-Length"] == str(n) and r.body == b"" and r.headers["ETag"] == etag
+        r = c.request("HEAD", url, headers={"Range": "bytes=10-19"})
+        assert r.status == 206 and r.headers["Content-Length"] == "10"
+        c.get(url + "?format=opus", 400)
+        assert c.get(f"/api/v1/recordings/{REC % 1}/audio", 404).json["code"] == "not_found"
+        assert c.get(f"/api/v1/recordings/{REC % 2}/audio", 410).json["code"] == "gone"
+        assert c.get(f"/api/v1/recordings/{REC % 3}/audio", 410).json["code"] == "gone"
+        assert int(self.w.sql(f"SELECT count(*) FROM audit WHERE action = 'audio' AND object = '{REC % 0}' AND actor LIKE 'key:%'")) >= 3
+        page = c.get("/api/v1/recordings?started_at[gte]=2026-11-20T10:01:00Z&limit=2").json
+        assert [x["id"] for x in page["data"]] == [REC % 3, REC % 2] and page["has_more"]
+        page = c.get("/api/v1/recordings?limit=2&cursor=" + page["next_cursor"]).json
+        assert [x["id"] for x in page["data"]] == [REC % 1, REC % 0] and not page["has_more"]
+        one = c.get("/api/v1/recordings/" + REC % 0).json
+        assert one["url"] == url and one["gaps"][0]["from"] == 1.5 and one["channels"][0]["role"] == "caller"
+        assert c.get("/api/v1/recordings/" + REC % 1).json["url"] is None
+        assert [x["id"] for x in c.get("/api/v1/recordings?status=failed").json["data"]] == [REC % 1]
+
+    def t10_peaks(self):
+        c, url = self.c, f"/api/v1/recordings/{REC % 0}/peaks"
+        p = c.get(url + "?pps=10").json
+        assert p["length"] == 100 and p["samples_per_pixel"] == 800 and p["channels"] == 2 and len(p["data"]) == 400
+        assert p["data"][0:4] == [62, 62, 0, 0] or p["data"][0] in (61, 62), p["data"][:4]   # 16000 >> 8 after mu-law
+        assert p["data"][5 * 4:5 * 4 + 2] == [0, 0] and p["data"][50 * 4 + 2] in (-31, -32) and p["data"][49 * 4 + 2] == 0
+        c.get(url + "?pps=10")
+        assert self.w.metric("peaks_made_total") == 1 and self.w.metric("peaks_cached_total") == 1
+        big = c.get(url + "?pps=200").json
+        assert big["length"] == 2000
+        c.get(url + "?pps=0", 400)
+        c.get(f"/api/v1/recordings/{REC % 2}/peaks", 410)
+
+    # ---- live
+
+    def t11_live(self):
+        c, m = self.c, self.mesh
+        m.do(f"call {LIVE % 1} 1 1 main 1001 2001 PCMU")
+        m.do(f"call {LIVE % 2} 1 2 par 1002 2002 PCMA")
+        wait_for("calls", 3, lambda: self.w.metric("mirror_calls") == 2)
+        a = c.get("/api/v1/calls/active").json
+        assert sorted(x["id"] for x in a["data"]) == [LIVE % 1, LIVE % 2] and a["data"][0]["quality"]["loss_pct"] == 1.0
+        assert [x["id"] for x in c.get("/api/v1/calls/active?site=par").json["data"]] == [LIVE % 2]
+        assert c.get("/api/v1/calls/" + LIVE % 1).json["state"] == "started"
+        s = self.events(after=a["stream_cursor"])
+        m.do(f"call {LIVE % 1} 2 2 main 1001 2001 PCMU")
+        m.do(f"call {LIVE % 1} 3 4 main 1001 2001 PCMU")
+        m.do(f"call {LIVE % 1} 4 5 main 1001 2001 PCMU")
+        m.do(f"call {LIVE % 1} 5 4 main 1001 2001 PCMU")
+        m.do(f"call {LIVE % 1} 6 4 main 1001 2001 PCMU")
+        m.do(f"call {LIVE % 1} 5 6 main 1001 2001 PCMU")   # older: no event
+        m.do(f"recording {REC % 9} {LIVE % 1} 1")
+        m.do("harvester main/capture-eth0 main 0")
+        got = [s.event() for _ in range(7)]
+        assert [g[1] for g in got] == ["call.ringing", "call.answered", "call.held", "call.resumed", "call.updated", "recording.ready",
+                                       "harvester.down"], [g[1] for g in got]
+        for g in got:
+            self.contract.check(g[2], "Event")
+            assert g[0] == g[2]["id"] and g[1] == g[2]["type"]
+        assert got[4][2]["subject"] == LIVE % 1 and got[4][2]["data"]["call"]["revision"] == 6
+        # resume: each missed event once, in order
+        s.close()
+        m.do(f"call {LIVE % 2} 2 6 par 1002 2002 PCMA")
+        again = self.events(last_id=got[1][0])
+        rest = [again.event() for _ in range(6)]
+        assert [r[0] for r in rest[:5]] == [g[0] for g in got[2:]] and rest[5][1] == "call.ended"
+        again.close()
+        m.do(f"remove {LIVE % 2}")
+        wait_for("removed", 3, lambda: self.w.metric("mirror_calls") == 1)
+        # the newer revision wins, in both directions
+        m.do(f"call {CALL % 0} 4 5 par 1 2 PCMU")
+        wait_for("mirrored", 3, lambda: self.w.metric("mirror_calls") == 2)
+        assert c.get("/api/v1/calls/" + CALL % 0).json["state"] == "answered"
+        m.do(f"call {CALL % 0} 9 5 par 1 2 PCMU")
+        wait_for("newer", 3, lambda: c.get("/api/v1/calls/" + CALL % 0).json["revision"] == 9)
+        assert c.get("/api/v1/calls/" + CALL % 0 + "?expand=legs").json["legs"] == []
+        m.do(f"remove {CALL % 0}")
+
+    def events(self, after=None, last_id=None):
+        h = {"Authorization": "Bearer " + self.c.key}
+        if last_id:
+            h["Last-Event-ID"] = last_id
+        s = Stream(self.w.port, "/api/v1/events" + (f"?after={after}" if after else ""), h)
+        assert s.head() == 200 and "text/event-stream" in s.headers, s.headers
+        return s
+
+    def t12_events_reset(self):
+        for bad, reason in (("nonsense", "unknown_id"), ("0-5", "restarted")):
+            s = self.events(last_id=bad)
+            e = s.event()
+            assert e[1] == "stream.reset" and e[2]["data"]["reason"] == reason and e[2]["data"]["snapshot"] == "/api/v1/calls/active"
+            self.contract.check(e[2], "Event")
+            s.close()
+        first = self.c.get("/api/v1/calls/active").json["stream_cursor"]
+        stalled = self.events()
+        before = self.w.metric("events_total")
+        self.mesh.do("flood 200 30")  # 6,000 events of 1.2 kB: more than the ring (1 MiB here) and a stalled socket hold
+        wait_for("the flood", 10, lambda: self.w.metric("mirror_calls") <= 2 and self.w.metric("events_total") > before + 4000)
+        s = self.events(last_id=first)
+        e = s.event()
+        assert e[1] == "stream.reset" and e[2]["data"]["reason"] == "too_old", e
+        last = e[0]
+        s.close()
+        s = self.events(last_id=last)  # and from the reset's id on, all is there
+        self.mesh.do(f"call {LIVE % 1} 7 4 main 1001 2001 PCMU")
+        wait_until = time.monotonic() + 8
+        while True:
+            e = s.event()
+            assert e and time.monotonic() < wait_until
+            if e[2]["subject"] == LIVE % 1:
+                break
+        s.close()
+        # the stalled reader is told (or was cut): it never hears a torn event
+        kinds, ids = set(), []
+        try:
+            while True:
+                e = stalled.event(3)
+                if e is None:
+                    break
+                kinds.add(e[1])
+                ids.append(int(e[0].split("-")[1]))
+                if e[1] == "stream.reset":
+                    break
+        except (AssertionError, OSError):
+            pass
+        assert ids == sorted(ids) and ("stream.reset" in kinds or stalled.closed), kinds
+        stalled.close()
+        wait_for("readers gone", 35, lambda: self.w.metric("sse_clients") == 0)
+
+    def t13_mesh_restarts(self):
+        s = self.events()
+        self.mesh.stop()
+        self.mesh = Mesh(self.w.peer, *self.w.urls)
+        self.mesh.do(f"call {LIVE % 1} 8 4 main 1001 2001 PCMU")
+        self.mesh.do(f"call {LIVE % 3} 1 4 main 1003 2003 PCMU")
+        self.mesh.do("harvester main/capture-eth1 main 1")
+        wait_for("mirror of the new life", 12, lambda: sorted(x["id"] for x in self.c.get("/api/v1/calls/active").json["data"]) ==
+                 [LIVE % 1, LIVE % 3])
+        s.close()
+
+    # ---- listening
+
+    def ticket(self, call=LIVE % 1):
+        return self.c.post(f"/api/v1/calls/{call}/listen-tickets", 201).json
+
+    def listen(self, call=LIVE % 1, **kw):
+        s = Stream(self.w.port, self.ticket(call)["url"], **kw)
+        assert s.head() == 200, s.headers
+        return s
+
+    def t14_listen(self):
+        c, m = self.c, self.mesh
+        assert c.post(f"/api/v1/calls/{CALL % 1}/listen-tickets", 409).json["code"] == "call_not_live"
+        c.post(f"/api/v1/calls/{CALL % 99999}/listen-tickets", 404)
+        t = self.ticket()
+        c.get(f"/api/v1/calls/{LIVE % 3}/listen?ticket=" + t["ticket"], 401)
+        c.get(t["url"], 401)      # spent on the wrong call
+        c.get(f"/api/v1/calls/{LIVE % 1}/listen", 401)
+        m.do(f"audio {LIVE % 1} 2000")
+        t = self.ticket()
+        s = Stream(self.w.port, t["url"])
+        assert s.head() == 200 and "application/vnd.callmesh.listen.v1" in s.headers
+        c.get(t["url"], 401)      # single use
+        kind, _, body = s.frame()
+        hello = json.loads(body)
+        self.contract.check(hello, "ListenHello")
+        assert kind == 1 and hello["call_id"] == LIVE % 1 and hello["channels"][1] == {"role": "callee", "codec": "PCMU"}
+        m.expect(lambda line: line.startswith(f"tap {LIVE % 1} ") and int(line.split()[2]) > (time.time() + 5) * 1e6)
+        sides = {1: [], 2: []}
+        begin = time.monotonic()
+        while time.monotonic() - begin < 2:
+            kind, flags, body = s.frame()
+            assert kind == 2 and len(body) == 176 and body[1] == 0, (kind, body[:16])
+            side, _, seq, ts, at = struct.unpack("<BBHIq", body[:16])
+            assert ts == seq * 160 and body[16:] == bytes([seq & 0xFF]) * 160 and flags == 0
+            sides[side].append((seq, at))
+        for side in (1, 2):
+            seqs = [q for q, _ in sides[side]]
+            assert seqs == list(range(seqs[0], seqs[0] + len(seqs))) and 85 <= len(seqs) <= 112, len(seqs)
+        lag = [time.time() * 1e6 - sides[1][-1][1]]
+        assert lag[0] < 150_000, lag
+        late = self.listen()  # a second one begins with the last 100 ms
+        late.frame()
+        begin = time.time() * 1e6
+        _, _, body = late.frame()
+        age = begin - struct.unpack("<q", body[8:16])[0]
+        assert 40_000 < age < 250_000, age
+        assert c.get("/api/v1/calls/" + LIVE % 1).json["listeners"] == 2
+        assert self.w.metric("listeners_active") == 2 and self.w.metric("listen_taps") == 1
+        # a gap is marked on the frame behind it
+        m.do("skip 3")
+        flagged = []
+        for _ in range(120):
+            kind, flags, body = s.frame()
+            if flags:
+                flagged.append((flags, body[0]))
+        assert (1, 1) in flagged and all(f[0] == 1 for f in flagged), flagged
+        late.close()
+        # state frames, then the end
+        m.do(f"call {LIVE % 1} 9 5 main 1001 2001 PCMU")
+        m.do(f"call {LIVE % 1} 10 6 main 1001 2001 PCMU")
+        states = []
+        while True:
+            f = s.frame()
+            if f is None:
+                break
+            if f[0] == 1 and f[2]:
+                states.append(json.loads(f[2]))
+        for v in states:
+            self.contract.check(v, "ListenState")
+        assert [v["state"] for v in states] == ["held", "ended"] and s.closed
+        m.expect(lambda line: line == f"tap {LIVE % 1} 0")
+        wait_for("tap given back", 5, lambda: self.w.metric("listen_taps") == 0)
+        assert c.post(f"/api/v1/calls/{LIVE % 1}/listen-tickets", 409).json["code"] == "call_not_live"
+        assert int(self.w.sql("SELECT count(*) FROM audit WHERE action = 'listen' AND result = 'ticket'")) >= 3
+
+    def t15_keep_alive_and_unknown(self):
+        m = self.mesh
+        m.do(f"call {LIVE % 3} 2 4 main 1003 2003 opus")
+        s = self.listen(LIVE % 3)
+        s.frame()
+        begin = time.monotonic()
+        kind, _, body = s.frame()
+        assert kind == 1 and body == b"" and 4 < time.monotonic() - begin < 6.5
+        m.do("known 0")   # callstate does not know it any more: at the next renewal the stream ends
+        f = s.frame()
+        assert json.loads(f[2])["state"] == "ended" and s.frame() is None
+        m.do("known 1")
+
+    def t16_many_listeners(self):
+        m, w = self.mesh, self.w
+        calls = [LIVE % (100 + i) for i in range(4)]
+        for call in calls:
+            m.do(f"call {call} 1 4 main 1001 2001 PCMU")
+            m.do(f"audio {call} 3000")
+        wait_for("calls", 3, lambda: self.c.get("/api/v1/calls/" + calls[3]).json["live"])
+
+        def wave():
+            streams = [self.listen(calls[i % 4]) for i in range(200)]
+            end = time.monotonic() + 2.5
+            while time.monotonic() < end:
+                for s in streams:
+                    s.frame()
+            assert w.metric("listeners_active") == 200
+            for s in streams:
+                s.close()
+            wait_for("gone", 10, lambda: w.metric("listeners_active") == 0)
+
+        wave()
+        before = w.rss_kib()
+        for _ in range(3):
+            wave()
+        after = w.rss_kib()
+        print(f"    200 listeners three times: RSS {before} -> {after} KiB", flush=True)
+        assert after - before < 1024, (before, after)
+        wait_for("taps given back", 10, lambda: w.metric("listen_taps") == 0)
+        assert w.metric("listener_trims_total") == 0
+
+    def t17_stalled_listener(self):
+        w, call = self.w, LIVE % 100
+        self.mesh.do(f"audio {call} 1500")
+        stalled, slow = self.listen(call, rcvbuf=4096), self.listen(call, rcvbuf=4096)
+        time.sleep(4)
+        moved = 0
+        for _ in range(400):   # the slow one wakes: first what the socket held, then live, and it is told
+            f = slow.frame()
+            if f[0] == 2 and f[1] & 2:
+                moved += 1
+                age = time.time() * 1e6 - struct.unpack("<q", f[2][8:16])[0]
+                assert age < 400_000, age
+        assert moved >= 1 and w.metric("listener_trims_total") >= 1
+        slow.close()
+        begin = time.monotonic()
+        wait_for("the stalled one cut", 20, lambda: w.metric("listeners_active") == 0)
+        print(f"    stalled listener cut after {time.monotonic() - begin + 4:.0f} s", flush=True)
+        stalled.close()
+
+    # ---- the rest
+
+    def t18_assets(self):
+        c, w = self.c, self.w
+        open(os.path.join(w.assets, "index.html"), "w", encoding="ascii").write("<!doctype html>hello")
+        open(os.path.join(w.assets, "assets/app-1234.js"), "w", encoding="ascii").write("let a = 1;" * 100)
+        open(os.path.join(w.assets, "assets/app-1234.js.gz"), "wb").write(b"\x1f\x8bgz")
+        os.symlink("/etc/passwd", os.path.join(w.assets, "link.txt"))
+        r = c.get("/", auth=False)
+        assert b"hello" in r.body and "default-src 'self'" in r.headers["Content-Security-Policy"] and r.headers["Content-Type"].startswith("text/html")
+        assert "frame-ancestors 'none'" in r.headers["Content-Security-Policy"]
+        assert b"hello" in c.get("/calls/" + CALL % 1, auth=False).body
+        r = c.get("/assets/app-1234.js", auth=False)
+        assert "immutable" in r.headers["Cache-Control"] and len(r.body) == 1000 and "javascript" in r.headers["Content-Type"]
+        r = c.get("/assets/app-1234.js", auth=False, headers={"Accept-Encoding": "gzip, br"})
+        assert r.headers["Content-Encoding"] == "gzip" and r.body == b"\x1f\x8bgz"
+        r2 = c.request("GET", "/assets/app-1234.js", auth=False, headers={"If-None-Match": r.headers["ETag"], "Accept-Encoding": "gzip"})
+        assert r2.status == 304
+        for bad in ("/../stderr", "/..%2fstderr", "/assets/../../stderr", "/link.txt", "/nothing.js", "//etc/passwd", "/assets/%2e%2e/%2e%2e/first.txt"):
+            r = c.request("GET", bad, auth=False)
+            assert r.status == 404 or b"hello" in r.body, bad
+            assert b"root:" not in r.body and b"password" not in r.body, bad
+        assert c.request("POST", "/", auth=False).status == 405
+
+    def t19_bad_http(self):
+        for raw in (b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n",
+                    b"GET /api/v1/calls?" + b"x=1&" * 3000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /api/v1/me HTTP/1.1\r\n" + b"A: b\r\n" * 3000 + b"\r\n",
+                    b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                    b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n"):
+            s = socket.create_connection(("127.0.0.1", self.w.port))
+            s.settimeout(3)
+            s.sendall(raw)
+            try:
+                s.recv(4096)
+            except OSError:
+                pass
+            s.close()
+        self.c.get("/api/v1/me")
+        assert self.w.metric("http_requests_total") > 100
+
+    def t20_store_goes_and_comes(self):
+        c, w = self.c, self.w
+        w.pg_do("kill")
+        r = c.get("/api/v1/calls", 503)
+        assert r.json["code"] == "store_unavailable"
+        assert c.get("/api/v1/calls/" + LIVE % 100).json["state"] == "answered"   # the live mesh goes on
+        assert c.get("/api/v1/calls/active").json["data"]
+        assert [h["name"] for h in c.get("/api/v1/harvesters").json["data"]] == ["main/capture-eth1"]
+        c.post(f"/api/v1/calls/{LIVE % 100}/listen-tickets", 503)   # what cannot be audited is not done
+        w.pg_do("start")
+        wait_for("the store again", 12, lambda: c.request("GET", "/api/v1/calls").status == 200)
+
+    def t21_openapi(self):
+        d = self.c.get("/api/v1/openapi.json", auth=False).json
+        assert d["openapi"] == "3.1.0" and set(d["paths"]) == set(self.contract.doc["paths"])
+        asked = {(m, t) for m, t, _ in self.contract.checked}
+        for template, item in d["paths"].items():
+            for method in item:
+                if method in ("get", "post", "head") and template not in ("/events", "/calls/{id}/listen"):
+                    assert (method.upper(), template) in asked, f"not asked: {method} {template}"
+
+    def t22_port_taken_and_wrong_schema(self):
+        import subprocess
+        w = self.w
+        r = subprocess.run([w.api, "--store.dsn", w.dsn, "--http.listen", f"127.0.0.1:{w.port}", "--health.listen", ""], capture_output=True,
+                           text=True, timeout=10, check=False)
+        assert r.returncode == 69 and f"127.0.0.1:{w.port}" in r.stderr and "http.listen" in r.stderr, (r.returncode, r.stderr)
+        w.sql("INSERT INTO schema_version (version) VALUES (7)")
+        r = subprocess.run([w.api, "--store.dsn", w.dsn, "--http.listen", "127.0.0.1:0", "--health.listen", "", "--bus.live-url", "tcp://127.0.0.1:0"],
+                           capture_output=True, text=True, timeout=20, check=False)
+        assert r.returncode == 76 and "found=7" in r.stderr and "wanted=1" in r.stderr, (r.returncode, r.stderr)
+        w.sql("DELETE FROM schema_version WHERE version = 7")
+
+    def t23_sigterm_with_open_streams(self):
+        self.mesh.do(f"audio {LIVE % 101} 500")
+        keep = [self.events() for _ in range(5)] + [self.listen(LIVE % 101) for _ in range(5)]
+        code, seconds = self.w.stop()
+        print(f"    exit {code} after {seconds:.2f} s with 10 streams open", flush=True)
+        assert code == 0 and seconds < 5
+        for s in keep:
+            while s.more():
+                pass
+            s.close()
+        with open(os.path.join(self.w.dir, "stderr"), encoding="utf-8") as f:
+            text = f.read()
+        assert self.password not in text and self.c.key not in text and "Sanitizer" not in text and "runtime error" not in text, text[-3000:]
+
+    def t24_second_start_makes_nothing(self):
+        w = self.w
+        os.remove(w.first)
+        w.start()
+        wait_for("the store", 8, lambda: w.service.poll() is None and self.ready())
+        assert not os.path.exists(w.first) and w.sql("SELECT count(*) FROM users") == "1"
+        self.c.get("/api/v1/me")
+        assert w.stop()[0] == 0
+
+    def ready(self):
+        try:
+            return self.w.metric("store_ready") == 1
+        except (OSError, AssertionError):  # not yet there
+            return False
+
+
+def main():
+    suite, failed = Suite(*sys.argv[1:4]), 0
+    wanted = sys.argv[4:]
+    try:
+        for name in sorted(n for n in dir(Suite) if n.startswith("t") and n[1:3].isdigit()):
+            if wanted and name[:3] > max(wanted) and name[:3] != "t23":
+                continue
+            begin = time.monotonic()
+            try:
+                getattr(suite, name)()
+                print(f"ok   {name} {time.monotonic() - begin:.1f} s", flush=True)
+            except Exception:  # each case is reported, the ones behind it still say something
+                failed += 1
+                print(f"FAIL {name}\n{traceback.format_exc()}", flush=True)
+                if name < "t03":
+                    break
+    finally:
+        if failed:
+            with open(os.path.join(suite.w.dir, "stderr"), encoding="utf-8", errors="replace") as f:
+                print("---- the service's log, its end\n" + f.read()[-4000:], flush=True)
+        if hasattr(suite, "mesh"):
+            suite.mesh.stop()
+        suite.w.close()
+    print(f"{failed} failed, {len(suite.contract.checked)} kinds of response checked against openapi.yaml")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
