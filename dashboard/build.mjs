@@ -1,8 +1,10 @@
 // Builds the page into dist/: hashed names under assets/, a gzip twin beside each text file.
-// `--tests` bundles the unit tests into node_modules/.tests/ instead. Needs Node 18 or later, nothing else.
+// `--tests` bundles the unit tests into a folder that goes away and runs them instead. Needs Node 18 or later.
 import { build } from "esbuild";
 import { gzipSync } from "node:zlib";
-import { readFileSync, writeFileSync, rmSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
 const here = new URL(".", import.meta.url).pathname;
@@ -17,19 +19,13 @@ const common = {
 };
 
 if (process.argv.includes("--tests")) {
-  rmSync(join(here, "node_modules/.tests"), { recursive: true, force: true });
+  const out = mkdtempSync(join(tmpdir(), "callmesh-dashboard-"));
   const tests = readdirSync(join(here, "src")).filter((f) => f.endsWith(".test.ts"));
-  await build({
-    ...common,
-    entryPoints: tests.map(src),
-    outdir: join(here, "node_modules/.tests"),
-    outExtension: { ".js": ".mjs" },
-    entryNames: "[name]",
-    platform: "node",
-    sourcemap: "inline",
-  });
-  console.log(`${tests.length} test files in node_modules/.tests/`);
-  process.exit(0);
+  await build({ ...common, entryPoints: tests.map(src), outdir: out, outExtension: { ".js": ".mjs" }, entryNames: "[name]", platform: "node", sourcemap: "inline" });
+  const files = tests.map((name) => join(out, name.replace(/ts$/, "mjs")));
+  const run = spawnSync(process.execPath, ["--test", "--test-reporter=tap", ...files], { stdio: "inherit" });
+  rmSync(out, { recursive: true, force: true });
+  process.exit(run.status ?? 1);
 }
 
 const dist = join(here, "dist");

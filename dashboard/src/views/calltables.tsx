@@ -85,8 +85,8 @@ export function Legs({ legs }: { legs: Leg[] }) {
               <td class="num">{formatTime(leg.ringing_at, undefined, true)}</td>
               <td class="num">{formatTime(leg.answered_at, undefined, true)}</td>
               <td class="num">{formatTime(leg.ended_at, undefined, true)}</td>
-              <td>{leg.user_agent}</td>
-              <td class="mono dim">{leg.sip_call_id} · {leg.from_tag} · {leg.to_tag}</td>
+              <td class="nowrap">{leg.user_agent}</td>
+              <td class="mono dim nowrap">{leg.sip_call_id} · {leg.from_tag} · {leg.to_tag}</td>
             </tr>
           ))}
         </tbody>

@@ -16,18 +16,35 @@ function Health({ harvester: h }: { harvester: Harvester }) {
   return <span class="pill r-bad"><Icon name="warn" size={13} /> Down</span>;
 }
 
-function Counters({ counters }: { counters: Record<string, number> }) {
-  const rows = Object.entries(counters).sort((a, b) => a[0].localeCompare(b[0]));
-  if (rows.length === 0) return <p class="dim">No counters yet.</p>;
+function CounterList({ rows }: { rows: [string, number][] }) {
   return (
     <dl class="counters">
       {rows.map(([name, value]) => (
-        <div key={name} class={value === 0 ? "zero" : ""}>
+        <div key={name}>
           <dt class="mono">{name}</dt>
           <dd class="num">{formatCount(value)}</dd>
         </div>
       ))}
     </dl>
+  );
+}
+
+function Counters({ counters }: { counters: Record<string, number> }) {
+  const rows = Object.entries(counters).sort((a, b) => a[0].localeCompare(b[0]));
+  const counted = rows.filter(([, value]) => value !== 0);
+  const zero = rows.filter(([, value]) => value === 0);
+  if (rows.length === 0) return null;
+  return (
+    <details>
+      <summary>{counted.length} counters, {zero.length} more at zero</summary>
+      <CounterList rows={counted} />
+      {zero.length > 0 ? (
+        <details class="zero">
+          <summary>At zero</summary>
+          <CounterList rows={zero} />
+        </details>
+      ) : null}
+    </details>
   );
 }
 
@@ -52,10 +69,7 @@ function Card({ harvester: h }: { harvester: Harvester }) {
         <div><dt>Started</dt><dd class="num">{formatDateTime(h.started_at)}</dd></div>
         <div><dt>Feed time</dt><dd class="num">{formatDateTime(h.feed_time)}</dd></div>
       </dl>
-      <details>
-        <summary>Counters</summary>
-        <Counters counters={h.counters} />
-      </details>
+      <Counters counters={h.counters} />
     </article>
   );
 }

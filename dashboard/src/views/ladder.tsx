@@ -49,8 +49,8 @@ function Diagram({ room, ladder, messages, chosen, choose, limit }: DiagramProps
       {ladder.endpoints.map((e) => (
         <g key={e.index} class="lane">
           <path d={`M${x(e.index)} ${TOP - 8}V${height - 6}`} />
-          <text x={x(e.index)} y={17} text-anchor="middle" class="lane-name">{e.label || e.ip}</text>
-          <text x={x(e.index)} y={32} text-anchor="middle" class="lane-port">{e.label && e.label !== e.ip ? `${e.ip}:${e.port}` : `:${e.port}`}</text>
+          <text x={x(e.index)} y={17} text-anchor="middle" class="lane-name">{e.label || `${e.ip}:${e.port}`}</text>
+          {e.label && !e.label.includes(e.ip) ? <text x={x(e.index)} y={32} text-anchor="middle" class="lane-port">{`${e.ip}:${e.port}`}</text> : null}
         </g>
       ))}
       {arrows.map((arrow, row) => {

@@ -17,7 +17,7 @@ function Row({ recording: r }: { recording: Recording }) {
   const lost = r.channels.reduce((n, c) => n + c.lost, 0);
   return (
     <tr>
-      <td class="num nowrap">
+      <td class="num when">
         <a data-row class="row-link" href={`/calls/${r.call_id}`}>
           <span class="dim">{r.started_at ? formatDate(r.started_at) : ""}</span> {formatTime(r.started_at)}
         </a>
@@ -79,7 +79,7 @@ export function Recordings() {
             <table class="grid">
               <thead>
                 <tr>
-                  <th scope="col" class="num">Started</th><th scope="col">Status</th><th scope="col" class="num">Length</th><th scope="col">Site</th><th scope="col">Channels</th>
+                  <th scope="col" class="num when">Started</th><th scope="col">Status</th><th scope="col" class="num">Length</th><th scope="col">Site</th><th scope="col">Channels</th>
                   <th scope="col" class="num">Packets</th><th scope="col" class="num">Lost</th><th scope="col" class="num">Gaps</th><th scope="col" class="num">Size</th>
                   <th scope="col">SHA-256</th><th scope="col"><span class="sr">Download</span></th>
                 </tr>
