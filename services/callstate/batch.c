@@ -47,7 +47,8 @@ static struct size size_of(enum row_table t, size_t rows, size_t publishers)
         return (struct size){rows, rows * 96, (2u << 20)};
     case ROWS_SITES:
     case ROWS_HARVESTERS:
-        return (struct size){publishers + 1, publishers * 10240, 0};
+        return (struct size){publishers + 1, publishers * rows_def[t].text_max,
+                             publishers * HARVESTER_BYTES};
     case ROWS_RECORDINGS:
         return (struct size){64, 64 * 2048, 0};
     case ROWS_QUARANTINE:

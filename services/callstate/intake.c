@@ -60,7 +60,7 @@ struct publisher *intake_begin(struct intake *in, const Callmesh__V1__Envelope *
     p->bus_slot = bus_slot;
     p->bound = true;
     p->last_seen_wall_us = w->wall_us;
-    if (!p->up) {
+    if (!p->up && !p->ended) {
         p->up = p->tell = p->dirty = true;
         log_info("publisher is here", "publisher=%s site=%s epoch=%llu", p->name,
                  w->site[p->site].name, (unsigned long long)p->epoch);
@@ -185,6 +185,7 @@ static void on_end(struct intake *in, struct publisher *p, const Callmesh__V1__E
         in->seal(in->ctx);
     room(in);
     p->ended = true;
+    p->up = false; // its place may be given to another
     p->packets = e->packets;
     p->rtp_packets = e->rtp_packets;
     p->sip_messages = e->sip_messages;

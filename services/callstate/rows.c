@@ -302,7 +302,7 @@ void rows_publisher(struct world *w, const struct publisher *p)
     row_time(t, p->last_seen_wall_us);
     row_time(t, p->feed_us);
     row_bool(t, p->ended);
-    row_str(t, json);
+    row_bytes(t, span_str(json));
     done(w, t);
 }
 

@@ -15,7 +15,8 @@ const struct table_def rows_def[ROWS_TABLES] = {
         {.name = "harvesters",
          .sql = "INSERT INTO harvesters AS h (site, name, version, input, live, started_at, "
                 "last_seen_at, feed_at,"
-                " ended, counters) SELECT DISTINCT ON (a, b) a, b, c, d, e, f, g, i, j, k::jsonb"
+                " ended, counters) SELECT DISTINCT ON (a, b) a, b, c, d, e, f, g, i, j, "
+                "convert_from(k, 'UTF8')::jsonb"
                 " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS u(a, b, c, d, e, f, g, "
                 "i, j, k)"
                 " ORDER BY a, b, i DESC NULLS LAST"
@@ -25,9 +26,9 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 "excluded.last_seen_at,"
                 " feed_at = excluded.feed_at, ended = excluded.ended, counters = excluded.counters",
          .columns = 10,
-         .text_max = 10240,
+         .text_max = 160,
          .kind = {COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_BOOL, COL_TIME, COL_TIME, COL_TIME,
-                  COL_BOOL, COL_TEXT}},
+                  COL_BOOL, COL_BYTES}},
     [ROWS_CALLS] =
         {.name = "calls",
          .sql = "INSERT INTO calls AS c (site, started_at, id, revision, state, result, "
