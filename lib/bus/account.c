@@ -10,7 +10,8 @@
 #define BEHIND_US      (50 * US_PER_MS) // a live envelope may be under way on SUB for so long
 #define NAME_IN_USE_US (1 * US_PER_S) // another incarnation of the name was heard within this time
 #define IDLE_PLACE_US                                                                              \
-    (600 * US_PER_S) // then the place of a publisher that owes nothing may go to a new one
+    (10 *                                                                                          \
+     US_PER_S) // then, in a full table, the place of a publisher that owes nothing may go to a new one; its cursor is kept
 
 struct cursor {
     char publisher[ENVELOPE_NAME_MAX + 1];

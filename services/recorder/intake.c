@@ -45,7 +45,7 @@ int intake_open(struct intake *in, char *err, size_t err_cap)
     struct feed_sub_opts fo = {.name = "recorder",
                                .sub_url = in->o.rtp_url,
                                .ask_url = in->o.rtp_ask_url,
-                               .publishers_max = 64};
+                               .publishers_max = 256};
     r = feed_sub_open(&in->sub, &fo, err, err_cap);
     for (size_t i = 0; r == 0 && i < FEEDS_MAX; i++) {
         const struct feed *f = &in->feeds->feed[i];

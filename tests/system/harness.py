@@ -95,7 +95,7 @@ class Stack:
     # -- the API ------------------------------------------------------------------------------------------------
     def secrets(self):
         with open(os.path.join(self.var, "secrets", "first-start"), encoding="utf-8") as f:
-            return dict(line.strip().split(": ", 1) for line in f if ": " in line)
+            return dict(line.strip().split("=", 1) for line in f if "=" in line)
 
     def request(self, path, headers=None, method="GET", body=None, key=True, timeout=15):
         """Answers (status, headers, bytes); a status of 400 and more is an answer too."""

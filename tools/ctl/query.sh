@@ -3,7 +3,7 @@
 api_key() {
     local f="$CM_VAR/secrets/first-start"
     [ -r "$f" ] || die 69 "no API key in $f: start with ./callmesh up first"
-    sed -n 's/^api_key: *//p' "$f" | head -n1
+    sed -n 's/^api_key=//p' "$f" | head -n1
 }
 
 # api_get PATH [curl args]: the body on stdout; a problem ends with one line.
