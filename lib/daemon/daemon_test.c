@@ -194,7 +194,7 @@ static void health_and_sigterm(void **state)
     LAUNCH(&c, WAITS, listen, "--site=berlin", "--node=n1", "--tiny.things=20");
     assert_true(hear(&c, "msg=ready"));
     assert_non_null(strstr(c.text, "memory_at_start_mb=1.3")); // 20 slots of 64 KiB
-    assert_non_null(strstr(c.text, "msg=starting"));
+    assert_non_null(strstr(c.text, "msg=started"));
     assert_non_null(strstr(c.text, "nng="));
     expect(port, "/livez", "200", "\r\n\r\nok\n");
     expect(port, "/readyz", "200", "\r\n\r\nok\n");

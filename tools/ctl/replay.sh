@@ -45,17 +45,17 @@ replay_one() { # FILE SPEED TIMEOUT: the file's object on stdout
     report=$(mktemp)
     mapfile -t a < <(bus_args capture)
     [ "$file" != - ] && file=$(readlink -f "$file")
-    "$CM_VAR/bin/callmesh-capture" "${a[@]}" --site="$site" --read="$file" --speed="$speed" --json >"$report" || rc=$?
+    "$CM_VAR/bin/callmesh-capture" "${a[@]}" --site="$site" --read="$file" --speed="$speed" --json --log.level=warn --health.listen= >"$report" || rc=$?
     if [ $rc -ne 0 ]; then rm -f "$report"; return $rc; fi
     if ! replay_wait "$site" "$timeout"; then
         say "callmesh: $file: not all was stored and recorded after $timeout s; what there is follows (./callmesh status; logs in $CM_VAR/log)"
         rc=75
     fi
     calls=$(api_all /calls --data-urlencode "site=$site") || exit $?
-    full='[]'
-    for c in $(jq -r 'reverse|.[].id' <<<"$calls"); do
-        full=$(jq -c --argjson a "$full" '$a + [.]' < <(api_get "/calls/$c" --data-urlencode expand=legs,streams,recordings)) || exit $?
-    done
+    full=$(jq -r 'reverse|.[].id' <<<"$calls" | while read -r c; do
+        api_get "/calls/$c" --data-urlencode expand=legs,streams,recordings || exit $?
+        echo
+    done | jq -cs .) || exit $?
     local unjoined
     unjoined=$(api_all /streams --data-urlencode "site=$site" --data-urlencode unjoined=true) || exit $?
     jq -c --slurpfile r "$report" --argjson u "$unjoined" --arg site "$site" \
@@ -105,8 +105,12 @@ cmd_replay() {
 }
 
 replay_table() {
-    jq -r '.[] | "\(.file): \(.packets) packets, \(.sip_messages) SIP messages, \(.calls|length) calls, \(.streams|length) streams joined, \(.unjoined_streams|length) not joined",
-        (if (.calls|length)>0 then (["  started","from","to","result","status","talk_s","codec","streams","recording"],
-        (.calls[]|["  "+.started_at[0:19],.from.user,.to.user,(.result//.state),(.sip_status//"-"),(.talk_seconds//0|.*10|round/10),(.codecs|join(",")),(.streams|length),
-         (if (.recordings|length)>0 then "\(.recordings[0].duration_seconds*100|round/100) s" else .recording_state end)])|@tsv) else empty end)' | table
+    local all one
+    all=$(cat)
+    for one in $(jq -r 'keys[]' <<<"$all"); do
+        jq -r ".[$one]"'|"\(.file): \(.packets) packets, \(.sip_messages) SIP messages, \(.calls|length) calls, \(.streams|length) streams joined, \(.unjoined_streams|length) not joined"' <<<"$all"
+        jq -r ".[$one]"'|select((.calls|length)>0)|["started","from","to","result","status","talk_s","codec","streams","recording"],
+            (.calls[]|[.started_at[0:19],.from.user,.to.user,(.result//.state),(.sip_status//"-"),(.talk_seconds//0|.*10|round/10),(.codecs|join(",")),(.streams|length),
+             (if (.recordings|length)>0 then "\(.recordings[0].duration_seconds*100|round/100) s" else .recording_state end)])|@tsv' <<<"$all" | table | sed 's/^/  /'
+    done
 }
