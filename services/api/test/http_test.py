@@ -588,7 +588,8 @@ class Suite:
             wave()
         after = w.rss_kib()
         print(f"    200 listeners three times: RSS {before} -> {after} KiB", flush=True)
-        assert after - before < 1024, (before, after)
+        sanitized = b"__asan_init" in open(w.api, "rb").read() or b"__tsan_init" in open(w.api, "rb").read()
+        assert sanitized or after - before < 1024, (before, after)  # sanitizers keep what was freed
         wait_for("taps given back", 10, lambda: w.metric("listen_taps") == 0)
         assert w.metric("listener_trims_total") == 0
 
