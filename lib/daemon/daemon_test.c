@@ -249,6 +249,9 @@ static void second_signal_ends_at_once(void **state)
     int64_t began = mono_now_us();
     kill(c.pid, SIGTERM);
     assert_true(hear(&c, "signal=TERM"));
+    kill(c.pid, SIGTERM); // at once: the same signal to the process and its group
+    usleep(400000);
+    assert_int_equal(kill(c.pid, 0), 0);
     kill(c.pid, SIGTERM);
     assert_int_equal(end_of(&c), 1);
     assert_true(mono_now_us() - began < 4 * US_PER_S);
