@@ -1,6 +1,6 @@
 #include "media_join.h"
-#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "base/mono.h"
 #include "call.h"
 #include "recordings.h"
@@ -18,6 +18,19 @@ static enum side other(enum side s)
 
 // ---- formats ------------------------------------------------------------------------------------------------------
 
+// Encoding names are case-insensitive (RFC 8866 6.6); the usual ones are shown as they are registered.
+static void registered_name(char *codec)
+{
+    static const char *const names[] = {
+        "PCMU",    "PCMA", "G722",   "G723", "G726-16", "G726-24", "G726-32",
+        "G726-40", "G728", "G729",   "GSM",  "GSM-EFR", "iLBC",    "speex",
+        "opus",    "AMR",  "AMR-WB", "EVS",  "L16",     "CN",      "telephone-event",
+        "SILK",    "red",  "VP8",    "VP9",  "H264",    "H263"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp(codec, names[i]) == 0)
+            memcpy(codec, names[i], strlen(names[i]));
+}
+
 static void add_format(struct leg *l, enum side side, const struct sdp_format *f)
 {
     struct format *at = NULL;
@@ -32,6 +45,7 @@ static void add_format(struct leg *l, enum side side, const struct sdp_format *f
     at->channels = f->channels;
     at->clock_rate = f->clock_rate;
     (void)span_utf8(f->codec, at->codec, sizeof at->codec);
+    registered_name(at->codec);
 }
 
 bool media_format(const struct stream *s, uint8_t payload_type, struct format *ret)
