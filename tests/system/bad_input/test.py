@@ -79,6 +79,7 @@ def test_help_and_version(t):
 
 def test_port_taken(t):
     with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(("127.0.0.1", t.port))
         s.listen()
         p = t.callmesh("up", "--port", str(t.port), ok=False)
