@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/fail.h"
+#include "base/mem.h"
 #include "base/mono.h"
 #include "bus/bus.h"
 #include "count.h"
@@ -36,8 +36,8 @@ struct accounts *accounts_new(uint32_t max, struct queue *q, struct stat_cell *c
     t->max = max;
     t->queue = q;
     t->cells = cells;
-    t->list = calloc(max, sizeof(*t->list));
-    t->cursors = calloc(ACCOUNT_CURSORS, sizeof(*t->cursors));
+    t->list = mem_take(max * sizeof(*t->list));
+    t->cursors = mem_take(ACCOUNT_CURSORS * sizeof(*t->cursors));
     if (!t->list || !t->cursors)
         return accounts_free(t);
     for (uint32_t i = 0; i < max; i++)
@@ -49,8 +49,10 @@ struct accounts *accounts_free(struct accounts *t)
 {
     if (!t)
         return NULL;
-    free(t->list);
-    free(t->cursors);
+    if (t->list)
+        mem_give(t->list, t->max * sizeof(*t->list));
+    if (t->cursors)
+        mem_give(t->cursors, ACCOUNT_CURSORS * sizeof(*t->cursors));
     free(t);
     return NULL;
 }
