@@ -61,7 +61,7 @@ static void on_ask(struct span bytes, int64_t now)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     queue = queue_new(65536, 64);
-    accounts = accounts_new(PLACES, queue, count_in_cells());
+    accounts = accounts_new(PLACES, 3, queue, count_in_cells());
     memset(next, 0, sizeof next);
     struct cur c = cur_of(span_of(data, size));
     for (int64_t now = 1; cur_left(&c) > 2; now += 300000) {
