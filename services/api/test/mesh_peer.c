@@ -120,8 +120,7 @@ static void say(Callmesh__V1__MeshChange *change)
     Callmesh__V1__MeshChange *list[1] = {change};
     b.changes = list;
     b.n_changes = 1;
-    if (cast_pub_send(mesh, &b.base))
-        printf("error send\n");
+    cast_pub_send(mesh, &b.base);
 }
 
 static void say_call(struct call *c)
@@ -136,17 +135,15 @@ static void say_call(struct call *c)
 
 static struct call *slot(const struct uuid *id)
 {
-    struct call *free_one = NULL;
+    int at = -1;
     for (int i = 0; i < CALLS; i++) {
         if (calls[i].used && !memcmp(&calls[i].id, id, sizeof(*id)))
             return &calls[i];
-        if (!calls[i].used && !free_one)
-            free_one = &calls[i];
+        if (!calls[i].used && at < 0)
+            at = i;
     }
-    if (!free_one)
-        abort();
-    *free_one = (struct call){.used = true, .id = *id, .started_us = wall_now_us()};
-    return free_one;
+    calls[at] = (struct call){.used = true, .id = *id, .started_us = wall_now_us()};
+    return &calls[at];
 }
 
 static void set_state(struct call *c, uint64_t revision, int state)
