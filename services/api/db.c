@@ -346,6 +346,8 @@ void db_stop(void)
         usleep(10000);
     if (busy()) {
         log_warn("the store did not answer before the end", "%s", "");
+        for (uint32_t i = 0; i < db.workers; i++)
+            pthread_detach(db.worker[i].thread.id);
         return;
     }
     for (uint32_t i = 0; i < db.workers; i++) {
