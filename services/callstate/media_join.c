@@ -9,7 +9,9 @@
 
 #define SLACK_US          (5 * US_PER_S)
 #define LEG_ADDRESSES_MAX 32
-#define UNJOINED_KEEP_US  (60 * US_PER_S) // of feed time after its last packet
+// Of feed time after its last packet. Longer than a harvester waits before its last report (capture.stream-idle, 60 s):
+// a report of a stream that was forgotten would make it new, and join it to whoever has its addresses now.
+#define KEEP_US (120 * US_PER_S)
 
 static enum side other(enum side s)
 {
@@ -108,6 +110,12 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
     call_touch(w, c, true);
 }
 
+// Two directions of one conversation run at the same time, more or less.
+static bool together(const struct stream *a, const struct stream *b)
+{
+    return a->last_us + SLACK_US >= b->first_us && a->first_us <= b->last_us + SLACK_US;
+}
+
 void media_join(struct world *w, struct stream *s, struct leg *l, enum side side)
 {
     join_one(w, s, l, side);
@@ -117,8 +125,7 @@ void media_join(struct world *w, struct stream *s, struct leg *l, enum side side
          i = chain_next(w->by_src, i)) {
         struct stream *r = slab_at(w->streams, i);
         if (!uuid_is_zero(&r->call_id) || r->site != s->site || !endpoint_eq(&r->src, &s->dst) ||
-            !endpoint_eq(&r->dst, &s->src) || r->last_us + SLACK_US < s->first_us ||
-            r->first_us > s->last_us + SLACK_US)
+            !endpoint_eq(&r->dst, &s->src) || !together(r, s))
             continue;
         join_one(w, r, l, other(side));
         joins++;
@@ -136,8 +143,11 @@ static bool in_time(const struct address *a, const struct stream *s, int64_t sla
     int64_t end = address_end(a);
     if (end && s->first_us > end + slack_us)
         return false;
-    // Without slack the stream must begin under this name; with it, it may have begun before and go on.
-    return slack_us ? s->last_us >= a->named_us - slack_us : s->first_us >= a->named_us;
+    // Without slack the stream must begin under this name; with it, it may have begun a little before, or long before
+    // and go on. One that was over when the address was named is of an earlier call on the same ports.
+    if (!slack_us)
+        return s->first_us >= a->named_us;
+    return s->first_us >= a->named_us - slack_us || s->last_us > a->named_us;
 }
 
 // The latest dialog that named it; one within whose time the stream begins goes before one that needs the slack.
@@ -183,7 +193,7 @@ static void try_join(struct world *w, struct stream *s)
     for (uint32_t i = chain_first(w->by_src, h); i != CHAIN_END; i = chain_next(w->by_src, i)) {
         struct stream *r = slab_at(w->streams, i);
         if (r->call && r->site == s->site && endpoint_eq(&r->src, &s->dst) &&
-            endpoint_eq(&r->dst, &s->src) &&
+            endpoint_eq(&r->dst, &s->src) && together(r, s) &&
             (!r->call->ended_us || s->first_us <= r->call->ended_us + SLACK_US)) {
             media_join(w, s, r->leg, other((enum side)r->side));
             return;
@@ -392,7 +402,7 @@ void media_sweep(struct world *w, size_t n)
         struct stream *s = slab_at(w->streams, w->stream_hand);
         if (!s || s->call)
             continue;
-        int64_t keep = s->ended || !uuid_is_zero(&s->call_id) ? 2 * SLACK_US : UNJOINED_KEEP_US;
+        int64_t keep = s->ended ? 2 * SLACK_US : KEEP_US;
         if (w->publisher[s->publisher].ended || s->last_us + keep < w->site[s->site].feed_us)
             media_forget_stream(w, s);
     }
