@@ -207,6 +207,10 @@ static const struct story stories[] = {
      "x ended answered caller 200 answer=1 end=10 msgs=3 rec=pending legs=b:ended "
      "media=caller@b:1\n"
      "y answered - - 200 answer=12 msgs=2 rec=active legs=c:answered media=caller@c:2\n"},
+    {"the last report of a stream of an earlier call on the same ports",
+     "31 A>B INVITE sdp=4000\n32 B>A 200 t=b sdp=6000\n32.1 rtp 10.0.0.2:6000>10.0.0.1:4000 "
+     "ssrc=2 until=60\n70 tick\n1.1 rtp 10.0.0.1:4000>10.0.0.2:6000 ssrc=1 until=10 ended",
+     "x answered - - 200 answer=32 msgs=2 rec=active legs=b:answered media=callee@b:2\n"},
     {"a stream that begins after the end and its 5 s belongs to nobody",
      "0 A>B INVITE sdp=4000\n1 B>A 200 t=b sdp=6000\n10 A>B BYE t=b n=2\n16 rtp "
      "10.0.0.1:4000>10.0.0.2:6000 ssrc=1",
