@@ -1,9 +1,9 @@
 // IPv4 (RFC 791), IPv6 (RFC 8200) and what stands between them and UDP or TCP. Checksums are not
 // verified: with offloading they are wrong in every capture of one's own host.
 #include "wire/ip_chain.h"
+#include "wire/tunnel.h"
 
 #define EXTENSIONS_MAX 8
-#define TUNNELS_MAX    3
 
 enum {
     PROTO_HOP_BY_HOP = 0,
@@ -13,6 +13,7 @@ enum {
     PROTO_IP6 = 41,
     PROTO_ROUTING = 43,
     PROTO_FRAGMENT = 44,
+    PROTO_GRE = 47,
     PROTO_AH = 51,
     PROTO_DESTINATION = 60,
 };
@@ -156,6 +157,30 @@ static bool extension_step(struct pkt *p, struct ip_walk *w, enum wire_event *re
     return true;
 }
 
+// The header of the packet inside; what is missing of it is the tunnel's fault.
+static enum wire_event inner_header(struct pkt *p, struct span ip, struct ip_walk *w)
+{
+    enum wire_event e = ip_header(p, ip, w);
+    if (e == WIRE_IP_SHORT)
+        return p->cut ? WIRE_TRUNCATED : WIRE_TUNNEL_SHORT;
+    return e;
+}
+
+static enum wire_event tunnel_step(struct pkt *p, struct ip_walk *w)
+{
+    struct span ip = w->rest;
+    if (w->next == PROTO_GRE) {
+        enum wire_event e = tunnel_gre(w->rest, p, &ip);
+        if (e != WIRE_NONE)
+            return e;
+    } else if (p->tunnels == TUNNELS_MAX) {
+        return WIRE_TUNNEL_DEPTH;
+    } else {
+        p->tunnels++;
+    }
+    return inner_header(p, ip, w);
+}
+
 enum wire_event ip_chain(struct pkt *p, uint8_t next, struct span rest)
 {
     struct ip_walk w = {rest, next};
@@ -165,15 +190,11 @@ enum wire_event ip_chain(struct pkt *p, uint8_t next, struct span rest)
         p->ip_payload = w.rest;
         if (p->fragment || w.next == PROTO_UDP || w.next == PROTO_TCP)
             return WIRE_NONE;
-        if (w.next == PROTO_IPIP || w.next == PROTO_IP6) {
-            if (p->tunnels == TUNNELS_MAX)
-                return WIRE_TUNNEL_DEPTH;
-            p->tunnels++;
-            e = ip_header(p, w.rest, &w);
-            if (e == WIRE_IP_SHORT)
-                e = p->cut ? WIRE_TRUNCATED : WIRE_TUNNEL_SHORT;
+        if (w.next == PROTO_IPIP || w.next == PROTO_IP6 || w.next == PROTO_GRE) {
+            e = tunnel_step(p, &w);
             if (e != WIRE_NONE)
                 return e;
+            extensions = 0;
         } else if (!extension_step(p, &w, &e)) {
             return e != WIRE_NONE ? e : WIRE_IP_NOT_UDP_TCP;
         } else if (++extensions > EXTENSIONS_MAX) {
@@ -186,9 +207,15 @@ enum wire_event ip_parse(struct span ip, struct pkt *p)
 {
     struct ip_walk w;
     p->cut = false;
-    p->tunnels = 0;
     enum wire_event e = ip_header(p, ip, &w);
     if (e != WIRE_NONE)
         return e;
     return ip_chain(p, w.next, w.rest);
+}
+
+enum wire_event ip_inner(struct pkt *p, struct span ip)
+{
+    struct ip_walk w;
+    enum wire_event e = inner_header(p, ip, &w);
+    return e != WIRE_NONE ? e : ip_chain(p, w.next, w.rest);
 }

@@ -5,3 +5,5 @@
 
 // `next` is the protocol of the first byte of `rest`. Fills p as ip_parse does.
 enum wire_event ip_chain(struct pkt *p, uint8_t next, struct span rest);
+// The IP packet inside a tunnel: as ip_parse, but p goes on counting tunnels and keeps p->cut.
+enum wire_event ip_inner(struct pkt *p, struct span ip);

@@ -1,14 +1,5 @@
-// Link layers that carry IP: Ethernet II with VLAN tags, PPPoE session, Linux cooked 1 and 2, BSD null, raw.
-#include "wire/pkt.h"
-
-#define VLANS_MAX 3
-
-#define ETHERTYPE_IP     0x0800
-#define ETHERTYPE_IP6    0x86dd
-#define ETHERTYPE_VLAN   0x8100
-#define ETHERTYPE_QINQ   0x88a8
-#define ETHERTYPE_QINQ_O 0x9100
-#define ETHERTYPE_PPPOE  0x8864
+// Link layers that carry IP: Ethernet II with VLAN tags (tunnel.c), Linux cooked 1 and 2, BSD null, raw.
+#include "wire/tunnel.h"
 
 bool link_known(int dlt)
 {
@@ -26,46 +17,6 @@ bool link_known(int dlt)
     default:
         return false;
     }
-}
-
-// RFC 2516 section 4: version and type 1, code 0 (session), session id, length, then the PPP protocol.
-static enum wire_event pppoe_parse(struct cur c, struct span *ret_ip)
-{
-    uint8_t version_type = cur_u8(&c);
-    uint8_t code = cur_u8(&c);
-    cur_skip(&c, 2);
-    size_t length = cur_u16be(&c);
-    uint16_t protocol = cur_u16be(&c);
-    if (c.failed)
-        return WIRE_LINK_SHORT;
-    if (version_type != 0x11 || code != 0 || (protocol != 0x0021 && protocol != 0x0057))
-        return WIRE_LINK_UNKNOWN;
-    struct span rest = cur_rest(&c);
-    if (length >= 2 && length - 2 < rest.n)
-        rest.n = length - 2;
-    *ret_ip = rest;
-    return WIRE_NONE;
-}
-
-static enum wire_event ethertype_parse(uint16_t type, struct cur c, struct pkt *p,
-                                       struct span *ret_ip)
-{
-    while (type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ || type == ETHERTYPE_QINQ_O) {
-        if (p->vlans == VLANS_MAX)
-            return WIRE_VLAN_DEPTH;
-        cur_skip(&c, 2);
-        type = cur_u16be(&c);
-        if (c.failed)
-            return WIRE_LINK_SHORT;
-        p->vlans++;
-    }
-    if (type == ETHERTYPE_PPPOE)
-        return pppoe_parse(c, ret_ip);
-    // 802.3 lengths (below 0x600) end here too: LLC carries nothing for us.
-    if (type != ETHERTYPE_IP && type != ETHERTYPE_IP6)
-        return WIRE_LINK_UNKNOWN;
-    *ret_ip = cur_rest(&c);
-    return WIRE_NONE;
 }
 
 // The address family of BSD null stands in the byte order of the machine that captured: 2 is IPv4 everywhere,
@@ -91,6 +42,7 @@ enum wire_event link_parse(enum link_type type, struct span frame, struct pkt *p
     p->frame = frame;
     p->vlans = 0;
     p->tunnels = 0;
+    p->cut = false;
     switch (type) {
     case LINK_ETHERNET:
         cur_skip(&c, 12);
@@ -118,5 +70,9 @@ enum wire_event link_parse(enum link_type type, struct span frame, struct pkt *p
     }
     if (c.failed)
         return WIRE_LINK_SHORT;
-    return ethertype_parse(protocol, c, p, ret_ip);
+    if (__builtin_expect(protocol == ETHERTYPE_IP, 1)) {
+        *ret_ip = cur_rest(&c);
+        return WIRE_NONE;
+    }
+    return tunnel_walk(protocol, c, p, ret_ip);
 }

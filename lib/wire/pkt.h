@@ -36,6 +36,9 @@ enum link_type { // DLT values of libpcap, so that capture can pass them on
     LINK_LINUX_SLL2 = 276,
 };
 
+// Encapsulations of one packet, one inside another: MPLS, PPPoE, GRE, IP in IP, GTP-U, VXLAN, GENEVE, L2TP, TZSP.
+#define TUNNELS_MAX 4
+
 struct pkt {
     struct span frame; // as captured
     int64_t at_us;
@@ -54,13 +57,15 @@ struct pkt {
     struct span payload; // after UDP or TCP header
     uint32_t tcp_seq;
     uint8_t tcp_flags; // 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK
-    uint8_t tunnels, vlans;
+    uint8_t tunnels, vlans; // of all layers together; counted from link_parse on
 };
 
 // Each returns WIRE_NONE, or the reason why the packet ends here. They fill what they know.
 enum wire_event link_parse(enum link_type type, struct span frame, struct pkt *p,
                            struct span *ret_ip);
-// IPv4 / IPv6 with extension headers; IP-in-IP, 6in4 are unwrapped (up to 3 tunnels).
+// IPv4 / IPv6 with extension headers; IP in IP, 6in4, 4in6 and GRE are unwrapped: addresses are the innermost.
 enum wire_event ip_parse(struct span ip, struct pkt *p);
-enum wire_event l4_parse(struct pkt *p); // from p->ip_payload
+// From p->ip_payload. Tunnels over UDP are unwrapped; when the packet inside is a fragment, WIRE_NONE with p->fragment set
+// asks for frag_join and l4_parse once more.
+enum wire_event l4_parse(struct pkt *p);
 bool link_known(int dlt);

@@ -88,6 +88,15 @@ static void on_datagram(struct worker *w, const struct pkt *p)
     }
 }
 
+static bool datagram_whole(struct worker *w, struct pkt *p)
+{
+    enum wire_event e;
+    bool whole = frag_join(w->frag, p, &e);
+    if (e != WIRE_NONE)
+        worker_event(w, e);
+    return whole;
+}
+
 static void packet_way(struct worker *w, const struct source_packet *in)
 {
     struct pkt *p = &w->pkt;
@@ -98,16 +107,17 @@ static void packet_way(struct worker *w, const struct source_packet *in)
     enum wire_event e = link_parse((enum link_type)w->o.link_type, in->frame, p, &ip);
     if (e == WIRE_NONE)
         e = ip_parse(ip, p);
-    if (e == WIRE_NONE && __builtin_expect(p->fragment, 0)) {
-        bool whole = frag_join(w->frag, p, &e);
-        if (e != WIRE_NONE)
-            worker_event(w, e);
-        if (!whole)
-            return;
-        e = WIRE_NONE;
-    }
-    if (e == WIRE_NONE)
+    while (e == WIRE_NONE) {
+        if (__builtin_expect(p->fragment, 0)) {
+            if (!datagram_whole(w, p))
+                return;
+            if (p->fragment) // of a packet inside the joined one; bounded by TUNNELS_MAX
+                continue;
+        }
         e = l4_parse(p);
+        if (__builtin_expect(!p->fragment, 1))
+            break;
+    }
     if (__builtin_expect(e != WIRE_NONE, 0)) {
         worker_event(w, e);
         return;
