@@ -13,6 +13,7 @@ enum {
     PROTO_IP6 = 41,
     PROTO_ROUTING = 43,
     PROTO_FRAGMENT = 44,
+    PROTO_GRE = 47,
     PROTO_AH = 51,
     PROTO_DESTINATION = 60,
 };
@@ -156,24 +157,52 @@ static bool extension_step(struct pkt *p, struct ip_walk *w, enum wire_event *re
     return true;
 }
 
+// True when w stands at a tunnel; *ret_inner is the IP packet in it when *ret is WIRE_NONE.
+static bool tunnel_open(struct pkt *p, const struct ip_walk *w, struct span *ret_inner,
+                        enum wire_event *ret)
+{
+    *ret = WIRE_NONE;
+    switch (w->next) {
+    case PROTO_IPIP:
+    case PROTO_IP6:
+        *ret_inner = w->rest;
+        return true;
+    case PROTO_GRE:
+        *ret = tunnel_gre(p, w->rest, ret_inner);
+        return true;
+    case PROTO_UDP:
+        if (!tunnel_is_vxlan(w->rest))
+            return false;
+        *ret = tunnel_vxlan(p, w->rest, ret_inner);
+        return true;
+    default:
+        return false;
+    }
+}
+
 enum wire_event ip_chain(struct pkt *p, uint8_t next, struct span rest)
 {
     struct ip_walk w = {rest, next};
     for (unsigned extensions = 0;;) {
         enum wire_event e = WIRE_NONE;
+        struct span inner;
         p->protocol = w.next;
         p->ip_payload = w.rest;
-        if (p->fragment || w.next == PROTO_UDP || w.next == PROTO_TCP)
+        if (p->fragment || w.next == PROTO_TCP)
             return WIRE_NONE;
-        if (w.next == PROTO_IPIP || w.next == PROTO_IP6) {
+        if (tunnel_open(p, &w, &inner, &e)) {
+            if (e != WIRE_NONE)
+                return e;
             if (p->tunnels == TUNNELS_MAX)
                 return WIRE_TUNNEL_DEPTH;
             p->tunnels++;
-            e = ip_header(p, w.rest, &w);
+            e = ip_header(p, inner, &w);
             if (e == WIRE_IP_SHORT)
                 e = p->cut ? WIRE_TRUNCATED : WIRE_TUNNEL_SHORT;
             if (e != WIRE_NONE)
                 return e;
+        } else if (w.next == PROTO_UDP) {
+            return WIRE_NONE;
         } else if (!extension_step(p, &w, &e)) {
             return e != WIRE_NONE ? e : WIRE_IP_NOT_UDP_TCP;
         } else if (++extensions > EXTENSIONS_MAX) {

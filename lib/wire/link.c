@@ -1,5 +1,5 @@
 // Link layers that carry IP: Ethernet II with VLAN tags, PPPoE session, Linux cooked 1 and 2, BSD null, raw.
-#include "wire/pkt.h"
+#include "wire/ip_chain.h"
 
 #define VLANS_MAX 3
 
@@ -81,6 +81,17 @@ static enum wire_event null_parse(struct cur c, struct span *ret_ip)
         return WIRE_LINK_UNKNOWN;
     *ret_ip = cur_rest(&c);
     return WIRE_NONE;
+}
+
+enum wire_event link_inner(struct span frame, struct pkt *p, struct span *ret_ip)
+{
+    struct cur c = cur_of(frame);
+    cur_skip(&c, 12);
+    uint16_t type = cur_u16be(&c);
+    enum wire_event e = c.failed ? WIRE_LINK_SHORT : ethertype_parse(type, c, p, ret_ip);
+    if (e == WIRE_LINK_SHORT)
+        e = p->cut ? WIRE_TRUNCATED : WIRE_TUNNEL_SHORT;
+    return e;
 }
 
 enum wire_event link_parse(enum link_type type, struct span frame, struct pkt *p,

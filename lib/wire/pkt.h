@@ -60,7 +60,7 @@ struct pkt {
 // Each returns WIRE_NONE, or the reason why the packet ends here. They fill what they know.
 enum wire_event link_parse(enum link_type type, struct span frame, struct pkt *p,
                            struct span *ret_ip);
-// IPv4 / IPv6 with extension headers; IP-in-IP, 6in4 are unwrapped (up to 3 tunnels).
+// IPv4 / IPv6 with extension headers; IP-in-IP, 6in4, GRE, ERSPAN, VXLAN are unwrapped (up to 3).
 enum wire_event ip_parse(struct span ip, struct pkt *p);
 enum wire_event l4_parse(struct pkt *p); // from p->ip_payload
 bool link_known(int dlt);
