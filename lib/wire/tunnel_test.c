@@ -1,3 +1,4 @@
+#include "tests/support/test.h"
 #include "wire/frag.h"
 #include "wire/wire_testing.h"
 
