@@ -225,6 +225,7 @@ export async function startListening(call: Call): Promise<void> {
 }
 
 function describe(error: unknown): string {
+  if (!window.isSecureContext) return "Browsers allow live sound over https or from localhost only; this page came by plain http.";
   if (!(error instanceof ApiError)) return "Sound could not be started in this browser.";
   if (error.code === "call_not_live") return "The call is over.";
   if (error.code === "taps_full" || error.code === "listeners_full") return `All listening places are taken. (${error.message})`;

@@ -4,6 +4,8 @@ import { computed, signal } from "@preact/signals";
 export interface Location { path: string; query: string }
 
 export const location = signal<Location>(read());
+/** The list that a call was opened from, with its search. */
+export const cameFrom = signal("/calls");
 export const path = computed(() => location.value.path);
 
 function read(): Location {
@@ -12,6 +14,8 @@ function read(): Location {
 
 export function navigate(url: string, replace = false): void {
   if (url === window.location.pathname + window.location.search) return;
+  const old = window.location.pathname;
+  if (!replace && !old.startsWith("/calls/")) cameFrom.value = old + window.location.search;
   if (replace) history.replaceState(null, "", url);
   else history.pushState(null, "", url);
   const before = location.value.path;

@@ -26,7 +26,7 @@ export async function startDevServer({ port = 0, active = 40, past = 900, rate =
   const tickets = new Map();
   const listeners = new Map(); // call id -> Set of response
   const ring = [];
-  const epoch = Math.floor(Date.now() / 1000).toString(16);
+  let epoch = Math.floor(Date.now() / 1000).toString(16);
   let lastEvent = 0;
   let dropFeed = false;
 
@@ -311,6 +311,17 @@ export async function startDevServer({ port = 0, active = 40, past = 900, rate =
     feed(on) {
       dropFeed = !on;
       if (!on) for (const to of streamsTo) to.destroy();
+    },
+    /** Another life of the server: events are forgotten, a call has gone and one has come without a word. */
+    rebirth() {
+      epoch = (parseInt(epoch, 16) + 1).toString(16);
+      ring.length = 0;
+      const gone = open.shift();
+      world.end(gone, Date.now());
+      const come = world.newCall(world.SITES[0], Date.now());
+      calls.set(come.id, come);
+      open.push(come);
+      return { gone: gone.id, come: come.id };
     },
     endCall(id) {
       const call = calls.get(id);

@@ -23,6 +23,25 @@ async function brokenFeed({ page, step, shot }) {
     await page.waitForSelector(`tr[data-call="${unseen.id}"]`, { timeout: 5000 });
     await page.waitForSelector(".banner", { state: "detached" });
   });
+  await step("after stream.reset the board is the new snapshot", async () => {
+    await page.waitForSelector(".feed-live");
+    dev.feed(false);
+    const { gone, come } = dev.rebirth();
+    dev.feed(true);
+    await page.waitForSelector(`tr[data-call="${come}"]`, { timeout: 10000 });
+    const ids = await page.evaluate(async () => {
+      const box = document.querySelector(".board");
+      const seen = new Set();
+      for (box.scrollTop = 0; ; box.scrollTop += 300) {
+        await new Promise((done) => setTimeout(done, 60));
+        for (const row of document.querySelectorAll("tr[data-call]")) seen.add(row.dataset.call);
+        if (box.scrollTop + box.clientHeight >= box.scrollHeight - 2) break;
+      }
+      box.scrollTop = 0;
+      return [...seen];
+    });
+    must(ids.length > 20 && !ids.includes(gone), "a call that ended unheard still stands on the board");
+  });
   await step("listening stops when the call ends", async () => {
     const row = page.locator("tr[data-call]:has(.s-answered):has(button)").first();
     const id = await row.getAttribute("data-call");

@@ -26,7 +26,7 @@ async function login(page, { base, login: name, password }) {
 
 const rowIds = (page) => page.$$eval("tr[data-call]", (rows) => rows.map((r) => r.dataset.call));
 
-async function liveAppears(page, options) {
+async function liveAppears(page, options, facts) {
   await page.waitForSelector(".feed-live");
   const known = await rowIds(page);
   if (options.traffic) options.child = spawn("/bin/sh", ["-c", `exec ${options.traffic}`], { stdio: "ignore" });
@@ -36,6 +36,7 @@ async function liveAppears(page, options) {
     .waitForFunction((ids) => [...document.querySelectorAll("tr[data-call]")].some((r) => !ids.includes(r.dataset.call)), known, { timeout: strict ? options.wait * 1000 : 8000 })
     .catch(() => null);
   must(came || !strict, "no call appeared");
+  facts.live_call = (await rowIds(page)).find((id) => !known.includes(id)) ?? known[0];
   must(await page.evaluate(() => globalThis.sameDocument === true), "the page was loaded anew");
   const clock = "tr[data-call] td:nth-child(6)";
   const before = await page.$$eval(clock, (cells) => cells.map((c) => c.textContent));
@@ -71,9 +72,13 @@ function checkTones(sides, rate, wanted, what) {
 }
 
 async function listenLive(page, options, facts) {
-  const row = page.locator("tr[data-call]:has(.s-answered):has(button)").first();
-  await row.waitFor({ timeout: options.wait * 1000 });
-  facts.live_call = await row.getAttribute("data-call");
+  // The call that came; when it is not answered soon (others may call, too), any that is.
+  const talking = ":has(.s-answered) button";
+  const mine = page.locator(`tr[data-call="${facts.live_call}"]${talking}`);
+  await mine.waitFor({ timeout: 10000 }).catch(() => undefined);
+  const button = (await mine.count()) > 0 ? mine : page.locator(`tr[data-call]${talking}`).first();
+  await button.waitFor({ timeout: options.wait * 1000 });
+  facts.live_call = await button.evaluate((b) => b.closest("tr").dataset.call);
   await page.locator(`tr[data-call="${facts.live_call}"] button`).click();
   const clicked = Date.now();
   await page.waitForSelector('.dock[data-status="playing"]', { timeout: 10000 });
@@ -114,6 +119,15 @@ async function openFinished(page, options) {
   }
   await page.waitForSelector(".view-call .call-head");
   return page.getAttribute(".view-call", "data-call");
+}
+
+async function backToList(page) {
+  const call = page.url();
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => location.pathname === "/calls" && location.search.includes("recording_state=ready"), null, { timeout: 5000 });
+  await page.goBack();
+  await page.waitForSelector(".view-call");
+  must(page.url() === call, `back leads to ${page.url()}`);
 }
 
 async function ladder(page) {
@@ -260,7 +274,7 @@ export async function runE2e(options, extra = async () => undefined) {
   try {
     await step("login, and a wrong password is refused", () => login(page, options));
     if (options.live) {
-      await step("a live call appears without reload, its clock ticks", () => liveAppears(page, options));
+      await step("a live call appears without reload, its clock ticks", () => liveAppears(page, options, facts));
       await step("listen: both tones, each on its side", () => listenLive(page, options, facts));
       await step("listen: meters move, a side mutes", () => meters(page));
       await shot("live-listen");
@@ -275,6 +289,7 @@ export async function runE2e(options, extra = async () => undefined) {
       });
     }
     await step("a finished call opens by keyboard", async () => (facts.call = await openFinished(page, options)));
+    if (!options.call) await step("Esc leads back to the search, the browser's back to the call", () => backToList(page));
     await step("ladder, raw text", () => ladder(page));
     await shot("call");
     await step("streams, legs, timeline", () => streams(page));

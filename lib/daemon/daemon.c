@@ -158,12 +158,6 @@ __attribute__((noreturn)) static void serve(const struct daemon_service *s, cons
         log_error("cannot start a thread", "reason=\"%s\"", strerror(-r));
         leave(EX_OSERR);
     }
-    log_info("starting", "version=%s nng=%s site=%s node=%s pid=%d", daemon_version(),
-             bus_nng_version(), conf_str(c, "site"), conf_str(c, "node"), (int)getpid());
-    if (nng_is_old(bus_nng_version()))
-        log_warn("old nng",
-                 "version=%s want=1.8 effect=\"known defects are avoided by rule, see lib/bus\"",
-                 bus_nng_version());
     if (health_start(s, conf_str(c, "health.listen"), conf_str(c, "site"), conf_str(c, "node"), err,
                      sizeof(err)) < 0) {
         log_error("no health port", "setting=health.listen reason=\"%s\"", err);
@@ -174,6 +168,13 @@ __attribute__((noreturn)) static void serve(const struct daemon_service *s, cons
         leave(code);
     mem_ready();
     health_set(HEALTH_RUNNING); // before the line that says so
+    // A start that fails says one line, its reason: so these come after it.
+    log_info("started", "version=%s nng=%s site=%s node=%s pid=%d", daemon_version(),
+             bus_nng_version(), conf_str(c, "site"), conf_str(c, "node"), (int)getpid());
+    if (!s->run && nng_is_old(bus_nng_version())) // a program that reads a file and ends need not say it
+        log_warn("old nng",
+                 "version=%s want=1.8 effect=\"known defects are avoided by rule, see lib/bus\"",
+                 bus_nng_version());
     log_info("ready", "memory_at_start_mb=%.1f rss_mb=%.1f took_ms=%lld",
              (double)mem_total() / 1048576.0, (double)health_rss_bytes() / 1048576.0,
              (long long)((mono_now_us() - began) / US_PER_MS));

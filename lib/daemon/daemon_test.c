@@ -194,7 +194,7 @@ static void health_and_sigterm(void **state)
     LAUNCH(&c, WAITS, listen, "--site=berlin", "--node=n1", "--tiny.things=20");
     assert_true(hear(&c, "msg=ready"));
     assert_non_null(strstr(c.text, "memory_at_start_mb=1.3")); // 20 slots of 64 KiB
-    assert_non_null(strstr(c.text, "msg=starting"));
+    assert_non_null(strstr(c.text, "msg=started"));
     assert_non_null(strstr(c.text, "nng="));
     expect(port, "/livez", "200", "\r\n\r\nok\n");
     expect(port, "/readyz", "200", "\r\n\r\nok\n");
@@ -249,6 +249,9 @@ static void second_signal_ends_at_once(void **state)
     int64_t began = mono_now_us();
     kill(c.pid, SIGTERM);
     assert_true(hear(&c, "signal=TERM"));
+    kill(c.pid, SIGTERM); // at once: the same signal to the process and its group
+    usleep(400000);
+    assert_int_equal(kill(c.pid, 0), 0);
     kill(c.pid, SIGTERM);
     assert_int_equal(end_of(&c), 1);
     assert_true(mono_now_us() - began < 4 * US_PER_S);

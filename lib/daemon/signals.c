@@ -13,6 +13,7 @@
 #include "base/thread.h"
 
 #define WATCHDOG_US (5 * US_PER_S)
+#define TWICE_US (200 * US_PER_MS)
 #define ARM_SIGNAL  SIGUSR1 // from ourselves only: stopping has begun without a signal
 
 static struct thread waiter;
@@ -48,8 +49,7 @@ static void wait_body(struct thread *t, void *arg)
     (void)t;
     (void)arg;
     sigset_t set = our_signals();
-    int64_t deadline = 0;
-    bool asked = false;
+    int64_t deadline = 0, asked_us = 0;
     for (;;) {
         int64_t left = deadline ? deadline - mono_now_us() : 3600 * US_PER_S;
         struct timespec wait = timespec_of(left > 0 ? left : 0);
@@ -58,10 +58,13 @@ static void wait_body(struct thread *t, void *arg)
             end_now("the stop took more than 5 s");
         if (sig < 0)
             continue;
-        if (sig != ARM_SIGNAL && asked)
+        // timeout(1) and a terminal signal the process and its group: two at once are one.
+        if (sig != ARM_SIGNAL && asked_us && mono_now_us() - asked_us < TWICE_US)
+            continue;
+        if (sig != ARM_SIGNAL && asked_us)
             end_now("second signal");
         if (sig != ARM_SIGNAL) {
-            asked = true;
+            asked_us = mono_now_us();
             log_info("stop asked", "signal=%s",
                      sig == SIGTERM  ? "TERM"
                      : sig == SIGINT ? "INT"

@@ -32,7 +32,8 @@ bool sdp_static_format(uint8_t payload_type, struct sdp_format *ret)
     *ret = (struct sdp_format){.payload_type = payload_type,
                                .codec = static_formats[payload_type].name,
                                .clock_rate = static_formats[payload_type].clock_rate,
-                               .channels = static_formats[payload_type].channels};
+                               .channels = static_formats[payload_type].channels,
+                               .fmtp = SPAN_LIT("")};
     return true;
 }
 
@@ -116,7 +117,8 @@ static void formats_read(struct walk *w, struct span rest)
         }
         struct sdp_format *f = &m->format[m->formats++];
         if (!sdp_static_format((uint8_t)pt, f))
-            *f = (struct sdp_format){.payload_type = (uint8_t)pt, .codec = {word.p, 0}};
+            *f = (struct sdp_format){
+                .payload_type = (uint8_t)pt, .codec = SPAN_LIT(""), .fmtp = SPAN_LIT("")};
     }
 }
 

@@ -107,10 +107,11 @@ const char *sip_method_name(enum sip_method m);
 
 // From, To, Contact, Refer-To, ...: name-addr or addr-spec with parameters (RFC 3261 20.10).
 struct sip_addr {
-    struct span display;                  // without the quotes, escapes left in
-    struct span uri;                      // whole, without < >
-    struct span scheme, user, host, port; // of the URI; user without password
-    struct span params;                   // header parameters after the address, from the first ';'
+    struct span display; // without the quotes, escapes left in
+    struct span uri;     // whole, without < >
+    struct span scheme, user, host,
+        port;           // of the URI; user without password, IPv6 host without brackets
+    struct span params; // header parameters after the address, from the first ';'
 };
 bool sip_addr_parse(struct span value, struct sip_addr *ret);
 // name=value among ;-separated parameters; quoted strings kept whole. False: not there.

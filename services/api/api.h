@@ -98,6 +98,6 @@ enum http_next on_asset(struct http_req *q);
 extern const struct route api_routes[];
 extern const size_t api_nroutes;
 
-// The id in the path into req_of(q)->id; a text that is no UUID names nothing: false, and the 404 is set.
+// The id in the path into req_of(q)->id; a text that is no UUID: false, and the 400 is set.
 bool api_path_id(struct http_req *q);
 enum http_next api_not_found(struct http_req *q, const char *what);

@@ -20,8 +20,8 @@ struct api_settings settings;
 struct http_server *http;
 
 static const struct conf_def defs[] = {
-    {"store.dsn", CONF_STR, "", 0, 0,
-     "PostgreSQL, a libpq connection string (empty: the PG* environment)", true},
+    {"store.dsn", CONF_STR, "host=/var/run/postgresql dbname=callmesh", 0, 0,
+     "PostgreSQL, a libpq connection string", true},
     {"store.threads", CONF_INT, "2", 1, 16,
      "questions to PostgreSQL at one time; each has a connection", false},
     {"store.queue", CONF_INT, "256", 1, 4096,
@@ -47,7 +47,7 @@ static const struct conf_def defs[] = {
      "snapshots and taps of callstate (dialled)", false},
     {"bus.live-url", CONF_STR, "tcp://127.0.0.1:7647", 0, 0,
      "tapped audio of the recorders (listened on)", false},
-    {"recordings.dir", CONF_STR, "recordings", 0, 0, "folder of the recordings (read)", false},
+    {"recordings.dir", CONF_STR, "var/recordings", 0, 0, "folder of the recordings (read)", false},
     {"auth.first-start-file", CONF_STR, "", 0, 0,
      "also write the first login and API key to this file (mode 0600)", false},
     {"auth.login-per-minute", CONF_INT, "10", 1, 100000,

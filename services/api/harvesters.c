@@ -51,7 +51,7 @@ static void stored_harvester(struct json *j, const struct store_result *r, size_
     json_kint(j, "sip_messages", store_int(r, i, 10));
     json_kint(j, "rtp_packets", store_int(r, i, 11));
     json_kint(j, "drops", store_int(r, i, 12));
-    json_kint(j, "lag_messages", 0);
+    json_kint(j, "lag_messages", 0); // none that callstate knows of: it is not connected
     json_key(j, "counters");
     json_raw(j, store_span(r, i, 13));
     json_obj_end(j);
@@ -62,7 +62,8 @@ static void stored_harvester(struct json *j, const struct store_result *r, size_
     "coalesce((counters->>'capture_packets_total')::numeric::bigint, 0), "                         \
     "coalesce((counters->>'capture_sip_messages_total')::numeric::bigint, 0), "                    \
     "coalesce((counters->>'capture_rtp_packets_total')::numeric::bigint, 0), "                     \
-    "coalesce((counters->>'capture_drops_total')::numeric::bigint, 0), counters"
+    "(SELECT coalesce(sum(value::numeric), 0)::bigint FROM jsonb_each_text(counters) "             \
+    "WHERE key LIKE '%dropped_total%' OR key LIKE '%overwritten%'), counters"
 
 // name NULL: all. Returns how many were written.
 static size_t write_live(struct json *j, const char *sites, const char *only, struct found *found,

@@ -319,7 +319,7 @@ enum http_next on_listen(struct http_req *q)
     if (!api_path_id(q))
         return HTTP_DONE;
     if (!ticket || !tickets_use(li.tickets, ticket, &r->id, mono_now_us()))
-        return http_problem(q, 401, "unauthorized",
+        return http_problem(q, 403, "ticket_invalid",
                             "the ticket is unknown, used, or older than 30 seconds");
     if (!mirror_call(&r->id, &info, NULL, NULL) || info.ended)
         return not_live(q);

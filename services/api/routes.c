@@ -53,7 +53,7 @@ bool api_path_id(struct http_req *q)
 {
     if (uuid_parse(q->param, &req_of(q)->id))
         return true;
-    api_not_found(q, "object");
+    http_problem(q, 400, "bad_parameter", "an id is a UUID");
     return false;
 }
 

@@ -271,6 +271,7 @@ static void channel_json(struct json *j, const Callmesh__V1__RecordingChannel *c
     json_kstr(j, "codec", c->codec);
     json_kuint(j, "packets", c->packets);
     json_kuint(j, "lost", c->lost);
+    json_kuint(j, "late_or_duplicate", c->late_or_duplicate);
     json_key(j, "stream_ids");
     json_arr(j);
     for (size_t i = 0; i < c->n_stream_ids; i++)

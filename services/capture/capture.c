@@ -16,7 +16,8 @@ static struct stat_cell event_cells[WIRE_EVENT_COUNT];
     X(DROP_STREAMS, "table_full")                                                                  \
     X(DROP_FRAGMENTS, "fragments")                                                                 \
     X(DROP_TCP, "tcp")                                                                             \
-    X(DROP_JOURNAL, "journal")
+    X(DROP_JOURNAL, "journal")                                                                     \
+    X(DROP_BUS, "bus")
 
 void capture_stats_register(void)
 {

@@ -39,7 +39,9 @@
       "datagrams evicted before they were whole", COUNTER)                                         \
     X(DROP_TCP, "capture_dropped_total", "place=\"tcp\"", "TCP directions evicted", COUNTER)       \
     X(DROP_JOURNAL, "capture_dropped_total", "place=\"journal\"",                                  \
-      "batches that a full journal lost", COUNTER)
+      "batches that a full journal lost", COUNTER)                                                 \
+    X(DROP_BUS, "capture_dropped_total", "place=\"bus\"", "batches larger than the bus takes",     \
+      COUNTER)
 
 #define CAPTURE_STAT_ENUM(id, name, labels, help, kind) CAPTURE_##id,
 enum capture_stat {

@@ -172,8 +172,11 @@ static void look_at_drops(void)
     g.seen_interface = s.dropped_interface;
     worker_dropped(g.worker, CAPTURE_DROP_KERNEL, g.drop_kernel);
     worker_dropped(g.worker, CAPTURE_DROP_INTERFACE, g.drop_interface);
-    if (g.sender)
-        worker_dropped(g.worker, CAPTURE_DROP_JOURNAL, sender_stat(g.sender).overwritten);
+    if (!g.sender)
+        return;
+    struct sender_stat b = sender_stat(g.sender);
+    worker_dropped(g.worker, CAPTURE_DROP_JOURNAL, b.overwritten);
+    worker_dropped(g.worker, CAPTURE_DROP_BUS, b.too_large);
 }
 
 static int run_live(void)
@@ -214,16 +217,15 @@ static void show_progress(const char *what)
     unsigned long long packets = worker_counts(g.worker)->n[CAPTURE_PACKETS],
                        open = b.sig_open + b.rtp_open;
     int percent = s.size ? (int)(100.0 * (double)s.position / (double)s.size) : -1;
-    const char *wait = !g.sender                        ? ""
-                       : b.sig_open && !b.sig_connected ? ", no answer from callstate"
-                       : b.rtp_open && !b.rtp_connected ? ", no answer from the recorder"
+    const char *wait = b.sig_open && !b.sig_connected   ? "callstate does not answer"
+                       : b.rtp_open && !b.rtp_connected ? "the recorder does not answer"
                                                         : "";
     if (terminal)
-        fprintf(stderr, "\r%s: %s %d %%, %llu packets, %llu batches not yet taken%s\033[K", g.input,
-                what, percent, packets, open, wait);
+        fprintf(stderr, "\r%s: %s %d %%, %llu packets, %llu batches not yet taken%s%s\033[K",
+                g.input, what, percent, packets, open, *wait ? ", " : "", wait);
     else
-        log_info(what, "input=%s percent=%d packets=%llu batches_open=%llu%s", g.input, percent,
-                 packets, open, wait);
+        log_info(what, "input=%s percent=%d packets=%llu batches_open=%llu why=%s", g.input,
+                 percent, packets, open, wait);
 }
 
 // True: all is committed, or there is no bus.
@@ -266,9 +268,10 @@ static int run_file(void)
     }
     if (r == SOURCE_FAILED) {
         truncated = true;
-        log_warn("the file ends within a packet; all before it was read", "input=%s why=\"%s\"",
+        log_warn("the file is cut or broken; all before that was read", "input=%s why=\"%s\"",
                  g.input, source_error(g.source));
     }
+    look_at_drops();
     worker_end(g.worker, truncated);
     bool taken = !send_failed() && wait_until_taken();
     print_report(truncated);

@@ -172,7 +172,7 @@ static void announce_losses(struct worker *w, int64_t feed_us)
         if (!place || now <= w->loss_announced[i])
             continue;
         struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, feed_us};
-        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_JOURNAL;
+        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_JOURNAL && i != CAPTURE_DROP_BUS;
         outbox_loss(w->o.out, &l, media);
         w->loss_announced[i] = now;
     }
@@ -184,6 +184,8 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
     if (feed_us < w->feed_us)
         feed_us = w->feed_us;
     w->feed_us = feed_us;
+    if (!w->announced_at_us)
+        w->announced_at_us = feed_us;
     flows_advance(w->flows, feed_us);
     media_table_age(w->media, feed_us);
     bool counters = feed_us - w->counters_at_us >= COUNTERS_US;

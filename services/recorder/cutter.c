@@ -129,6 +129,8 @@ static int cut(struct cutter *c)
     c->render->window.gaps_n = 0;
     c->render->window.gaps_total = 0;
     render_learn(c->render, &c->job, &c->result);
+    if (cancelled(c))
+        return -ECANCELED; // what was learnt is not the whole
     int r = c->result.verdict == RENDER_EMPTY ? 0 : write_files(c);
     if (r < 0)
         return r;

@@ -124,8 +124,10 @@ static void learn_track(struct render *r, const struct job *j, struct track *t,
     timeline_init(&t->timeline, r->segments + *segments, r->segments_cap - *segments);
     t->audio = t->other = 0;
     t->first_us = 0;
-    while (track_next(r, j, t)) {
+    for (uint32_t n = 0; track_next(r, j, t); n++) {
         struct heard h;
+        if (n % 1024 == 0 && r->cancelled && r->cancelled(r->cancelled_ctx))
+            break; // render_write will say so
         if (t->first_us == 0)
             t->first_us = t->next.at_us;
         if (hear(t, &t->next, &h))

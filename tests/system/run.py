@@ -27,7 +27,7 @@ def main():
         module = load(case)
         stack = Stack(case)
         try:
-            for name in [n for n in dir(module) if n.startswith("test_")]:
+            for name in [n for n in vars(module) if n.startswith("test_")]:  # as written
                 started, verdict, why = time.time(), "ok", ""
                 try:
                     getattr(module, name)(stack)

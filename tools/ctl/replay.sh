@@ -12,17 +12,16 @@ Starts what is needed when nothing runs, and stops it again.
 TXT
 }
 
-# All pages of a list, as one JSON array.
+# All pages of a list, as one JSON array. Pages go through a pipe: a command line has no room for them.
 api_all() {
-    local path=$1 cursor='' page out='[]'
+    local path=$1 cursor='' page
     shift
     while :; do
         page=$(api_get "$path" "$@" --data-urlencode limit=200 ${cursor:+--data-urlencode "cursor=$cursor"}) || exit $?
-        out=$(jq -c --argjson a "$out" '$a + .data' <<<"$page")
+        printf '%s\n' "$page"
         cursor=$(jq -r 'if .has_more then .next_cursor else "" end' <<<"$page")
         [ -n "$cursor" ] || break
-    done
-    printf '%s' "$out"
+    done | jq -cs 'map(.data)|add'
 }
 
 # Waits until the harvester's end is stored and no call of the site waits for its recording.
@@ -45,28 +44,26 @@ replay_one() { # FILE SPEED TIMEOUT: the file's object on stdout
     report=$(mktemp)
     mapfile -t a < <(bus_args capture)
     [ "$file" != - ] && file=$(readlink -f "$file")
-    "$CM_VAR/bin/callmesh-capture" "${a[@]}" --site="$site" --read="$file" --speed="$speed" --json >"$report" || rc=$?
+    "$CM_VAR/bin/callmesh-capture" "${a[@]}" --site="$site" --read="$file" --speed="$speed" --json --log.level=warn --health.listen= >"$report" || rc=$?
     if [ $rc -ne 0 ]; then rm -f "$report"; return $rc; fi
     if ! replay_wait "$site" "$timeout"; then
         say "callmesh: $file: not all was stored and recorded after $timeout s; what there is follows (./callmesh status; logs in $CM_VAR/log)"
         rc=75
     fi
     calls=$(api_all /calls --data-urlencode "site=$site") || exit $?
-    full='[]'
-    for c in $(jq -r 'reverse|.[].id' <<<"$calls"); do
-        full=$(jq -c --argjson a "$full" '$a + [.]' < <(api_get "/calls/$c" --data-urlencode expand=legs,streams,recordings)) || exit $?
-    done
-    local unjoined
-    unjoined=$(api_all /streams --data-urlencode "site=$site" --data-urlencode unjoined=true) || exit $?
-    jq -c --slurpfile r "$report" --argjson u "$unjoined" --arg site "$site" \
+    full=$(jq -r 'reverse|.[].id' <<<"$calls" | while read -r c; do
+        api_get "/calls/$c" --data-urlencode expand=legs,streams,recordings || exit $?
+        echo
+    done | jq -cs .) || exit $?
+    jq -c --slurpfile r "$report" --slurpfile u <(api_all /streams --data-urlencode "site=$site" --data-urlencode unjoined=true) --arg site "$site" \
         '{file:$r[0].file,site:$site,packets:$r[0].packets,sip_messages:$r[0].sip_messages,rtp_packets:$r[0].rtp_packets,calls:.,
-          streams:([.[].streams[]]),unjoined_streams:$u,losses:$r[0].dropped,malformed:$r[0].malformed,truncated:($r[0].truncated//false)}' <<<"$full"
+          streams:([.[].streams[]]),unjoined_streams:$u[0],losses:$r[0].dropped,malformed:$r[0].malformed,truncated:($r[0].truncated//false)}' <<<"$full"
     rm -f "$report"
     return $rc
 }
 
 cmd_replay() {
-    local files=() json=0 speed=0 timeout=60 started=0 rc=0 f one all='[]'
+    local files=() json=0 speed=0 timeout=60 started=0 rc=0 f all
     while [ $# -gt 0 ]; do
         case $1 in
             --json) json=1; shift ;;
@@ -92,21 +89,25 @@ cmd_replay() {
         trap 'stack_stop' EXIT
         stack_start "$port" ""
     fi
+    all=$(mktemp)
     for f in "${files[@]}"; do
-        [ ${#files[@]} -gt 1 ] && say " .. $f"
-        one=$(replay_one "$f" "$speed" "$timeout") || rc=$?
-        [ -n "$one" ] && all=$(jq -c --slurpfile o <(printf '%s' "$one") '. + $o' <<<"$all")
+        [ ${#files[@]} -eq 1 ] || say " .. $f"
+        replay_one "$f" "$speed" "$timeout" >>"$all" || rc=$?
     done
-    if [ $json = 1 ]; then jq -c '{files:.}' <<<"$all"
-    else replay_table <<<"$all"
+    if [ $json = 1 ]; then jq -cs '{files:.}' "$all"
+    else replay_table "$all"
     fi
+    rm -f "$all"
     if [ $started = 1 ]; then trap - EXIT; stack_stop; fi
     return $rc
 }
 
-replay_table() {
-    jq -r '.[] | "\(.file): \(.packets) packets, \(.sip_messages) SIP messages, \(.calls|length) calls, \(.streams|length) streams joined, \(.unjoined_streams|length) not joined",
-        (if (.calls|length)>0 then (["  started","from","to","result","status","talk_s","codec","streams","recording"],
-        (.calls[]|["  "+.started_at[0:19],.from.user,.to.user,(.result//.state),(.sip_status//"-"),(.talk_seconds//0|.*10|round/10),(.codecs|join(",")),(.streams|length),
-         (if (.recordings|length)>0 then "\(.recordings[0].duration_seconds*100|round/100) s" else .recording_state end)])|@tsv) else empty end)' | table
+replay_table() { # file with one object a line
+    local one
+    while read -r one; do
+        jq -r '"\(.file): \(.packets) packets, \(.sip_messages) SIP messages, \(.calls|length) calls, \(.streams|length) streams joined, \(.unjoined_streams|length) not joined"' <<<"$one"
+        jq -r 'select((.calls|length)>0)|["started","from","to","result","status","talk_s","codec","streams","recording"],
+            (.calls[]|[.started_at[0:19],.from.user,.to.user,(.result//.state),(.sip_status//"-"),(.talk_seconds//0|.*10|round/10),(.codecs|join(",")),(.streams|length),
+             (if (.recordings|length)>0 then "\(.recordings[0].duration_seconds*100|round/100) s" else .recording_state end)])|@tsv' <<<"$one" | table | sed 's/^/  /'
+    done <"$1"
 }

@@ -49,7 +49,7 @@ service_wait() {
     local name=$1 port i
     port=$(health_port "$name")
     for i in $(seq 1 300); do
-        if [ "$i" -gt 3 ] && ! service_pid "$name" >/dev/null; then
+        if [ ! -d "/proc/$(cat "$CM_VAR/run/$name.pid")" ]; then
             say " !! $name did not start:"
             tail -n 5 "$CM_VAR/log/$name.log" >&2
             return 1

@@ -4,7 +4,7 @@ import { api, may } from "../api";
 import { onFeed } from "../feed";
 import { listen, startListening, stopListening } from "../listen";
 import { mesh } from "../mesh";
-import { navigate, queryOf, setQuery } from "../router";
+import { cameFrom, navigate, queryOf, setQuery } from "../router";
 import { clockOffset, formatClock, formatDateTime, formatSpan, formatTime, now } from "../time";
 import type { Call, Recording } from "../types";
 import { Icon } from "../ui/icons";
@@ -53,8 +53,8 @@ function Facts({ call }: { call: Call }) {
     ["Loss", call.quality ? `${call.quality.loss_pct.toFixed(2)} % of ${call.quality.packets + call.quality.lost}` : "–"],
     ["Jitter max", call.quality ? `${call.quality.jitter_ms_max.toFixed(1)} ms` : "–"],
     ["Site", call.site],
-    ["Harvesters", call.harvesters.join(", ") || "–"],
     ["Messages", String(call.message_count)],
+    ["Harvesters", call.harvesters.join(", ") || "–"],
   ];
   return (
     <dl class="facts call-facts">
@@ -68,7 +68,7 @@ function Head({ call }: { call: Call }) {
   return (
     <header class="call-head">
       <div class="call-title">
-        <a class="icon-button" href="/calls" aria-label="Back to calls" title="Back to calls (Esc)"><Icon name="back" /></a>
+        <a class="icon-button" href={cameFrom.value} aria-label="Back to the list" title="Back to the list (Esc)"><Icon name="back" /></a>
         <h1 class="call-parties">
           <Party role="Caller" party={call.from} />
           <span class="arrow-to" aria-hidden="true">→</span>
@@ -187,7 +187,7 @@ export function CallView({ id }: { id: string }) {
     return { call, recordings };
   });
   useCallNews(id, loaded.reload, 300);
-  useEffect(() => bindKeys({ Escape: () => navigate("/calls") }), []);
+  useEffect(() => bindKeys({ Escape: () => navigate(cameFrom.value) }), []);
   if (loaded.error && !loaded.data) return <Failed error={loaded.error} retry={loaded.reload} />;
   if (!loaded.data) return <Loading what="the call" />;
   const live = mesh.calls.get(id)?.value;

@@ -28,7 +28,7 @@ function Arrow({ arrow, y, x1, x2, repeat }: { arrow: LadderArrow; y: number; x1
     <g class={`arrow ${tone(arrow)}${repeat ? " again" : ""}`}>
       {self ? <path d={`M${x1} ${y - 6}h26v12h-26`} /> : <path class="shaft" d={`M${x1} ${y}H${x2}`} />}
       {self ? <path d={`M${x1 + 8} ${y + 1.5}L${x1} ${y + 6}L${x1 + 8} ${y + 10.5}`} /> : <path d={head} />}
-      <text x={self ? x1 + 32 : (x1 + x2) / 2} y={y - 6} text-anchor={self ? "start" : "middle"}>{label}{repeat ? " (again)" : ""}</text>
+      <text x={self ? x1 + 32 : (x1 + x2) / 2} y={y - 6} text-anchor={self ? "start" : "middle"}>{label}{repeat && !arrow.label.includes("(again)") ? " (again)" : ""}</text>
     </g>
   );
 }

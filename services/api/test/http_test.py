@@ -171,10 +171,12 @@ class Suite:
             r = c.get("/api/v1" + path, 403, headers=few)
             assert r.json["code"] == "scope_missing"
         c.post(f"/api/v1/calls/{CALL % 1}/listen-tickets", 403, headers=few)
-        for path in ("/calls/" + CALL % 99999, "/calls/none", "/recordings/" + REC % 99999, "/recordings/" + REC % 99999 + "/audio",
+        for path in ("/calls/" + CALL % 99999, "/recordings/" + REC % 99999, "/recordings/" + REC % 99999 + "/audio",
                      "/recordings/" + REC % 99999 + "/peaks", "/harvesters/none", "/calls/" + CALL % 99999 + "/legs",
                      "/calls/" + CALL % 99999 + "/messages", "/calls/" + CALL % 99999 + "/ladder", "/calls/" + CALL % 99999 + "/events"):
             assert c.get("/api/v1" + path, 404).json["code"] == "not_found"
+        for path in ("/calls/none", "/calls/none/messages", "/recordings/none", "/recordings/none/audio"):
+            assert c.get("/api/v1" + path, 400).json["code"] == "bad_parameter"
         assert c.get("/api/v1/me").json["kind"] == "key"
         assert c.request("DELETE", "/api/v1/calls").status == 405
         assert c.request("GET", "/api/v1/nothing").status == 404
@@ -430,8 +432,9 @@ class Suite:
         first = self.c.get("/api/v1/calls/active").json["stream_cursor"]
         stalled = self.events()
         before = self.w.metric("events_total")
-        self.mesh.do("flood 200 30")  # 6,000 events of 1.2 kB: more than the ring (1 MiB here) and a stalled socket hold
-        wait_for("the flood", 10, lambda: self.w.metric("mirror_calls") <= 2 and self.w.metric("events_total") > before + 4000)
+        while self.w.metric("events_total") < before + 2000:  # of 1.2 kB: more than the ring (1 MiB here) and a stalled socket hold
+            self.mesh.do("flood 200 20")
+            wait_for("the flood", 30, lambda: self.w.metric("mirror_calls") <= 2)
         s = self.events(last_id=first)
         e = s.event()
         assert e[1] == "stream.reset" and e[2]["data"]["reason"] == "too_old", e
@@ -489,14 +492,14 @@ class Suite:
         assert c.post(f"/api/v1/calls/{CALL % 1}/listen-tickets", 409).json["code"] == "call_not_live"
         c.post(f"/api/v1/calls/{CALL % 99999}/listen-tickets", 404)
         t = self.ticket()
-        c.get(f"/api/v1/calls/{LIVE % 3}/listen?ticket=" + t["ticket"], 401)
-        c.get(t["url"], 401)      # spent on the wrong call
-        c.get(f"/api/v1/calls/{LIVE % 1}/listen", 401)
+        c.get(f"/api/v1/calls/{LIVE % 3}/listen?ticket=" + t["ticket"], 403)
+        c.get(t["url"], 403)      # spent on the wrong call
+        c.get(f"/api/v1/calls/{LIVE % 1}/listen", 403)
         m.do(f"audio {LIVE % 1} 2000")
         t = self.ticket()
         s = Stream(self.w.port, t["url"])
         assert s.head() == 200 and "application/vnd.callmesh.listen.v1" in s.headers
-        c.get(t["url"], 401)      # single use
+        c.get(t["url"], 403)      # single use
         kind, _, body = s.frame()
         hello = json.loads(body)
         self.contract.check(hello, "ListenHello")
@@ -588,7 +591,8 @@ class Suite:
             wave()
         after = w.rss_kib()
         print(f"    200 listeners three times: RSS {before} -> {after} KiB", flush=True)
-        assert after - before < 1024, (before, after)
+        sanitized = b"__asan_init" in open(w.api, "rb").read() or b"__tsan_init" in open(w.api, "rb").read()
+        assert sanitized or after - before < 1024, (before, after)  # sanitizers keep what was freed
         wait_for("taps given back", 10, lambda: w.metric("listen_taps") == 0)
         assert w.metric("listener_trims_total") == 0
 
