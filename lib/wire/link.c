@@ -13,6 +13,9 @@ bool link_known(int dlt)
     case LINK_IPV4:
     case LINK_IPV6:
     case LINK_LINUX_SLL2:
+    case LINK_VXLAN:
+    case LINK_GENEVE:
+    case LINK_TZSP:
         return true;
     default:
         return false;
@@ -65,6 +68,10 @@ enum wire_event link_parse(enum link_type type, struct span frame, struct pkt *p
     case LINK_IPV6:
         *ret_ip = frame;
         return WIRE_NONE;
+    case LINK_VXLAN:
+    case LINK_GENEVE:
+    case LINK_TZSP:
+        return tunnel_datagram(type, frame, p, ret_ip);
     default:
         return WIRE_LINK_UNKNOWN;
     }

@@ -34,6 +34,10 @@ enum link_type { // DLT values of libpcap, so that capture can pass them on
     LINK_IPV4 = 228,
     LINK_IPV6 = 229,
     LINK_LINUX_SLL2 = 276,
+    // No DLT: what the listeners of capture are sent, one UDP payload a frame.
+    LINK_VXLAN = 0x10000,
+    LINK_GENEVE,
+    LINK_TZSP,
 };
 
 // Encapsulations of one packet, one inside another: MPLS, PPPoE, GRE, IP in IP, GTP-U, VXLAN, GENEVE, L2TP, TZSP.
@@ -56,7 +60,7 @@ struct pkt {
     uint16_t sport, dport;
     struct span payload; // after UDP or TCP header
     uint32_t tcp_seq;
-    uint8_t tcp_flags; // 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK
+    uint8_t tcp_flags;      // 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK
     uint8_t tunnels, vlans; // of all layers together; counted from link_parse on
 };
 

@@ -393,3 +393,17 @@ enum wire_event tunnel_udp(struct pkt *p)
         return e;
     return l4_parse(p); // comes back here at most TUNNELS_MAX times
 }
+
+enum wire_event tunnel_datagram(enum link_type type, struct span s, struct pkt *p,
+                                struct span *ret_ip)
+{
+    struct cur c = cur_of(s);
+    uint16_t inside = type == LINK_VXLAN    ? vxlan_header(&c)
+                      : type == LINK_GENEVE ? geneve_header(&c)
+                                            : tzsp_header(&c);
+    if (!tunnel_count(p))
+        return WIRE_TUNNEL_DEPTH;
+    if (c.failed)
+        return WIRE_TUNNEL_SHORT;
+    return inside ? tunnel_walk(inside, c, p, ret_ip) : WIRE_TUNNEL_HEADER;
+}

@@ -37,3 +37,6 @@ static inline bool tunnel_port_maybe(uint16_t sport, uint16_t dport)
 // and an IP packet stands inside, p stays as it is, plain UDP. Otherwise p becomes the inner packet; if that is
 // a fragment, p->fragment is set and p->payload empty.
 enum wire_event tunnel_udp(struct pkt *p);
+// A mirror's datagram that was sent to us: LINK_VXLAN, LINK_GENEVE, LINK_TZSP. WIRE_TUNNEL_HEADER when it is none.
+enum wire_event tunnel_datagram(enum link_type type, struct span s, struct pkt *p,
+                                struct span *ret_ip);

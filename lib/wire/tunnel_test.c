@@ -299,6 +299,34 @@ static void mirrors_that_cut(void **state)
     }
 }
 
+// The payloads alone, as a listener gets them.
+static void datagrams_of_mirrors(void **state)
+{
+    static const struct {
+        const char *kind;
+        enum link_type type;
+    } rows[] = {
+        {"VXLAN", LINK_VXLAN},       {"GENEVE", LINK_GENEVE},
+        {"GENEVE, IP", LINK_GENEVE}, {"GENEVE, options", LINK_GENEVE},
+        {"TZSP", LINK_TZSP},         {"TZSP, tags", LINK_TZSP},
+    };
+    struct bytes plain = udp_packet(2000, SPAN_LIT("hello"));
+    struct pkt p;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct kind *k = kinds;
+        while (strcmp(k->name, rows[i].kind) != 0)
+            k++;
+        struct bytes b = inside(k, bytes_span(&plain));
+        assert_unwrapped(k->name, "", parse(rows[i].type, bytes_span(&b), &p), &p, 1);
+        for (size_t n = 0; n < b.n; n++)
+            if (parse(rows[i].type, span_of(b.b, n), &p) == WIRE_NONE)
+                assert_true(p.cut && p.payload.n < 5);
+        b.b[0] ^= 0x40;
+        assert_int_equal(parse(rows[i].type, bytes_span(&b), &p), WIRE_TUNNEL_HEADER);
+    }
+}
+
 static void other_things_on_these_ports(void **state)
 {
     static const unsigned ports[] = {1701, 2152, 4789, 6081, 8472, 37008};
@@ -450,6 +478,7 @@ int main(void)
         cmocka_unit_test(cut_by_the_capture),
         cmocka_unit_test(short_at_every_length),
         cmocka_unit_test(mirrors_that_cut),
+        cmocka_unit_test(datagrams_of_mirrors),
         cmocka_unit_test(other_things_on_these_ports),
         cmocka_unit_test(reserved_bits),
         cmocka_unit_test(what_gre_and_labels_refuse),
