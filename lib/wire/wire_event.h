@@ -54,6 +54,7 @@
     X(RTP_PADDING, "rtp_padding")                                                                  \
     X(RTCP_SHORT, "rtcp_short")                                                                    \
     X(RTCP_LENGTH, "rtcp_length")                                                                  \
+    X(RTCP_JSON, "rtcp_json")         /* in HEP */                                                 \
     X(TUNNEL_HEADER, "tunnel_header") /* of a listener's datagram: not the announced kind */       \
     X(HEP_SHORT, "hep_short")                                                                      \
     X(HEP_VERSION, "hep_version")                                                                  \

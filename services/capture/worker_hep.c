@@ -51,6 +51,16 @@ static int64_t time_of(struct worker *w, const struct hep *h, int64_t arrived_us
     return h->at_us < arrived_us ? h->at_us : arrived_us;
 }
 
+static void rtcp_json(struct worker *w, const struct pkt *p)
+{
+    struct rtcp r;
+    enum wire_event e = rtcp_json_parse(p->payload, &r);
+    if (e == WIRE_NONE)
+        media_reports(w, p, &r);
+    else
+        worker_event(w, e);
+}
+
 static void message_way(struct worker *w, const struct hep *h)
 {
     const struct pkt *p = &w->pkt;
@@ -59,6 +69,8 @@ static void message_way(struct worker *w, const struct hep *h)
         worker_sip_message(w, p, p->payload, false);
     else if (h->type == HEP_RTCP && t == TRAFFIC_RTCP)
         media_rtcp(w, p);
+    else if (h->type == HEP_RTCP && p->payload.p[0] == '{')
+        rtcp_json(w, p);
     else if ((h->type == HEP_RTP || h->type == HEP_RTCP) && t == TRAFFIC_RTP)
         media_rtp(w, p);
     else

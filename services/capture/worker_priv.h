@@ -28,6 +28,7 @@ struct worker {
 // Looks up or begins the stream of this packet and counts it.
 void media_rtp(struct worker *w, const struct pkt *p);
 void media_rtcp(struct worker *w, const struct pkt *p);
+void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r);
 // A whole SIP message from wherever it came; p has its addresses and time.
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated);
 void worker_hep_publish(struct worker *w);

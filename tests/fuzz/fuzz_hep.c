@@ -1,6 +1,15 @@
-// HEP: a stream of messages as over TCP, and each rest as one datagram.
+// HEP: a stream of messages as over TCP, and each rest as one datagram; RTCP in JSON, in it and alone.
 #include "fuzz.h"
 #include "wire/hep.h"
+#include "wire/rtp.h"
+
+static void json(struct span s)
+{
+    struct rtcp r;
+    enum wire_event e = rtcp_json_parse(s, &r);
+    fuzz_check(e == WIRE_NONE || e == WIRE_RTCP_JSON);
+    fuzz_check(r.reports <= sizeof r.report / sizeof r.report[0]);
+}
 
 static void one(struct span s)
 {
@@ -12,6 +21,7 @@ static void one(struct span s)
     (void)fuzz_touch(h.payload);
     (void)fuzz_touch(h.auth_key);
     (void)fuzz_touch(h.correlation_id);
+    json(h.payload);
     if (e != WIRE_NONE)
         return;
     fuzz_check(h.payload.n > 0 && h.version >= 1 && h.version <= 3);
@@ -24,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span s = span_of(data, size);
     one(s);
+    json(s);
     for (size_t n = 0; hep_frame(s, &n) == HEP_FRAME_WHOLE; s = span_sub(s, n, s.n)) {
         fuzz_check(n >= HEP_HEADER_BYTES && n <= s.n);
         one(span_sub(s, 0, n));

@@ -195,12 +195,19 @@ def test_rtp_and_rtcp_by_hep():
     for i in range(20):
         c.send("hep", hep(rtp(i), kind=4, sport=4000, dport=4002, at=start + 0.02 * i))
     c.send("hep", hep(rtcp(), kind=5, sport=4001, dport=4003))
-    c.seen(22)
+    # The far end's report in JSON, as heplify writes it, goes the other way.
+    c.send("hep", hep(b'{"sender_information":{"packets":0},"ssrc":9,"type":201,"report_count":1,"report_blocks":[{"source_ssrc":7,'
+                      b'"fraction_lost":12,"packets_lost":5,"highest_seq_no":19,"ia_jitter":33,"lsr":0,"dlsr":0}]}', kind=5, sport=4002, dport=4000)
+           .replace(A + b"\0\0\0\4\0\x0a" + B, B + b"\0\0\0\4\0\x0a" + A))
+    c.send("hep", hep(b'{"type":', kind=5))
+    c.seen(24)
     out = c.end()
-    equal((out["rtp_packets"], out["rtcp_packets"], len(out["streams"])), (20, 1, 1), "RTP, RTCP, streams")
+    equal((out["rtp_packets"], out["rtcp_packets"], len(out["streams"])), (20, 2, 1), "RTP, RTCP, streams")
+    equal(out["malformed"], {"rtcp_json": 1}, "malformed")
     s = out["streams"][0]
     equal((s["src"], s["dst"], s["codec"]), ({"ip": "192.0.2.1", "port": 4000}, {"ip": "192.0.2.2", "port": 4002}, "PCMU"), "stream")
     equal(s["rtcp"]["sender_packets"], 50, "the sender's own count")
+    equal((s["rtcp"]["fraction_lost"], s["rtcp"]["cumulative_lost"], s["rtcp"]["jitter"]), (12, 5, 33), "the far end's words")
     assert s["jitter_ms"]["max"] < 0.1, s["jitter_ms"]  # HEP's own times, not those of arrival
 
 
