@@ -107,16 +107,21 @@ async function manyCalls() {
   });
   await step("the page's memory stays where it is while calls come and go", async () => {
     const client = await page.context().newCDPSession(page);
-    const heap = async () => {
+    const look = async () => {
       await client.send("HeapProfiler.collectGarbage");
-      return (await client.send("Runtime.getHeapUsage")).usedSize;
+      const { usedSize } = await client.send("Runtime.getHeapUsage");
+      const { nodes } = await client.send("Memory.getDOMCounters");
+      return { usedSize, nodes, calls: Number((await page.textContent("[data-total]")).replace(/\D/g, "")) };
     };
     await page.waitForTimeout(3000);
-    const before = await heap();
-    await page.waitForTimeout(15000);
-    const after = await heap();
-    must(after < before * 1.15 + 300_000, `heap grew from ${before} to ${after} B`);
-    return `${(before / 1e6).toFixed(2)} MB, 15 s later ${(after / 1e6).toFixed(2)} MB`;
+    const before = await look();
+    await page.waitForTimeout(25000);
+    const after = await look();
+    const rows = await page.locator("tr[data-call]").count();
+    must(after.nodes < rows * 120 + 2000, `${after.nodes} nodes for ${rows} rows`);
+    const more = Math.max(0, after.calls - before.calls) * 5000; // the generated mesh grows a little; a call is under 5 kB
+    must(after.usedSize < before.usedSize * 1.08 + more + 200_000, `heap grew from ${before.usedSize} to ${after.usedSize} B`);
+    return `${(before.usedSize / 1e6).toFixed(2)} MB with ${before.calls} calls, 25 s later ${(after.usedSize / 1e6).toFixed(2)} MB with ${after.calls}, ${after.nodes} nodes`;
   });
   await browser.close();
   many.close();

@@ -1,5 +1,5 @@
 // json.h: writes JSON into a fixed buffer. Overflow sets a flag and writes nothing more; the caller looks once at the end.
-// Strings are made clean UTF-8 and escaped (RFC 8259). One thread per writer. Reading JSON is jansson's work.
+// Strings are made clean UTF-8 and escaped (RFC 8259). One thread per writer. Reading: services/api/body.h.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/fail.h"
+#include "base/mem.h"
 #include "base/mono.h"
 #include "bus/bus.h"
 #include "count.h"
@@ -23,21 +23,24 @@ struct accounts {
     struct account *list;
     uint32_t max, used;
     struct cursor *cursors; // a ring: the newest overwrites the oldest
-    uint64_t ncursors;      // ever written
+    uint32_t cursors_max;
+    uint64_t ncursors; // ever written
     struct queue *queue;
     struct stat_cell *cells;
 };
 
-struct accounts *accounts_new(uint32_t max, struct queue *q, struct stat_cell *cells)
+struct accounts *accounts_new(uint32_t max, uint32_t cursors, struct queue *q,
+                              struct stat_cell *cells)
 {
     struct accounts *t = calloc(1, sizeof(*t));
     if (!t)
         return NULL;
     t->max = max;
+    t->cursors_max = cursors;
     t->queue = q;
     t->cells = cells;
-    t->list = calloc(max, sizeof(*t->list));
-    t->cursors = calloc(ACCOUNT_CURSORS, sizeof(*t->cursors));
+    t->list = mem_take(max * sizeof(*t->list));
+    t->cursors = mem_take(cursors * sizeof(*t->cursors));
     if (!t->list || !t->cursors)
         return accounts_free(t);
     for (uint32_t i = 0; i < max; i++)
@@ -49,8 +52,10 @@ struct accounts *accounts_free(struct accounts *t)
 {
     if (!t)
         return NULL;
-    free(t->list);
-    free(t->cursors);
+    if (t->list)
+        mem_give(t->list, t->max * sizeof(*t->list));
+    if (t->cursors)
+        mem_give(t->cursors, t->cursors_max * sizeof(*t->cursors));
     free(t);
     return NULL;
 }
@@ -79,7 +84,7 @@ static bool is_named(const char *name, struct span s)
 static struct cursor *find_cursor(struct accounts *t, struct span publisher,
                                   struct span incarnation)
 {
-    uint64_t n = t->ncursors < ACCOUNT_CURSORS ? t->ncursors : ACCOUNT_CURSORS;
+    uint64_t n = t->ncursors < t->cursors_max ? t->ncursors : t->cursors_max;
     for (uint64_t i = 0; i < n; i++) {
         struct cursor *c = &t->cursors[i];
         if (memcmp(c->incarnation, incarnation.p, ENVELOPE_BIRTH) == 0 &&
@@ -96,7 +101,7 @@ void accounts_set_cursor(struct accounts *t, struct span publisher, struct span 
         return;
     struct cursor *c = find_cursor(t, publisher, incarnation);
     if (!c)
-        c = &t->cursors[t->ncursors++ % ACCOUNT_CURSORS];
+        c = &t->cursors[t->ncursors++ % t->cursors_max];
     memset(c, 0, sizeof(*c));
     span_copy(publisher, c->publisher, sizeof(c->publisher));
     memcpy(c->incarnation, incarnation.p, ENVELOPE_BIRTH);

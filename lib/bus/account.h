@@ -9,7 +9,6 @@
 #include "envelope.h"
 #include "queue.h"
 
-#define ACCOUNT_CURSORS          4096u
 #define ACCOUNT_REPLY_HEADER_MAX 64
 
 // A reply that is being held back, with the way home of its request (nng's header).
@@ -44,7 +43,8 @@ struct account {
 };
 
 struct accounts;
-struct accounts *accounts_new(uint32_t max, struct queue *q, struct stat_cell *cells);
+struct accounts *accounts_new(uint32_t max, uint32_t cursors, struct queue *q,
+                              struct stat_cell *cells);
 struct accounts *accounts_free(struct accounts *t);
 void accounts_set_cursor(struct accounts *t, struct span publisher, struct span incarnation,
                          uint64_t committed_seq);

@@ -28,11 +28,12 @@ struct feed_pub;
 struct feed_pub_opts {
     const char *publisher, *site;
     Callmesh__V1__Kind kind;
-    const char *pub_url;        // dialled (site to centre)
-    const char *ask_url;        // dialled
-    const char *journal_path;   // file, made when missing; NULL: memory only
-    uint64_t journal_bytes;     // default 64 MiB
-    bool wait_when_full;        // file inputs: the source waits for the consumer instead of losing; live inputs: false
+    const char *pub_url;      // dialled (site to centre)
+    const char *ask_url;      // dialled
+    const char *journal_path; // file, made when missing; NULL: memory only
+    uint64_t journal_bytes;   // default 64 MiB
+    bool
+        wait_when_full; // file inputs: the source waits for the consumer instead of losing; live inputs: false
 };
 // 0 or negative errno. A journal that cannot be opened: one clear line in err.
 int feed_pub_open(struct feed_pub **ret, const struct feed_pub_opts *o, char *err, size_t err_cap);
@@ -48,37 +49,40 @@ void feed_pub_stop(struct feed_pub *f);
 
 struct feed_pub_stat {
     uint64_t head_seq, first_seq, committed_seq, epoch;
-    uint64_t sent, backfilled, overwritten; // overwritten: envelopes that the journal lost uncommitted since start
+    uint64_t sent, backfilled,
+        overwritten; // overwritten: envelopes that the journal lost uncommitted since start
     uint64_t journal_bytes_used;
-    bool connected;             // the consumer answered within the last 3 s
+    bool connected; // the consumer answered within the last 3 s
 };
 struct feed_pub_stat feed_pub_stat(struct feed_pub *f);
 
 // ---- consumer of feeds --------------------------------------------------------------------------------------------
 struct feed_sub;
 struct feed_sub_opts {
-    const char *name;           // of this consumer, for logs
-    const char *sub_url;        // listened on
-    const char *ask_url;        // listened on
-    uint32_t publishers_max;    // default 64; a further one is refused (counted, error in the reply)
-    uint32_t queue;             // envelopes waiting for the owner, default 256
-    uint64_t queue_bytes;       // and their bytes, default 16 MiB, at least 2 * BUS_MESSAGE_MAX
-    uint64_t arena_bytes;       // for feed_sub_unpack, default 8 MiB
+    const char *name;        // of this consumer, for logs
+    const char *sub_url;     // listened on
+    const char *ask_url;     // listened on
+    uint32_t publishers_max; // default 64; a further one is refused (counted, error in the reply)
+    uint32_t queue;          // envelopes waiting for the owner, default 256
+    uint64_t queue_bytes;    // and their bytes, default 16 MiB, at least 2 * BUS_MESSAGE_MAX
+    uint64_t arena_bytes;    // for feed_sub_unpack, default 8 MiB
 };
 int feed_sub_open(struct feed_sub **ret, const struct feed_sub_opts *o, char *err, size_t err_cap);
 
 // A slot is one account: a publisher's incarnation. The lower 16 bits are its place, below publishers_max (index your own
 // tables with BUS_SLOT_INDEX); the upper bits count how often the place has been given to another, so a late commit for
 // an earlier holder does nothing. new_epoch is true at the first envelope of each holder's life.
-#define BUS_SLOT_INDEX(slot) ((slot) & 0xffffu)
+#define BUS_SLOT_INDEX(slot) ((slot)&0xffffu)
 
 struct feed_msg {
-    uint32_t slot;              // of the publisher's incarnation, never given to another
+    uint32_t slot;                     // of the publisher's incarnation, never given to another
     const Callmesh__V1__Envelope *env; // in the sub's arena; valid until the next feed_sub_next
     struct span payload;
-    bool new_epoch;             // first envelope of a life of this publisher (not: first since this consumer started)
-    uint64_t lost_before;       // envelopes that the publisher's journal no longer had, or that died with an earlier
-                                // incarnation: declare them
+    bool
+        new_epoch; // first envelope of a life of this publisher (not: first since this consumer started)
+    uint64_t
+        lost_before; // envelopes that the publisher's journal no longer had, or that died with an earlier
+                     // incarnation: declare them
 };
 // The next envelope in order, of any publisher. 1 got one, 0 timeout.
 int feed_sub_next(struct feed_sub *s, int64_t timeout_us, struct feed_msg *ret);
@@ -87,7 +91,8 @@ void *feed_sub_unpack(struct feed_sub *s, const ProtobufCMessageDescriptor *d, s
 // Everything of this publisher up to seq is durable here: its journal may forget it.
 void feed_sub_commit(struct feed_sub *s, uint32_t slot, uint64_t seq);
 // Before the first feed_sub_next: where a publisher was (from PostgreSQL, from the spool).
-void feed_sub_set_cursor(struct feed_sub *s, const char *publisher, struct span incarnation, uint64_t committed_seq);
+void feed_sub_set_cursor(struct feed_sub *s, const char *publisher, struct span incarnation,
+                         uint64_t committed_seq);
 void feed_sub_stop(struct feed_sub *s);
 
 struct feed_sub_peer {
@@ -95,8 +100,8 @@ struct feed_sub_peer {
     char site[64];
     uint8_t incarnation[16];
     uint64_t epoch, taken_seq, committed_seq, head_seq, gaps, backfilled, lost;
-    int64_t last_seen_us;       // wall clock
-    int64_t clock_offset_us;    // publisher's clock minus ours, best round trip
+    int64_t last_seen_us;    // wall clock
+    int64_t clock_offset_us; // publisher's clock minus ours, best round trip
 };
 bool feed_sub_peer(struct feed_sub *s, uint32_t slot, struct feed_sub_peer *ret); // any thread
 
@@ -104,11 +109,12 @@ bool feed_sub_peer(struct feed_sub *s, uint32_t slot, struct feed_sub_peer *ret)
 // mesh: callstate listens (PUB); recorder and api dial (SUB), number gaps are repaired by a snapshot.
 // live: api listens (SUB); recorders dial (PUB).
 struct cast_pub;
-int cast_pub_open(struct cast_pub **ret, const char *url, bool listen, const char *publisher, const char *site,
-                  Callmesh__V1__Kind kind, char *err, size_t err_cap);
-int cast_pub_send(struct cast_pub *c, const ProtobufCMessage *msg); // in an Envelope, seq dense; owner thread
-int cast_pub_send_raw(struct cast_pub *c, struct span bytes);       // no envelope (live)
-uint64_t cast_pub_seq(const struct cast_pub *c);                    // of the last envelope sent
+int cast_pub_open(struct cast_pub **ret, const char *url, bool listen, const char *publisher,
+                  const char *site, Callmesh__V1__Kind kind, char *err, size_t err_cap);
+int cast_pub_send(struct cast_pub *c,
+                  const ProtobufCMessage *msg); // in an Envelope, seq dense; owner thread
+int cast_pub_send_raw(struct cast_pub *c, struct span bytes); // no envelope (live)
+uint64_t cast_pub_seq(const struct cast_pub *c);              // of the last envelope sent
 void cast_pub_incarnation(const struct cast_pub *c, uint8_t ret[16]);
 
 struct cast_sub;
@@ -119,15 +125,18 @@ int cast_sub_next(struct cast_sub *c, int64_t timeout_us, struct span *ret);
 void *cast_sub_unpack(struct cast_sub *c, const ProtobufCMessageDescriptor *d, struct span bytes);
 
 // ---- control: request and reply -----------------------------------------------------------------------------------
-struct ask;       // client: one outstanding request; owner thread
+struct ask; // client: one outstanding request; owner thread
 int ask_open(struct ask **ret, const char *url, char *err, size_t err_cap);
 // Sends and waits. The reply is in the client's arena until the next call. NULL: no answer in time, or not readable.
-Callmesh__V1__ControlReply *ask_call(struct ask *a, const Callmesh__V1__ControlRequest *q, int64_t timeout_us);
+Callmesh__V1__ControlReply *ask_call(struct ask *a, const Callmesh__V1__ControlRequest *q,
+                                     int64_t timeout_us);
 
-struct answer;    // server
+struct answer; // server
 // fn runs on the server's own thread; it fills reply with memory of the arena. Replies over BUS_MESSAGE_MAX are an error.
-typedef void (*answer_fn)(void *ctx, const Callmesh__V1__ControlRequest *q, Callmesh__V1__ControlReply *reply, struct arena *a);
-int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, char *err, size_t err_cap);
+typedef void (*answer_fn)(void *ctx, const Callmesh__V1__ControlRequest *q,
+                          Callmesh__V1__ControlReply *reply, struct arena *a);
+int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, char *err,
+                size_t err_cap);
 // After it fn is not running and will not be called again.
 void answer_stop(struct answer *a);
 

@@ -28,7 +28,7 @@ static bool field_next(struct cur *c, struct field *f)
     if (c->failed || cur_left(c) == 0)
         return false;
     uint64_t tag = varint_read(c);
-    *f = (struct field){.number = (uint32_t)(tag >> 3)};
+    *f = (struct field){.number = (uint32_t)(tag >> 3), .bytes = span_of(c->p, 0)};
     switch (tag & 7) {
     case 0:
         f->value = varint_read(c);
@@ -138,8 +138,10 @@ static bool names_good(struct span publisher, struct span site, struct span inca
 
 bool envelope_read(struct span bytes, struct envelope *ret)
 {
+    if (bytes.n == 0)
+        return false;
     struct cur c = cur_of(bytes);
-    struct envelope e = {0};
+    struct envelope e = {.site = span_of(bytes.p, 0), .payload = span_of(bytes.p, 0)};
     struct field f;
     while (field_next(&c, &f)) {
         switch (f.number) {
@@ -185,8 +187,10 @@ bool envelope_read(struct span bytes, struct envelope *ret)
 
 bool ask_read(struct span bytes, struct ask_msg *ret)
 {
+    if (bytes.n == 0)
+        return false;
     struct cur c = cur_of(bytes);
-    struct ask_msg a = {.backfill = cur_of(bytes)};
+    struct ask_msg a = {.site = span_of(bytes.p, 0), .backfill = cur_of(bytes)};
     struct field f;
     while (field_next(&c, &f)) {
         switch (f.number) {

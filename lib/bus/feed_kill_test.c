@@ -116,9 +116,9 @@ static void publisher_killed(void **state)
         char *argv[] = {NULL, (char[]){"publisher"}, p.pub, p.ask, journal, to, pause, NULL};
         pid_t pid = run_role(argv);
         if (round < 12) {
-            int64_t end = mono_now_us() + 30000 + (int64_t)(round * 7919 % 60000);
-            while (mono_now_us() < end)
-                kit_take(sub, &k, 20, 7, 0, 10000);
+            uint64_t until = k.taken + 100 + round * 7919 % 700; // at another place each time
+            while (k.taken < until)
+                kit_take(sub, &k, 1 + k.taken % 20, 7, 0, 10000);
             end_role(pid, SIGKILL);
             kills++;
         } else {

@@ -26,7 +26,9 @@ struct ports {
 static inline int kit_free_port(void)
 {
     for (int tries = 0; tries < 1000; tries++) {
-        uint16_t port = (uint16_t)(12000 + (mono_now_us() * 7919 + getpid() * 104729) % 20000);
+        uint16_t port =
+            (uint16_t)(12000 +
+                       ((uint64_t)mono_now_us() * 7919 + (uint64_t)getpid() * 104729) % 20000);
         struct sockaddr_in a = {.sin_family = AF_INET,
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                 .sin_port = htons(port)};

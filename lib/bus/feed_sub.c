@@ -27,6 +27,7 @@
 
 #define PUBLISHERS_DEFAULT  64u
 #define PUBLISHERS_MAX      4096u
+#define CURSORS             4096u // of publishers that are not here now
 #define QUEUE_DEFAULT       256u
 #define QUEUE_BYTES_DEFAULT (UINT64_C(16) << 20)
 #define ARENA_DEFAULT       (UINT64_C(8) << 20)
@@ -378,8 +379,8 @@ static int open_parts(struct feed_sub *s, const struct feed_sub_opts *o, char *e
     uint32_t places = o->publishers_max ? o->publishers_max : PUBLISHERS_DEFAULT;
     s->queue = queue_new(bytes < 2 * BUS_MESSAGE_MAX ? 2 * BUS_MESSAGE_MAX : bytes,
                          o->queue ? o->queue : QUEUE_DEFAULT);
-    s->accounts =
-        accounts_new(places > PUBLISHERS_MAX ? PUBLISHERS_MAX : places, s->queue, s->cells);
+    s->accounts = accounts_new(places > PUBLISHERS_MAX ? PUBLISHERS_MAX : places, CURSORS, s->queue,
+                               s->cells);
     s->arena = arena_new(o->arena_bytes ? o->arena_bytes : ARENA_DEFAULT);
     if (!s->queue || !s->accounts || !s->arena) {
         snprintf(err, err_cap, "no memory for the feeds of %s", s->name);

@@ -14,6 +14,7 @@
 #include <xxhash.h>
 
 #include "base/fail.h"
+#include "base/mem.h"
 #include "bus/bus.h"
 
 // Positions are logical: they only grow, the place in the file is position % bytes. A record does not cross the end
@@ -51,7 +52,7 @@ struct journal {
     uint64_t overwritten, damaged;
     uint64_t hint_seq, hint_pos; // where the last read ended: reads go forward
     int fd;
-    bool keep, reborn;
+    bool keep, reborn, in_memory;
 };
 
 static uint64_t padded(uint64_t len)
@@ -265,12 +266,10 @@ int journal_open(struct journal **ret, const char *path, uint64_t bytes, bool ke
     if (path) {
         r = map_file(j, path, err, err_cap);
     } else {
-        void *m =
-            mmap(NULL, PAGE + j->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (m == MAP_FAILED)
-            r = fail_line(-errno, err, err_cap, "mmap", path);
-        else
-            j->h = m;
+        j->h = mem_take(PAGE + j->bytes);
+        j->in_memory = true;
+        if (!j->h)
+            r = fail_line(-ENOMEM, err, err_cap, "no memory", path);
     }
     if (r == 0) {
         j->ring = (uint8_t *)j->h + PAGE;
@@ -305,7 +304,9 @@ struct journal *journal_free(struct journal *j)
 {
     if (!j)
         return NULL;
-    if (j->h)
+    if (j->h && j->in_memory)
+        mem_give(j->h, PAGE + j->bytes);
+    else if (j->h)
         munmap(j->h, PAGE + j->bytes);
     if (j->fd >= 0)
         close(j->fd);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/fail.h"
+#include "base/mem.h"
 
 struct item {
     uint32_t len;
@@ -33,14 +34,14 @@ struct queue *queue_new(uint64_t bytes, uint32_t count)
         return NULL;
     q->bytes = (bytes + 63) & ~UINT64_C(63);
     q->count_max = count;
-    q->ring = malloc(q->bytes);
+    q->ring = mem_take(q->bytes);
     return q->ring ? q : queue_free(q);
 }
 
 struct queue *queue_free(struct queue *q)
 {
-    if (q)
-        free(q->ring);
+    if (q && q->ring)
+        mem_give(q->ring, q->bytes);
     free(q);
     return NULL;
 }

@@ -165,13 +165,16 @@ __attribute__((noreturn)) static void serve(const struct daemon_service *s, cons
     }
     int code = s->start(c);
     if (code != 0)
-        leave(code);
+        leave(signals_stopping()
+                  ? 0
+                  : code); // asked to stop while it waited for something: that is no failure
     mem_ready();
     health_set(HEALTH_RUNNING); // before the line that says so
     // A start that fails says one line, its reason: so these come after it.
     log_info("started", "version=%s nng=%s site=%s node=%s pid=%d", daemon_version(),
              bus_nng_version(), conf_str(c, "site"), conf_str(c, "node"), (int)getpid());
-    if (!s->run && nng_is_old(bus_nng_version())) // a program that reads a file and ends need not say it
+    if (!s->run &&
+        nng_is_old(bus_nng_version())) // a program that reads a file and ends need not say it
         log_warn("old nng",
                  "version=%s want=1.8 effect=\"known defects are avoided by rule, see lib/bus\"",
                  bus_nng_version());

@@ -13,7 +13,7 @@
 #include "base/thread.h"
 
 #define WATCHDOG_US (5 * US_PER_S)
-#define TWICE_US (200 * US_PER_MS)
+#define TWICE_US    (200 * US_PER_MS)
 #define ARM_SIGNAL  SIGUSR1 // from ourselves only: stopping has begun without a signal
 
 static struct thread waiter;

@@ -268,9 +268,9 @@ static bool piece_take(struct frag_table *t, struct slot *s, struct pkt *p, enum
     if (data.n > t->o.max_bytes || from > t->o.max_bytes - data.n)
         return drop(t, s, WIRE_FRAG_TOO_LONG, event);
     uint32_t to = from + (uint32_t)data.n;
-    bool contradicts = s->total != 0 && (to > s->total || (!p->more_fragments && to != s->total));
-    if (!p->more_fragments && s->pieces > 0 && s->piece[s->pieces - 1].to > to)
-        contradicts = true;
+    // Behind the end that is known, or an end before what is known.
+    bool contradicts = (s->total != 0 && to > s->total) ||
+                       (!p->more_fragments && s->pieces > 0 && s->piece[s->pieces - 1].to > to);
     if (contradicts)
         return drop(t, s, WIRE_FRAG_OVERLAP, event);
     switch (piece_add(s, from, to, data)) {

@@ -79,6 +79,31 @@ static void the_key_is_all_four(void **state)
     assert_span(p.ip_payload, A C);
     assert_true(feed(t, (struct ip4_fields){.id = 7, .offset = 8, .src = 9}, C, 0, &p, &event));
     assert_span(p.ip_payload, B C);
+    struct pkt tcp = piece((struct ip4_fields){.id = 8, .more = 1}, SPAN_LIT(A), 0);
+    struct pkt udp = piece((struct ip4_fields){.id = 8, .offset = 8}, SPAN_LIT(C), 0);
+    tcp.protocol = 6;
+    assert_false(frag_join(t, &tcp, &event));
+    assert_false(frag_join(t, &udp, &event));
+    assert_int_equal(event, WIRE_NONE);
+    frag_free(t);
+}
+
+// Two last pieces that end at different places, before what is between has come.
+static void two_ends(void **state)
+{
+    struct frag_table *t = table(4);
+    struct pkt p;
+    enum wire_event event;
+    (void)state;
+    assert_false(feed(t, (struct ip4_fields){.id = 1, .offset = 64}, C, 0, &p, &event));
+    assert_false(feed(t, (struct ip4_fields){.id = 1, .offset = 32}, C, 0, &p, &event));
+    assert_int_equal(event, WIRE_FRAG_OVERLAP);
+    assert_false(feed(t, (struct ip4_fields){.id = 2, .offset = 32}, C, 0, &p, &event));
+    assert_false(feed(t, (struct ip4_fields){.id = 2, .offset = 64}, C, 0, &p, &event));
+    assert_int_equal(event, WIRE_FRAG_OVERLAP);
+    assert_false(feed(t, (struct ip4_fields){.id = 3, .offset = 32}, C, 0, &p, &event));
+    assert_false(feed(t, (struct ip4_fields){.id = 3, .offset = 40, .more = 1}, A, 0, &p, &event));
+    assert_int_equal(event, WIRE_FRAG_OVERLAP);
     frag_free(t);
 }
 
@@ -240,10 +265,15 @@ static void what_follows_the_join(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_order_joins),        cmocka_unit_test(the_key_is_all_four),
-        cmocka_unit_test(doubles_are_harmless),   cmocka_unit_test(overlaps_drop_the_datagram),
-        cmocka_unit_test(bad_pieces_are_refused), cmocka_unit_test(too_many_pieces),
-        cmocka_unit_test(full_and_old),           cmocka_unit_test(what_follows_the_join),
+        cmocka_unit_test(any_order_joins),
+        cmocka_unit_test(the_key_is_all_four),
+        cmocka_unit_test(two_ends),
+        cmocka_unit_test(doubles_are_harmless),
+        cmocka_unit_test(overlaps_drop_the_datagram),
+        cmocka_unit_test(bad_pieces_are_refused),
+        cmocka_unit_test(too_many_pieces),
+        cmocka_unit_test(full_and_old),
+        cmocka_unit_test(what_follows_the_join),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

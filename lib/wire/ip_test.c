@@ -190,6 +190,9 @@ static void fragments_are_named_not_read(void **state)
     assert_int_equal(parse(bytes_span(&b), &p), WIRE_NONE);
     assert_true(p.fragment && p.more_fragments && p.frag_offset == 8 && p.ip_id == 5);
     assert_int_equal(p.ip_payload.n, 8);
+    b = ip4_make((struct ip4_fields){.protocol = 17, .id = 5, .offset = 65528}, span_of(u.b, 4));
+    assert_int_equal(parse(bytes_span(&b), &p), WIRE_NONE);
+    assert_true(p.fragment && !p.more_fragments && p.frag_offset == 65528);
     put16(&f, 17 << 8);
     put16(&f, 16 | 1);
     put32(&f, 0xdeadbeef);

@@ -103,6 +103,10 @@ static void odd_but_legal(void **state)
          WIRE_SIP_START_LINE},
         {"blank at the end", "INVITE sip:bob@example.com SIP/2.0 \r\n" VIA FROM TO ID SEQ "\r\n",
          WIRE_SIP_START_LINE},
+        {"IPv6 reference with three colons",
+         "INVITE sip:bob@[2001:db8:::1] SIP/2.0\r\n" VIA FROM TO ID SEQ "\r\n", WIRE_SIP_URI},
+        {"IPv6 without brackets",
+         "INVITE sip:bob@2001:db8::1 SIP/2.0\r\n" VIA FROM TO ID SEQ "\r\n", WIRE_SIP_URI},
         {"no empty line", HEAD, WIRE_SIP_NO_END},
         {"no line end at all", START VIA FROM TO ID "CSeq: 1 INVITE", WIRE_SIP_NO_END},
         {"a line without colon", HEAD "what is this\r\n\r\n", WIRE_SIP_HEADER_LINE},
@@ -274,6 +278,10 @@ static void cseq_flaws_that_stay_usable(void **state)
     assert_true(parse(SPAN_LIT(START VIA FROM TO ID "CSeq: 4294967295 INVITE\r\n\r\n")));
     assert_int_equal(m.event, WIRE_SIP_CSEQ);
     assert_int_equal(m.cseq, UINT32_MAX);
+    assert_true(parse(SPAN_LIT(START VIA FROM TO ID "CSeq: 2147483648 INVITE\r\n\r\n")));
+    assert_int_equal(m.event, WIRE_SIP_CSEQ);
+    assert_true(parse(SPAN_LIT(START VIA FROM TO ID "CSeq: 2147483647 INVITE\r\n\r\n")));
+    assert_int_equal(m.event, WIRE_NONE);
     assert_true(parse(SPAN_LIT(START VIA FROM TO ID "CSeq: 7 BYE\r\n\r\n")));
     assert_int_equal(m.event, WIRE_SIP_CSEQ);
     assert_true(m.method == SIP_INVITE && m.cseq_method == SIP_BYE);

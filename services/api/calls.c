@@ -53,12 +53,8 @@ static bool where_call_id(struct http_req *q, struct sql *s)
     return true;
 }
 
-static bool calls_question(struct http_req *q, struct sql *s, struct page *p)
+static bool where_calls(struct http_req *q, struct sql *s, const struct page *p)
 {
-    if (!page_read(q, p))
-        return false;
-    sql_init(s);
-    sql_add(s, "SELECT " ROW_CALL ", c.started_at, c.id FROM (SELECT * FROM calls WHERE true");
     if (!sql_where_time(q, s, "started_at") || !sql_where_number(q, s, "number", true, true) ||
         !sql_where_number(q, s, "from", true, false) ||
         !sql_where_number(q, s, "to", false, true) ||
@@ -74,9 +70,31 @@ static bool calls_question(struct http_req *q, struct sql *s, struct page *p)
         store_arg_time(&s->args, p->at_us);
         store_arg_uuid(&s->args, &p->id);
     }
-    sql_add(s, " ORDER BY started_at DESC, id DESC LIMIT ?) c " ROW_CALL_JOIN
-               " ORDER BY c.started_at DESC, c.id DESC");
+    return true;
+}
+
+#define NEWEST_FIRST " ORDER BY started_at DESC, id DESC LIMIT ?"
+
+// Two forms. A number or a Call-ID names few calls, but the planner, seeing the LIMIT, would walk the calls from the newest on and
+// look for them one by one (0.8 s in 400,000 calls): so their keys are found first, by their indexes (below 1 ms), and put
+// in order then. Without such a condition the walk from the newest is right.
+static bool calls_question(struct http_req *q, struct sql *s, struct page *p)
+{
+    if (!page_read(q, p))
+        return false;
+    bool few = query_get(q, "number") || query_get(q, "from") || query_get(q, "to") ||
+               query_get(q, "sip_call_id");
+    sql_init(s);
+    sql_add(s, "SELECT " ROW_CALL ", c.started_at, c.id FROM (");
+    sql_add(s, few ? "WITH f AS MATERIALIZED (SELECT site, started_at, id FROM calls WHERE true"
+                   : "SELECT * FROM calls WHERE true");
+    if (!where_calls(q, s, p))
+        return false;
+    sql_add(s, few ? ") SELECT k.* FROM (SELECT * FROM f" NEWEST_FIRST
+                     ") t JOIN calls k USING (site, started_at, id)"
+                   : NEWEST_FIRST);
     store_arg_int(&s->args, p->limit + 1);
+    sql_add(s, ") c " ROW_CALL_JOIN " ORDER BY c.started_at DESC, c.id DESC");
     return true;
 }
 

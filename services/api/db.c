@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "auth.h"
 #include "base/log.h"
@@ -46,6 +47,7 @@ struct worker {
     struct store *store;
     struct queue *queue;
     bool brings_up;
+    bool busy; // under the lock
 };
 
 static struct {
@@ -141,8 +143,9 @@ static void set_fatal(int code)
 {
     pthread_mutex_lock(&db.lock);
     db.fatal = code;
+    if (!db.stopping) // at the end the server may be gone
+        http_server_poke(http);
     pthread_mutex_unlock(&db.lock);
-    http_server_poke(http);
 }
 
 struct store_result *db_query(struct store *s, struct http_req *q, const char *sql,
@@ -246,6 +249,7 @@ static struct http_req *next_job(struct worker *w, int64_t wait_us)
         stat_set(&stats[M_QUEUED], --db.queued);
         stat_add(&stats[M_JOBS], 1);
     }
+    w->busy = q != NULL;
     pthread_mutex_unlock(&db.lock);
     return q;
 }
@@ -265,6 +269,13 @@ static void run_job(struct worker *w, struct http_req *q)
     http_wake(q);
 }
 
+static void set_busy(struct worker *w)
+{
+    pthread_mutex_lock(&db.lock);
+    w->busy = true;
+    pthread_mutex_unlock(&db.lock);
+}
+
 static void worker_body(struct thread *t, void *arg)
 {
     struct worker *w = arg;
@@ -272,15 +283,22 @@ static void worker_body(struct thread *t, void *arg)
     int64_t try_us = 0;
     while (!thread_should_stop(t)) {
         if (!up && mono_now_us() >= try_us) {
+            set_busy(w);
             up = bring_up(w->store);
             try_us = mono_now_us() + US_PER_S;
         }
         struct http_req *q = next_job(w, US_PER_S);
-        if (q)
+        if (q) {
             run_job(w, q);
-        else if (up && w->brings_up && !db_fatal() && store_connect(w->store) != STORE_OK)
+            continue;
+        }
+        set_busy(w);
+        if (up && w->brings_up && !db_fatal() && store_connect(w->store) != STORE_OK)
             log_warn("the store is away", "error=\"%s\"", store_error(w->store));
     }
+    pthread_mutex_lock(&db.lock);
+    w->busy = false;
+    pthread_mutex_unlock(&db.lock);
 }
 
 int db_start(void)
@@ -304,6 +322,16 @@ int db_start(void)
     return 0;
 }
 
+static bool busy(void)
+{
+    bool any = false;
+    pthread_mutex_lock(&db.lock);
+    for (uint32_t i = 0; i < db.workers; i++)
+        any = any || db.worker[i].busy;
+    pthread_mutex_unlock(&db.lock);
+    return any;
+}
+
 void db_stop(void)
 {
     pthread_mutex_lock(&db.lock);
@@ -313,6 +341,15 @@ void db_stop(void)
     pthread_mutex_unlock(&db.lock);
     for (uint32_t i = 0; i < db.workers; i++)
         thread_ask_stop(&db.worker[i].thread);
+    // One that waits for a store that does not answer is left behind: the process ends, its time is up.
+    for (int i = 0; busy() && i < 100; i++)
+        usleep(10000);
+    if (busy()) {
+        log_warn("the store did not answer before the end", "%s", "");
+        for (uint32_t i = 0; i < db.workers; i++)
+            pthread_detach(db.worker[i].thread.id);
+        return;
+    }
     for (uint32_t i = 0; i < db.workers; i++) {
         thread_join(&db.worker[i].thread);
         db.worker[i].store = store_free(db.worker[i].store);

@@ -191,7 +191,10 @@ static struct leg *choose_leg(struct world *w, struct call *c, const struct mess
             return l;
     bool forms =
         !sip->request && sip->cseq_method == SIP_INVITE && sip->status > 100 && sip->status < 300;
-    if (!c->legs->to_tag.n && (forms || sip->request)) {
+    // The ACK of a failure names the tag of that failure, which is no dialog.
+    bool of_failure = sip->request && sip->method == SIP_ACK &&
+                      (dialog_hop(c, sip->via_branch) >= 0 || c->legs->status >= 300);
+    if (!c->legs->to_tag.n && (forms || (sip->request && !of_failure))) {
         tag_set(&c->legs->to_tag, remote);
         return c->legs;
     }

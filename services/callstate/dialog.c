@@ -118,14 +118,24 @@ static void progress(struct leg *l, const struct message *m)
         c->ringing_us = m->when_us;
 }
 
+static void final_status(struct leg *l, const struct message *m)
+{
+    struct call *c = l->call;
+    l->status = m->sip->status;
+    c->status = m->sip->status;
+    struct span reason = span_sub(m->sip->reason, 0, sizeof c->reason);
+    c->reason_n = (uint8_t)reason.n;
+    if (reason.n)
+        memcpy(c->reason, reason.p, reason.n);
+}
+
 static void answer(struct leg *l, const struct message *m)
 {
     struct call *c = l->call;
     bool over = l->dialog == DIALOG_ENDED && c->by_bye;
     if (!l->answered_us)
         l->answered_us = m->when_us;
-    l->status = m->sip->status;
-    c->status = m->sip->status;
+    final_status(l, m);
     if (!c->answered_us)
         c->answered_us = m->when_us;
     c->canceled = false;
@@ -138,17 +148,6 @@ static void answer(struct leg *l, const struct message *m)
     c->result = CALLMESH__V1__CALL_RESULT__CALL_RESULT_UNSPECIFIED;
     if (c->state != CALLMESH__V1__CALL_STATE__CALL_STATE_HELD)
         c->state = CALLMESH__V1__CALL_STATE__CALL_STATE_ANSWERED;
-}
-
-static void final_status(struct leg *l, const struct message *m)
-{
-    struct call *c = l->call;
-    l->status = m->sip->status;
-    c->status = m->sip->status;
-    struct span reason = span_sub(m->sip->reason, 0, sizeof c->reason);
-    c->reason_n = (uint8_t)reason.n;
-    if (reason.n)
-        memcpy(c->reason, reason.p, reason.n);
 }
 
 void dialog_move(struct leg *l, enum dialog_event e, const struct message *m)

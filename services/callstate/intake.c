@@ -61,7 +61,8 @@ struct publisher *intake_begin(struct intake *in, const Callmesh__V1__Envelope *
     p->bound = true;
     p->last_seen_wall_us = w->wall_us;
     if (!p->up && !p->ended) {
-        p->up = p->tell = p->dirty = true;
+        p->up = true;
+        p->tell = p->dirty = !p->is_recorder; // harvesters are listed, recorders are not
         log_info("publisher is here", "publisher=%s site=%s epoch=%llu", p->name,
                  w->site[p->site].name, (unsigned long long)p->epoch);
     }

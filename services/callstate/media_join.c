@@ -1,6 +1,6 @@
 #include "media_join.h"
-#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "base/mono.h"
 #include "call.h"
 #include "recordings.h"
@@ -9,7 +9,9 @@
 
 #define SLACK_US          (5 * US_PER_S)
 #define LEG_ADDRESSES_MAX 32
-#define UNJOINED_KEEP_US  (60 * US_PER_S) // of feed time after its last packet
+// Of feed time after its last packet. Longer than a harvester waits before its last report (capture.stream-idle, 60 s):
+// a report of a stream that was forgotten would make it new, and join it to whoever has its addresses now.
+#define KEEP_US (120 * US_PER_S)
 
 static enum side other(enum side s)
 {
@@ -17,6 +19,19 @@ static enum side other(enum side s)
 }
 
 // ---- formats ------------------------------------------------------------------------------------------------------
+
+// Encoding names are case-insensitive (RFC 8866 6.6); the usual ones are shown as they are registered.
+static void registered_name(char *codec)
+{
+    static const char *const names[] = {
+        "PCMU",    "PCMA", "G722",   "G723", "G726-16", "G726-24", "G726-32",
+        "G726-40", "G728", "G729",   "GSM",  "GSM-EFR", "iLBC",    "speex",
+        "opus",    "AMR",  "AMR-WB", "EVS",  "L16",     "CN",      "telephone-event",
+        "SILK",    "red",  "VP8",    "VP9",  "H264",    "H263"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp(codec, names[i]) == 0)
+            memcpy(codec, names[i], strlen(names[i]));
+}
 
 static void add_format(struct leg *l, enum side side, const struct sdp_format *f)
 {
@@ -32,6 +47,7 @@ static void add_format(struct leg *l, enum side side, const struct sdp_format *f
     at->channels = f->channels;
     at->clock_rate = f->clock_rate;
     (void)span_utf8(f->codec, at->codec, sizeof at->codec);
+    registered_name(at->codec);
 }
 
 bool media_format(const struct stream *s, uint8_t payload_type, struct format *ret)
@@ -94,6 +110,12 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
     call_touch(w, c, true);
 }
 
+// Two directions of one conversation run at the same time, more or less.
+static bool together(const struct stream *a, const struct stream *b)
+{
+    return a->last_us + SLACK_US >= b->first_us && a->first_us <= b->last_us + SLACK_US;
+}
+
 void media_join(struct world *w, struct stream *s, struct leg *l, enum side side)
 {
     join_one(w, s, l, side);
@@ -103,8 +125,7 @@ void media_join(struct world *w, struct stream *s, struct leg *l, enum side side
          i = chain_next(w->by_src, i)) {
         struct stream *r = slab_at(w->streams, i);
         if (!uuid_is_zero(&r->call_id) || r->site != s->site || !endpoint_eq(&r->src, &s->dst) ||
-            !endpoint_eq(&r->dst, &s->src) || r->last_us + SLACK_US < s->first_us ||
-            r->first_us > s->last_us + SLACK_US)
+            !endpoint_eq(&r->dst, &s->src) || !together(r, s))
             continue;
         join_one(w, r, l, other(side));
         joins++;
@@ -122,8 +143,11 @@ static bool in_time(const struct address *a, const struct stream *s, int64_t sla
     int64_t end = address_end(a);
     if (end && s->first_us > end + slack_us)
         return false;
-    // Without slack the stream must begin under this name; with it, it may have begun before and go on.
-    return slack_us ? s->last_us >= a->named_us - slack_us : s->first_us >= a->named_us;
+    // Without slack the stream must begin under this name; with it, it may have begun a little before, or long before
+    // and go on. One that was over when the address was named is of an earlier call on the same ports.
+    if (!slack_us)
+        return s->first_us >= a->named_us;
+    return s->first_us >= a->named_us - slack_us || s->last_us > a->named_us;
 }
 
 // The latest dialog that named it; one within whose time the stream begins goes before one that needs the slack.
@@ -169,7 +193,7 @@ static void try_join(struct world *w, struct stream *s)
     for (uint32_t i = chain_first(w->by_src, h); i != CHAIN_END; i = chain_next(w->by_src, i)) {
         struct stream *r = slab_at(w->streams, i);
         if (r->call && r->site == s->site && endpoint_eq(&r->src, &s->dst) &&
-            endpoint_eq(&r->dst, &s->src) &&
+            endpoint_eq(&r->dst, &s->src) && together(r, s) &&
             (!r->call->ended_us || s->first_us <= r->call->ended_us + SLACK_US)) {
             media_join(w, s, r->leg, other((enum side)r->side));
             return;
@@ -378,7 +402,7 @@ void media_sweep(struct world *w, size_t n)
         struct stream *s = slab_at(w->streams, w->stream_hand);
         if (!s || s->call)
             continue;
-        int64_t keep = s->ended || !uuid_is_zero(&s->call_id) ? 2 * SLACK_US : UNJOINED_KEEP_US;
+        int64_t keep = s->ended ? 2 * SLACK_US : KEEP_US;
         if (w->publisher[s->publisher].ended || s->last_us + keep < w->site[s->site].feed_us)
             media_forget_stream(w, s);
     }

@@ -1,6 +1,8 @@
 #include "persist.h"
+#include <poll.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -224,7 +226,10 @@ static void body(struct thread *t, void *arg)
                 log_warn("day partitions not made: rows go to the default ones", "error=\"%s\"",
                          store_error(p->o.store));
         }
-        nap(WAIT_STEP_US);
+        struct pollfd f = {.fd = ring_eventfd(p->sealed), .events = POLLIN};
+        uint64_t pushed;
+        if (poll(&f, 1, 100) > 0 && read(f.fd, &pushed, sizeof pushed) < 0)
+            nap(WAIT_STEP_US);
     }
 }
 

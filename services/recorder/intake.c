@@ -283,6 +283,7 @@ static void sweep(struct intake *in)
         else if (atomic_load(&f->drained_us) == 0)
             atomic_store(&f->drained_us, wall_us);
     }
+    atomic_store(&in->newest, spool_newest(in->spool));
     show(in);
 }
 

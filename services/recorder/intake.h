@@ -44,7 +44,8 @@ struct intake {
     struct intake_loss losses[INTAKE_LOSSES]; // newest last, a ring
     uint64_t losses_n;
     int64_t next_age_us, next_commit_us, next_sweep_us; // monotonic
-    _Atomic bool disk_low;                              // by disk.c
+    _Atomic bool disk_low;                              // by report
+    _Atomic uint32_t newest;                            // segment being written, for report to sync
     _Atomic int64_t wanted_us; // by mesh: wall time since when media is needed; INT64_MAX: none
 };
 

@@ -34,8 +34,8 @@ static const struct conf_def defs[] = {
      "tapped audio to api; dialled; empty: none", false},
     {"recordings.dir", CONF_STR, "recordings", 0, 0, "finished recordings and their manifests",
      false},
-    {"spool.dir", CONF_STR, "/var/lib/callmesh/spool", 0, 0, "the look-back: all media of the site, for a while",
-     false},
+    {"spool.dir", CONF_STR, "/var/lib/callmesh/spool", 0, 0,
+     "the look-back: all media of the site, for a while", false},
     {"spool.bytes", CONF_BYTES, "4G", 4 << 20, INT64_MAX / 2,
      "size of the look-back: 4 GiB are 60 hours of one two-way G.711 call", false},
     {"spool.segment-bytes", CONF_BYTES, "64M", 1 << 20, 1 << 30,
@@ -163,6 +163,7 @@ static int open_all(const struct conf *c, char *err, size_t err_cap)
     cutter.wake = ring_eventfd(cutter.jobs);
     mesh.wanted_us = &intake.wanted_us;
     reporter.disk_low = &intake.disk_low;
+    reporter.newest = &intake.newest;
     cutter.disk_low = &intake.disk_low;
     intake.live = live_new(conf_str(c, "bus.live-url"), name, conf_str(c, "site"),
                            (size_t)conf_int(c, "live.taps"), err, err_cap);

@@ -101,6 +101,7 @@ static void body(struct thread *t, void *arg)
         if (now_us >= r->next_disk_us) {
             r->next_disk_us = now_us + US_PER_S;
             look_at_disk(r);
+            r->synced = spool_sync(r->o.spool_dir, r->synced, atomic_load(r->newest));
         }
         if (now_us >= r->next_alive_us) {
             r->next_alive_us = now_us + 2 * US_PER_S;

@@ -30,7 +30,9 @@ struct report {
     struct ring *items; // from the cutter
     int wake;           // its eventfd
     struct report_item item;
-    _Atomic bool *disk_low; // of intake
+    _Atomic bool *disk_low;         // of intake
+    const _Atomic uint32_t *newest; // of intake: segment being written
+    uint32_t synced;
     int64_t next_alive_us, next_disk_us;
 };
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fail.h"
@@ -110,9 +111,14 @@ int spool_open(struct spool **ret, const struct spool_opts *o, char *err, size_t
     s->st.limit = o->bytes;
     s->segments = calloc(s->cap, sizeof(*s->segments));
     s->dir_fd = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int r = !s->segments ? -ENOMEM : s->dir_fd < 0 ? -errno : list_segments(s);
+    int r = !s->segments ? -ENOMEM : s->dir_fd < 0 ? -errno : 0;
+    if (r == 0 && flock(s->dir_fd, LOCK_EX | LOCK_NB) != 0)
+        r = -errno;
+    if (r == 0)
+        r = list_segments(s);
     if (r < 0) {
-        (void)snprintf(err, err_cap, "spool folder %s: %s", o->dir, strerror(-r));
+        (void)snprintf(err, err_cap, "spool folder %s: %s", o->dir,
+                       r == -EWOULDBLOCK ? "another recorder has it" : strerror(-r));
         (void)spool_close(s);
         return r;
     }
@@ -270,6 +276,29 @@ void spool_set_low(struct spool *s, bool low)
 uint32_t spool_oldest(const struct spool *s)
 {
     return s->n > 0 ? segment_at(s, 0)->number : 0;
+}
+
+uint32_t spool_newest(const struct spool *s)
+{
+    return s->n > 0 ? newest(s)->number : 0;
+}
+
+uint32_t spool_sync(const char *dir, uint32_t from, uint32_t to)
+{
+    uint32_t number = from > 0 && from <= to ? from : to;
+    for (; number > 0 && number <= to; number++) {
+        char path[4200], name[32];
+        spool_form_name(number, name);
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            continue; // it has left the spool already
+        int r = fdatasync(fd);
+        (void)close(fd);
+        if (r != 0)
+            break;
+    }
+    return number > to ? to : number; // the newest grows: again next time
 }
 
 struct spool_stat spool_stat(const struct spool *s)

@@ -2,7 +2,8 @@
 // one stream and points back to the stream's block before it, so reading a call costs its own blocks only.
 // spool_*: one owner thread (intake). spool_reader_*: one per reading thread; a segment that has gone reads as ENOENT.
 // Limits: spool.bytes in segments of spool.segment-bytes; full: the oldest segment goes, counted. kill -9 loses nothing that
-// spool_append has returned for (the page cache has it); a power cut may lose what the kernel had not yet written.
+// spool_append has returned for (the page cache has it); spool_sync, once a
+// second from another thread, bounds what a power cut may cost. One process per folder (flock).
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,8 +63,11 @@ void spool_set_wanted(struct spool *s, int64_t wanted_us);
 void spool_age(struct spool *s, int64_t wall_us);
 // The disk is nearly full: do not grow, reuse.
 void spool_set_low(struct spool *s, bool low);
-// Lowest segment that is still there (0: none).
+// Lowest segment that is still there, and the one being written (0: none).
 uint32_t spool_oldest(const struct spool *s);
+uint32_t spool_newest(const struct spool *s);
+// Any thread: what was written of segments from..to goes to the disk itself. Returns the first that is not yet through.
+uint32_t spool_sync(const char *dir, uint32_t from, uint32_t to);
 
 struct spool_stat {
     uint64_t bytes, limit, segments, blocks, dropped_segments, dropped_wanted, aged_segments,

@@ -36,6 +36,15 @@ def wait_for(what, fn, timeout=30.0, every=0.1):
     raise AssertionError(f"waited {timeout:.0f} s for {what}")
 
 
+def alive(pid):
+    """Runs: a process that has ended and waits for its parent to look does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class Stack:
     """One private callmesh: own state folder, own ports. Nothing of it is left after close()."""
 

@@ -112,15 +112,18 @@ function Row({ row, index }: { row: Signal<Call>; index: number }) {
   );
 }
 
-/** The same vnode again is skipped by Preact: a change of the list costs only the rows that moved. */
-const made = new WeakMap<Signal<Call>, { index: number; vnode: VNode }>();
+/** The same vnode again is skipped by Preact: a change of the list costs only the rows that moved. Holds what is shown. */
+let made = new Map<Signal<Call>, { index: number; vnode: VNode }>();
 
-function rowOf(row: Signal<Call>, index: number): VNode {
-  const known = made.get(row);
-  if (known?.index === index) return known.vnode;
-  const vnode = <Row key={row.peek().id} row={row} index={index} />;
-  made.set(row, { index, vnode });
-  return vnode;
+function rowsOf(shown: Signal<Call>[], first: number): VNode[] {
+  const next: typeof made = new Map();
+  shown.forEach((row, i) => {
+    const index = first + i;
+    const known = made.get(row);
+    next.set(row, known?.index === index ? known : { index, vnode: <Row key={row.peek().id} row={row} index={index} /> });
+  });
+  made = next;
+  return [...next.values()].map((entry) => entry.vnode);
 }
 
 const scrollTop = signal(0);
@@ -156,7 +159,7 @@ function Table() {
         </thead>
         <tbody>
           {first > 0 ? <tr class="pad" aria-hidden="true"><td colSpan={11} style={{ height: `${first * ROW}px` }} /></tr> : null}
-          {shown.map((row, i) => rowOf(row, first + i))}
+          {rowsOf(shown, first)}
           {last < rows.length ? <tr class="pad" aria-hidden="true"><td colSpan={11} style={{ height: `${(rows.length - last) * ROW}px` }} /></tr> : null}
         </tbody>
       </table>

@@ -4,6 +4,7 @@ usage: http_test.py REPOSITORY CALLMESH-API API_MESH_PEER [CASE...]"""
 import hashlib
 import json
 import os
+import signal
 import socket
 import stat
 import struct
@@ -572,7 +573,7 @@ class Suite:
         for call in calls:
             m.do(f"call {call} 1 4 main 1001 2001 PCMU")
             m.do(f"audio {call} 3000")
-        wait_for("calls", 3, lambda: self.c.get("/api/v1/calls/" + calls[3]).json["live"])
+        wait_for("calls", 3, lambda: self.c.request("GET", "/api/v1/calls/" + calls[3]).status == 200)
 
         def wave():
             streams = [self.listen(calls[i % 4]) for i in range(200)]
@@ -710,6 +711,27 @@ class Suite:
         assert not os.path.exists(w.first) and w.sql("SELECT count(*) FROM users") == "1"
         self.c.get("/api/v1/me")
         assert w.stop()[0] == 0
+
+    def t25_sigterm_with_a_store_that_hangs(self):
+        w = self.w
+        w.start()
+        wait_for("the store", 8, lambda: w.service.poll() is None and self.ready())
+        pids = [int(p) for p in w.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'callmesh-api'").split()]
+        assert pids
+        for p in pids:
+            os.kill(p, signal.SIGSTOP)
+        try:
+            s = socket.create_connection(("127.0.0.1", w.port))
+            for _ in range(2):
+                s.sendall(f"GET /api/v1/calls HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.c.key}\r\n\r\n".encode())
+            time.sleep(0.3)
+            code, seconds = w.stop()
+            print(f"    exit {code} after {seconds:.2f} s with a store that hangs", flush=True)
+            assert code == 0 and seconds < 5
+            s.close()
+        finally:
+            for p in pids:
+                os.kill(p, signal.SIGCONT)
 
     def ready(self):
         try:

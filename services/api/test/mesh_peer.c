@@ -34,9 +34,8 @@ struct call {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct call calls[CALLS];
 static struct cast_pub *mesh, *live;
-static bool known = true;
+static bool known = true, harvester_up;
 static char harvester_name[96], harvester_site[64];
-static bool harvester_up;
 static int skip;
 static uint64_t live_seq;
 
@@ -120,8 +119,7 @@ static void say(Callmesh__V1__MeshChange *change)
     Callmesh__V1__MeshChange *list[1] = {change};
     b.changes = list;
     b.n_changes = 1;
-    if (cast_pub_send(mesh, &b.base))
-        printf("error send\n");
+    cast_pub_send(mesh, &b.base);
 }
 
 static void say_call(struct call *c)
@@ -136,17 +134,15 @@ static void say_call(struct call *c)
 
 static struct call *slot(const struct uuid *id)
 {
-    struct call *free_one = NULL;
+    int at = -1;
     for (int i = 0; i < CALLS; i++) {
         if (calls[i].used && !memcmp(&calls[i].id, id, sizeof(*id)))
             return &calls[i];
-        if (!calls[i].used && !free_one)
-            free_one = &calls[i];
+        if (!calls[i].used && at < 0)
+            at = i;
     }
-    if (!free_one)
-        abort();
-    *free_one = (struct call){.used = true, .id = *id, .started_us = wall_now_us()};
-    return free_one;
+    calls[at] = (struct call){.used = true, .id = *id, .started_us = wall_now_us()};
+    return &calls[at];
 }
 
 static void set_state(struct call *c, uint64_t revision, int state)
@@ -178,6 +174,7 @@ static void on_harvester(Callmesh__V1__Harvester *h, Callmesh__V1__MeshChange *m
 
 static void on_snapshot(Callmesh__V1__ControlReply *reply, const Callmesh__V1__SnapshotRequest *q)
 {
+    static struct call copy[CALLS]; // the reply is packed after the lock is given back
     static struct packed_call packed[CALLS];
     static Callmesh__V1__MeshChange change[CALLS + 1], *list[CALLS + 1];
     static Callmesh__V1__SnapshotReply r;
@@ -196,7 +193,8 @@ static void on_snapshot(Callmesh__V1__ControlReply *reply, const Callmesh__V1__S
             r.next_part = q->part + 1;
             break;
         }
-        fill(&packed[i], &calls[i]);
+        copy[i] = calls[i];
+        fill(&packed[i], &copy[i]);
         callmesh__v1__mesh_change__init(&change[n]);
         change[n].change_case = CALLMESH__V1__MESH_CHANGE__CHANGE_CALL;
         change[n].call = &packed[i].call;
@@ -374,9 +372,7 @@ static void do_flood(int n, int rounds)
 {
     for (int r = 1; r <= rounds; r++) {
         for (int i = 0; i < n; i++) {
-            char key[16];
-            int len = snprintf(key, sizeof(key), "flood%d", i);
-            struct uuid u = uuid_v7_derived(1700000000000000, span_of(key, (size_t)len));
+            struct uuid u = uuid_v7_derived(1700000000000000, span_of(&i, sizeof(i)));
             struct call *c = slot(&u);
             set_state(c, (uint64_t)r, r == rounds ? 6 : 4);
             snprintf(c->site, sizeof(c->site), "flood");
@@ -422,8 +418,7 @@ static void do_line(const char *line)
     } else if (sscanf(line, "flood %d %d", &n, &m) == 2) {
         do_flood(n, m);
     } else {
-        printf("error %s", line);
-        return;
+        abort();
     }
     printf("ok %s", line);
 }

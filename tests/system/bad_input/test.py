@@ -4,7 +4,7 @@ import socket
 import subprocess
 import time
 
-from harness import BIN, check, wait_for
+from harness import BIN, alive, check, wait_for
 
 CAPTURE = os.path.join(BIN, "callmesh-capture")
 
@@ -79,6 +79,7 @@ def test_help_and_version(t):
 
 def test_port_taken(t):
     with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(("127.0.0.1", t.port))
         s.listen()
         p = t.callmesh("up", "--port", str(t.port), ok=False)
@@ -109,7 +110,7 @@ def test_newer_schema_is_refused_with_both_versions(t):
     psql(t, f"INSERT INTO schema_version (version) VALUES ({have + 41})")
     for name in ("callstate", "api"):
         os.kill(t.service_pid(name), 15)
-    wait_for("services to stop", lambda: not any(os.path.exists(f"/proc/{t.service_pid(n)}") for n in ("callstate", "api")), 10)
+    wait_for("services to stop", lambda: not any(alive(t.service_pid(n)) for n in ("callstate", "api")), 10)
     p = t.callmesh("up", "--port", str(t.port), ok=False)
     check(p.returncode != 0 and str(have + 41) in p.stderr and str(have) in p.stderr, f"exit {p.returncode}: {p.stderr[-400:]!r}")
     psql(t, f"DELETE FROM schema_version WHERE version = {have + 41}")

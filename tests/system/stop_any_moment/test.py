@@ -2,7 +2,7 @@ import os
 import random
 import time
 
-from harness import BIN, Wav, check, wait_for
+from harness import BIN, Wav, alive, check, wait_for
 
 SERVICES = ("capture", "callstate", "recorder", "api")
 
@@ -22,7 +22,7 @@ def test_terminate_each_service_at_random_moments(t):
             pid = t.service_pid(name)
             began = time.time()
             os.kill(pid, 15)
-            wait_for(f"{name} to stop", lambda p=pid: not os.path.exists(f"/proc/{p}"), 5.5, 0.02)
+            wait_for(f"{name} to stop", lambda p=pid: not alive(p), 5.5, 0.02)
             check(time.time() - began < 5.2, f"{name} took {time.time() - began:.1f} s")
             start(t)
     known = {c["id"]: c for c in t.get("/calls?limit=200&state=ended")["data"]}
@@ -47,8 +47,8 @@ def test_down_leaves_nothing_behind(t):
     with open(os.path.join(t.var, "pg", "data", "postmaster.pid"), encoding="utf-8") as f:
         pids.append(int(f.readline()))
     t.down()
-    alive = [p for p in pids if os.path.exists(f"/proc/{p}")]
-    check(not alive, f"still running: {alive}")
+    left = [p for p in pids if alive(p)]
+    check(not left, f"still running: {left}")
     parts = [f for d, _, fs in os.walk(os.path.join(t.var, "recordings")) for f in fs if f.endswith(".part")]
     check(not parts, f"half-written: {parts}")
 

@@ -1,0 +1,49 @@
+// feed_pub_impl.h: what the two halves of a publisher share: feed_pub.c (owner thread: send, flush, open, stop) and
+// feed_ask.c (the ask thread). Nobody else includes it.
+#pragma once
+#include <pthread.h>
+#include <nng/nng.h>
+
+#include "base/mono.h"
+#include "base/thread.h"
+#include "bus/bus.h"
+#include "count.h"
+#include "envelope.h"
+#include "journal.h"
+#include "sock.h"
+
+#define FEED_IDLE_US      (100 * US_PER_MS) // between two Asks when there is nothing to say
+#define FEED_POLL_MS      50
+#define FEED_BACKFILL_MAX 900000u // bytes of envelopes in one Ask, at most
+#define FEED_BACKFILL_MIN 16384u  // and when the consumer has little room
+
+struct feed_pub {
+    char publisher[ENVELOPE_NAME_MAX + 1], site[ENVELOPE_SITE_MAX + 1];
+    Callmesh__V1__Kind kind;
+    nng_socket pub, req;
+    struct thread ask_thread;
+    struct stat_cell *cells;
+    uint8_t *scratch;    // BUS_MESSAGE_MAX, owner thread: packed payloads
+    struct arena *arena; // ask thread: replies
+    uint32_t ask_id;     // ask thread, and the next three: the envelopes of the last Ask
+    uint64_t ask_from, ask_n;
+    size_t ask_bytes, backfill_limit;
+    int64_t refused_us, warned_us; // ask thread
+    _Atomic int pub_pipe, req_pipe;
+
+    pthread_mutex_t lock;    // everything below
+    pthread_cond_t progress; // for those who wait for commits
+    pthread_cond_t wake;     // for the ask thread
+    struct journal *journal;
+    bool stopping, live, known; // known: next_seq is what the consumer said
+    uint32_t waiting;           // how many wait for commits
+    uint64_t next_seq;          // consumer's
+    uint64_t sent, backfilled;
+    int64_t answered_us, asked_us, redialled_us; // monotonic
+    int64_t offset_us, offset_rtt_us, offset_at_us;
+    struct sock_kept kept;
+};
+
+void feed_pub_wait_us(pthread_cond_t *c, pthread_mutex_t *m, int64_t us); // at most that long
+void feed_pub_gauges(struct feed_pub *f, const struct journal_stat *st);  // locked
+void feed_ask_body(struct thread *t, void *arg);
