@@ -146,7 +146,9 @@ static enum wire_event hep12_parse(struct cur c, struct hep *h)
 
 enum wire_event hep_parse(struct span s, struct hep *ret)
 {
-    struct hep h = {.at_us = HEP_AT_UNKNOWN};
+    struct span none = span_of(s.p, 0); // empty views point at something
+    struct hep h = {
+        .at_us = HEP_AT_UNKNOWN, .auth_key = none, .payload = none, .correlation_id = none};
     enum wire_event e;
     *ret = h;
     if (s.n == 0)

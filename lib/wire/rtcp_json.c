@@ -144,8 +144,12 @@ static bool step(struct scan *s)
 enum wire_event rtcp_json_parse(struct span text, struct rtcp *ret)
 {
     struct rtcp r = {0};
-    struct scan s = {.c = cur_of(text), .r = &r};
+    struct scan s = {.c = {text.p, text.p, false}, .r = &r};
     unsigned tokens = 0;
+    *ret = r;
+    if (text.n == 0) // a view that may point nowhere
+        return WIRE_RTCP_JSON;
+    s.c = cur_of(text);
     while (tokens < TOKENS_MAX && step(&s))
         tokens++;
     if (r.reports > REPORTS_MAX)
