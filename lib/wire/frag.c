@@ -256,8 +256,6 @@ static bool joined(struct frag_table *t, struct slot *s, struct pkt *p, enum wir
     p->fragment = p->more_fragments = false;
     p->frag_offset = 0;
     enum wire_event e = ip_chain(p, p->protocol, span_of(s->bytes, s->total));
-    if (e == WIRE_NONE && p->fragment) // fragments within fragments
-        e = WIRE_TUNNEL_DEPTH;
     if (e != WIRE_NONE && e != WIRE_IP_NOT_UDP_TCP)
         *event = e;
     return e == WIRE_NONE || e == WIRE_IP_NOT_UDP_TCP;
@@ -285,7 +283,7 @@ static bool piece_take(struct frag_table *t, struct slot *s, struct pkt *p, enum
     case FIT_NEW:
         break;
     }
-    memcpy(s->bytes + from, data.p, data.n);
+    memmove(s->bytes + from, data.p, data.n); // data may lie in this slot's own last datagram
     if (!p->more_fragments)
         s->total = to;
     if (s->total != 0 && s->pieces == 1 && s->piece[0].from == 0 && s->piece[0].to == s->total)

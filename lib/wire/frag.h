@@ -13,7 +13,7 @@ struct frag_opts {
 struct frag_table *frag_new(const struct frag_opts *o);
 struct frag_table *frag_free(struct frag_table *t);
 // Takes a packet with p->fragment set. True when the datagram is whole: p->ip_payload is then the joined
-// payload (valid until the next call), fragment is false. *ret_event says what went wrong, or WIRE_NONE.
+// payload (valid until the next call), and fragment is false, unless a tunnel in it carries a fragment: then join again. *ret_event says what went wrong, or WIRE_NONE.
 bool frag_join(struct frag_table *t, struct pkt *p, enum wire_event *ret_event);
 struct frag_stat {
     uint64_t fragments, joined, timed_out, evicted, refused;

@@ -1,9 +1,9 @@
 // IPv4 (RFC 791), IPv6 (RFC 8200) and what stands between them and UDP or TCP. Checksums are not
 // verified: with offloading they are wrong in every capture of one's own host.
 #include "wire/ip_chain.h"
+#include "wire/tunnel.h"
 
 #define EXTENSIONS_MAX 8
-#define TUNNELS_MAX    3
 
 enum {
     PROTO_HOP_BY_HOP = 0,
@@ -157,27 +157,28 @@ static bool extension_step(struct pkt *p, struct ip_walk *w, enum wire_event *re
     return true;
 }
 
-// True when w stands at a tunnel; *ret_inner is the IP packet in it when *ret is WIRE_NONE.
-static bool tunnel_open(struct pkt *p, const struct ip_walk *w, struct span *ret_inner,
-                        enum wire_event *ret)
+// The header of the packet inside; what is missing of it is the tunnel's fault.
+static enum wire_event inner_header(struct pkt *p, struct span ip, struct ip_walk *w)
 {
-    *ret = WIRE_NONE;
-    switch (w->next) {
-    case PROTO_IPIP:
-    case PROTO_IP6:
-        *ret_inner = w->rest;
-        return true;
-    case PROTO_GRE:
-        *ret = tunnel_gre(p, w->rest, ret_inner);
-        return true;
-    case PROTO_UDP:
-        if (!tunnel_is_vxlan(w->rest))
-            return false;
-        *ret = tunnel_vxlan(p, w->rest, ret_inner);
-        return true;
-    default:
-        return false;
+    enum wire_event e = ip_header(p, ip, w);
+    if (e == WIRE_IP_SHORT)
+        return p->cut ? WIRE_TRUNCATED : WIRE_TUNNEL_SHORT;
+    return e;
+}
+
+static enum wire_event tunnel_step(struct pkt *p, struct ip_walk *w)
+{
+    struct span ip = w->rest;
+    if (w->next == PROTO_GRE) {
+        enum wire_event e = tunnel_gre(w->rest, p, &ip);
+        if (e != WIRE_NONE)
+            return e;
+    } else if (p->tunnels == TUNNELS_MAX) {
+        return WIRE_TUNNEL_DEPTH;
+    } else {
+        p->tunnels++;
     }
+    return inner_header(p, ip, w);
 }
 
 enum wire_event ip_chain(struct pkt *p, uint8_t next, struct span rest)
@@ -185,24 +186,15 @@ enum wire_event ip_chain(struct pkt *p, uint8_t next, struct span rest)
     struct ip_walk w = {rest, next};
     for (unsigned extensions = 0;;) {
         enum wire_event e = WIRE_NONE;
-        struct span inner;
         p->protocol = w.next;
         p->ip_payload = w.rest;
-        if (p->fragment || w.next == PROTO_TCP)
+        if (p->fragment || w.next == PROTO_UDP || w.next == PROTO_TCP)
             return WIRE_NONE;
-        if (tunnel_open(p, &w, &inner, &e)) {
+        if (w.next == PROTO_IPIP || w.next == PROTO_IP6 || w.next == PROTO_GRE) {
+            e = tunnel_step(p, &w);
             if (e != WIRE_NONE)
                 return e;
-            if (p->tunnels == TUNNELS_MAX)
-                return WIRE_TUNNEL_DEPTH;
-            p->tunnels++;
-            e = ip_header(p, inner, &w);
-            if (e == WIRE_IP_SHORT)
-                e = p->cut ? WIRE_TRUNCATED : WIRE_TUNNEL_SHORT;
-            if (e != WIRE_NONE)
-                return e;
-        } else if (w.next == PROTO_UDP) {
-            return WIRE_NONE;
+            extensions = 0;
         } else if (!extension_step(p, &w, &e)) {
             return e != WIRE_NONE ? e : WIRE_IP_NOT_UDP_TCP;
         } else if (++extensions > EXTENSIONS_MAX) {
@@ -215,9 +207,15 @@ enum wire_event ip_parse(struct span ip, struct pkt *p)
 {
     struct ip_walk w;
     p->cut = false;
-    p->tunnels = 0;
     enum wire_event e = ip_header(p, ip, &w);
     if (e != WIRE_NONE)
         return e;
     return ip_chain(p, w.next, w.rest);
+}
+
+enum wire_event ip_inner(struct pkt *p, struct span ip)
+{
+    struct ip_walk w;
+    enum wire_event e = inner_header(p, ip, &w);
+    return e != WIRE_NONE ? e : ip_chain(p, w.next, w.rest);
 }

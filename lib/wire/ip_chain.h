@@ -5,9 +5,5 @@
 
 // `next` is the protocol of the first byte of `rest`. Fills p as ip_parse does.
 enum wire_event ip_chain(struct pkt *p, uint8_t next, struct span rest);
-// The Ethernet frame inside a tunnel; VLAN tags count on.
-enum wire_event link_inner(struct span frame, struct pkt *p, struct span *ret_ip);
-
-enum wire_event tunnel_gre(struct pkt *p, struct span rest, struct span *ret_ip);
-bool tunnel_is_vxlan(struct span udp);
-enum wire_event tunnel_vxlan(struct pkt *p, struct span udp, struct span *ret_ip);
+// The IP packet inside a tunnel: as ip_parse, but p goes on counting tunnels and keeps p->cut.
+enum wire_event ip_inner(struct pkt *p, struct span ip);

@@ -1,5 +1,5 @@
 // UDP (RFC 768) and TCP (RFC 9293 3.1) headers.
-#include "wire/pkt.h"
+#include "wire/tunnel.h"
 
 static enum wire_event udp_parse(struct pkt *p)
 {
@@ -14,13 +14,15 @@ static enum wire_event udp_parse(struct pkt *p)
     p->dport = dport;
     p->payload = cur_rest(&c);
     if (length == 0) // segmentation offload, or a jumbogram (RFC 2675)
-        return WIRE_NONE;
+        length = p->payload.n + 8;
     if (length < 8)
         return WIRE_UDP_LENGTH;
     if (length - 8 <= p->payload.n)
         p->payload.n = length - 8;
     else if (!p->cut)
         return WIRE_UDP_LENGTH;
+    if (__builtin_expect(tunnel_port_maybe(sport, dport), 0))
+        return tunnel_udp(p);
     return WIRE_NONE;
 }
 

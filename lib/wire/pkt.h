@@ -34,7 +34,14 @@ enum link_type { // DLT values of libpcap, so that capture can pass them on
     LINK_IPV4 = 228,
     LINK_IPV6 = 229,
     LINK_LINUX_SLL2 = 276,
+    // No DLT: what the listeners of capture are sent, one UDP payload a frame.
+    LINK_VXLAN = 0x10000,
+    LINK_GENEVE,
+    LINK_TZSP,
 };
+
+// Encapsulations of one packet, one inside another: MPLS, PPPoE, GRE, IP in IP, GTP-U, VXLAN, GENEVE, L2TP, TZSP.
+#define TUNNELS_MAX 4
 
 struct pkt {
     struct span frame; // as captured
@@ -53,14 +60,16 @@ struct pkt {
     uint16_t sport, dport;
     struct span payload; // after UDP or TCP header
     uint32_t tcp_seq;
-    uint8_t tcp_flags; // 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK
-    uint8_t tunnels, vlans;
+    uint8_t tcp_flags;      // 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK
+    uint8_t tunnels, vlans; // of all layers together; counted from link_parse on
 };
 
 // Each returns WIRE_NONE, or the reason why the packet ends here. They fill what they know.
 enum wire_event link_parse(enum link_type type, struct span frame, struct pkt *p,
                            struct span *ret_ip);
-// IPv4 / IPv6 with extension headers; IP-in-IP, 6in4, GRE, ERSPAN, VXLAN are unwrapped (up to 3).
+// IPv4 / IPv6 with extension headers; IP in IP, 6in4, 4in6 and GRE are unwrapped: addresses are the innermost.
 enum wire_event ip_parse(struct span ip, struct pkt *p);
-enum wire_event l4_parse(struct pkt *p); // from p->ip_payload
+// From p->ip_payload. Tunnels over UDP are unwrapped; when the packet inside is a fragment, WIRE_NONE with p->fragment set
+// asks for frag_join and l4_parse once more.
+enum wire_event l4_parse(struct pkt *p);
 bool link_known(int dlt);

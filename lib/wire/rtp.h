@@ -41,3 +41,5 @@ struct rtcp {
     uint32_t packets; // in the compound
 };
 enum wire_event rtcp_parse(struct span s, struct rtcp *ret);
+// The same as an object of JSON, as HEP agents write it.
+enum wire_event rtcp_json_parse(struct span text, struct rtcp *ret);

@@ -54,6 +54,18 @@
     X(RTP_PADDING, "rtp_padding")                                                                  \
     X(RTCP_SHORT, "rtcp_short")                                                                    \
     X(RTCP_LENGTH, "rtcp_length")                                                                  \
+    X(RTCP_JSON, "rtcp_json")         /* in HEP */                                                 \
+    X(TUNNEL_HEADER, "tunnel_header") /* of a listener's datagram: not the announced kind */       \
+    X(HEP_SHORT, "hep_short")                                                                      \
+    X(HEP_VERSION, "hep_version")                                                                  \
+    X(HEP_CHUNK, "hep_chunk") /* length, or a value that does not fit its type */                  \
+    X(HEP_CHUNKS_MANY, "hep_chunks_many")                                                          \
+    X(HEP_ADDRESS, "hep_address") /* missing, or of two families */                                \
+    X(HEP_COMPRESSED, "hep_compressed")                                                            \
+    X(HEP_EMPTY, "hep_empty") /* keepalive: not malformed */                                       \
+    X(HEP_TYPE, "hep_type")   /* a log, a report in JSON, ...: not malformed */                    \
+    X(HEP_AUTH, "hep_auth")   /* not the key we were told */                                       \
+    X(HEP_TIME, "hep_time")   /* too far from our clock: arrival is taken */                       \
     X(TRUNCATED, "truncated") /* snap length cut the packet */
 
 #define WIRE_EVENT_ENUM(id, name) WIRE_##id,

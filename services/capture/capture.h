@@ -29,6 +29,11 @@
     X(DATAGRAMS_JOINED, "capture_datagrams_joined_total", NULL, "datagrams joined from fragments", \
       COUNTER)                                                                                     \
     X(TCP_MESSAGES, "capture_tcp_messages_total", NULL, "SIP messages cut from TCP", COUNTER)      \
+    X(HEP_CONNECTIONS, "capture_hep_connections", NULL, "HEP senders over TCP", GAUGE)             \
+    X(HEP_REFUSED, "capture_hep_refused_total", NULL,                                              \
+      "HEP connections refused, no place was free", COUNTER)                                       \
+    X(HEP_EVICTED, "capture_hep_evicted_total", NULL,                                              \
+      "silent HEP connections closed to make room", COUNTER)                                       \
     X(DROP_KERNEL, "capture_dropped_total", "place=\"kernel\"",                                    \
       "packets dropped by the kernel's ring", COUNTER)                                             \
     X(DROP_INTERFACE, "capture_dropped_total", "place=\"interface\"",                              \
@@ -62,5 +67,6 @@ const char *capture_drop_place(enum capture_stat s);
 // Events that say "not for us", not "malformed".
 static inline bool capture_event_ignored(enum wire_event e)
 {
-    return e == WIRE_LINK_UNKNOWN || e == WIRE_IP_NOT_UDP_TCP;
+    return e == WIRE_LINK_UNKNOWN || e == WIRE_IP_NOT_UDP_TCP || e == WIRE_HEP_EMPTY ||
+           e == WIRE_HEP_TYPE;
 }

@@ -9,21 +9,19 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "daemon/daemon.h"
+#include "inputs.h"
 #include "report.h"
 #include "sender.h"
 #include "settings.h"
-#include "source.h"
 #include "worker.h"
 
-#define POLL_US (5 * US_PER_MS)
-#define TICK_US (200 * US_PER_MS)
-#define FEED_SLACK_US                                                                              \
-    (100 * US_PER_MS) // a packet is in our hands at most so long after it was on the wire
+#define POLL_US     (5 * US_PER_MS)
+#define TICK_US     (200 * US_PER_MS)
 #define PROGRESS_US (10 * US_PER_S)
 
 static struct {
     const struct conf *conf;
-    struct source *source;
+    struct inputs *inputs;
     struct sender *sender; // NULL: no bus
     struct outbox *outbox;
     struct worker *worker;
@@ -32,8 +30,6 @@ static struct {
     bool live, json;
     char publisher[96];
     int64_t start_mono_us, progress_us;
-    uint64_t seen_kernel, seen_interface; // last reading of the source's 32-bit counters
-    uint64_t drop_kernel, drop_interface;
 } g;
 
 // "<site>/<node>-<input>", with what is not a letter, digit or one of ._- made '_'.
@@ -49,30 +45,17 @@ static void name_publisher(const char *site, const char *node, const char *input
             *p = '_';
 }
 
-static int open_source(const struct conf *c)
+static int open_inputs(const struct conf *c)
 {
-    char err[1024] = "", *end;
-    const char *interface = conf_str(c, "capture.interface"), *file = conf_str(c, "read");
-    if (!*interface)
-        interface = conf_str(c, "interface");
-    if (!*interface == !*file) {
-        log_error("tell one input: --interface IF or --read FILE", "%s", "");
-        return EX_USAGE;
-    }
-    double speed = strtod(conf_str(c, "speed"), &end);
-    if (*end || end == conf_str(c, "speed") || !(speed >= 0 && speed <= 1e6)) {
-        log_error("--speed is a number from 0 to 1000000", "given=%s", conf_str(c, "speed"));
-        return EX_USAGE;
-    }
-    g.live = !*file;
-    g.input = g.live ? interface : file;
-    struct source_opts o = {g.input, conf_str(c, "filter"),
-                            (uint64_t)conf_int(c, "capture.ring-bytes"), speed};
-    int r = g.live ? source_live_open(&g.source, &o, err, sizeof err)
-                   : source_file_open(&g.source, &o, err, sizeof err);
-    if (r)
+    char err[1024] = "";
+    int r = inputs_open(&g.inputs, c, err, sizeof err);
+    if (r) {
         log_error(err, "%s", "");
-    return r;
+        return r;
+    }
+    g.live = inputs_live(g.inputs);
+    g.input = inputs_name(g.inputs);
+    return 0;
 }
 
 static int open_sender(const struct conf *c)
@@ -112,7 +95,7 @@ static int start(const struct conf *c)
     g.json = conf_bool(c, "json");
     g.start_mono_us = g.progress_us = mono_now_us();
     capture_stats_register();
-    int r = open_source(c);
+    int r = open_inputs(c);
     if (r)
         return r;
     name_publisher(conf_str(c, "site"), conf_str(c, "node"), g.input);
@@ -122,7 +105,7 @@ static int start(const struct conf *c)
         g.report =
             report_new((size_t)conf_int(c, "report.streams"), conf_str(c, "site"), g.publisher);
     struct worker_opts o = {
-        .link_type = source_link_type(g.source),
+        .link_type = inputs_link_type(g.inputs),
         .live = g.live,
         .publisher = g.publisher,
         .out = g.outbox,
@@ -132,6 +115,7 @@ static int start(const struct conf *c)
         .media_age_us = conf_int(c, "capture.media-age"),
         .fragments = (uint32_t)conf_int(c, "capture.fragments"),
         .tcp = (uint32_t)conf_int(c, "capture.tcp"),
+        .hep_key = conf_str(c, "capture.hep-key"),
         .on_stream = g.report ? report_stream : NULL,
         .ctx = g.report,
     };
@@ -152,12 +136,6 @@ static int start(const struct conf *c)
     return 0;
 }
 
-static void on_packet(void *ctx, const struct source_packet *p)
-{
-    (void)ctx;
-    worker_packet(g.worker, p);
-}
-
 static bool send_failed(void)
 {
     return g.outbox && outbox_error(g.outbox) != 0;
@@ -165,13 +143,7 @@ static bool send_failed(void)
 
 static void look_at_drops(void)
 {
-    struct source_stat s = source_stat(g.source);
-    g.drop_kernel += (uint32_t)(s.dropped_kernel - g.seen_kernel);
-    g.drop_interface += (uint32_t)(s.dropped_interface - g.seen_interface);
-    g.seen_kernel = s.dropped_kernel;
-    g.seen_interface = s.dropped_interface;
-    worker_dropped(g.worker, CAPTURE_DROP_KERNEL, g.drop_kernel);
-    worker_dropped(g.worker, CAPTURE_DROP_INTERFACE, g.drop_interface);
+    inputs_publish(g.inputs, g.worker);
     if (!g.sender)
         return;
     struct sender_stat b = sender_stat(g.sender);
@@ -183,10 +155,10 @@ static int run_live(void)
 {
     int64_t tick_us = 0;
     while (!daemon_stopping() && !send_failed()) {
-        enum source_result r = source_read(g.source, POLL_US, on_packet, NULL);
+        enum source_result r = inputs_read(g.inputs, POLL_US, g.worker);
         if (r == SOURCE_FAILED) {
             log_error("the interface cannot be read any more", "input=%s why=\"%s\"", g.input,
-                      source_error(g.source));
+                      inputs_error(g.inputs));
             return EX_UNAVAILABLE;
         }
         int64_t now_us = mono_now_us();
@@ -194,7 +166,7 @@ static int run_live(void)
             look_at_drops();
             // With an empty ring all up to now has been seen; behind, only what the packets say.
             int64_t seen_us = r == SOURCE_IDLE ? wall_now_us() : worker_last_at_us(g.worker);
-            worker_tick(g.worker, seen_us - FEED_SLACK_US, now_us);
+            worker_tick(g.worker, seen_us - inputs_slack_us(g.inputs), now_us);
             tick_us = now_us + TICK_US;
         }
         if (g.outbox)
@@ -212,7 +184,7 @@ static void show_progress(const char *what)
     if (now_us - g.progress_us < (terminal ? US_PER_S / 2 : PROGRESS_US))
         return;
     g.progress_us = now_us;
-    struct source_stat s = source_stat(g.source);
+    struct source_stat s = inputs_stat(g.inputs);
     struct sender_stat b = g.sender ? sender_stat(g.sender) : (struct sender_stat){0};
     unsigned long long packets = worker_counts(g.worker)->n[CAPTURE_PACKETS],
                        open = b.sig_open + b.rtp_open;
@@ -241,6 +213,23 @@ static bool wait_until_taken(void)
     return true;
 }
 
+static void more_json(struct json *j)
+{
+    const struct hep_agents *hep = worker_hep_agents(g.worker);
+    json_key(j, "inputs");
+    inputs_json(g.inputs, j);
+    json_key(j, "hep_agents");
+    json_arr(j);
+    for (uint32_t i = 0; i < hep->n; i++) {
+        json_obj(j);
+        json_kuint(j, "capture_id", hep->agent[i].id);
+        json_kuint(j, "messages", hep->agent[i].messages);
+        json_kuint(j, "bytes", hep->agent[i].bytes);
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+}
+
 static void print_report(bool truncated)
 {
     struct report_input in = {
@@ -249,6 +238,7 @@ static void print_report(bool truncated)
         .sip = worker_sip(g.worker),
         .truncated = truncated,
         .elapsed_us = mono_now_us() - g.start_mono_us,
+        .more = more_json,
     };
     if (g.report && g.json)
         report_print_json(g.report, &in, stdout);
@@ -261,7 +251,7 @@ static int run_file(void)
     bool truncated = false;
     enum source_result r = SOURCE_MORE;
     while (r != SOURCE_END && r != SOURCE_FAILED && !daemon_stopping() && !send_failed()) {
-        r = source_read(g.source, POLL_US, on_packet, NULL);
+        r = inputs_read(g.inputs, POLL_US, g.worker);
         if (g.outbox)
             outbox_close_old(g.outbox, mono_now_us());
         show_progress("reading");
@@ -269,7 +259,7 @@ static int run_file(void)
     if (r == SOURCE_FAILED) {
         truncated = true;
         log_warn("the file is cut or broken; all before that was read", "input=%s why=\"%s\"",
-                 g.input, source_error(g.source));
+                 g.input, inputs_error(g.inputs));
     }
     look_at_drops();
     worker_end(g.worker, truncated);
@@ -319,6 +309,7 @@ int main(int argc, char **argv)
         .name = "capture",
         .summary = "watches an interface or reads a capture file: SIP messages and RTP streams out",
         .examples = "callmesh-capture --interface eth1\n"
+                    "callmesh-capture --hep :9060 --vxlan :4789\n"
                     "callmesh-capture --read call.pcap --no-bus --json\n"
                     "tcpdump -w - -i eth1 udp | callmesh-capture --read - --no-bus\n",
         .defs = capture_settings,

@@ -322,26 +322,32 @@ void media_rtcp(struct worker *w, const struct pkt *p)
             worker_event(w, e);
         return;
     }
+    media_reports(w, p, &r);
+}
+
+void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
+{
+    struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
     w->counts.n[CAPTURE_RTCP]++;
     bool joined = false;
-    struct stream *sent = rtcp_stream(w, &src, &dst, r.ssrc);
+    struct stream *sent = rtcp_stream(w, &src, &dst, r->ssrc);
     if (sent) {
         struct stream_rtcp *about = &flows_cold(w->flows, sent)->rtcp;
         about->packets++;
-        if (r.sr)
-            about->sender_packets = r.sender_packets;
-        about->bye = about->bye || r.bye;
+        if (r->sr)
+            about->sender_packets = r->sender_packets;
+        about->bye = about->bye || r->bye;
         joined = true;
     }
-    for (uint32_t i = 0; i < r.reports; i++) {
-        struct stream *heard = rtcp_stream(w, &dst, &src, r.report[i].ssrc);
+    for (uint32_t i = 0; i < r->reports; i++) {
+        struct stream *heard = rtcp_stream(w, &dst, &src, r->report[i].ssrc);
         if (!heard)
             continue;
         struct stream_rtcp *about = &flows_cold(w->flows, heard)->rtcp;
         about->packets++;
-        about->fraction_lost = r.report[i].fraction_lost;
-        about->cumulative_lost = r.report[i].cumulative_lost;
-        about->jitter = r.report[i].jitter;
+        about->fraction_lost = r->report[i].fraction_lost;
+        about->cumulative_lost = r->report[i].cumulative_lost;
+        about->jitter = r->report[i].jitter;
         joined = true;
     }
     w->counts.n[CAPTURE_RTCP_UNJOINED] += !joined;

@@ -11,7 +11,7 @@
 #define RTP_STREAMS  256
 #define RTP_ENDED    1024
 #define RTP_LOSSES   16
-#define COUNTERS_MAX 192
+#define COUNTERS_MAX 256
 
 struct info_slot {
     Callmesh__V1__StreamInfo info;
@@ -244,8 +244,9 @@ void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool
     s->sip.at_us = p->at_us;
     s->sip.src = &s->info.src;
     s->sip.dst = &s->info.dst;
-    s->sip.transport = p->protocol == 6 ? CALLMESH__V1__TRANSPORT__TRANSPORT_TCP
-                                        : CALLMESH__V1__TRANSPORT__TRANSPORT_UDP;
+    s->sip.transport = p->protocol == 6    ? CALLMESH__V1__TRANSPORT__TRANSPORT_TCP
+                       : p->protocol == 22 ? CALLMESH__V1__TRANSPORT__TRANSPORT_TLS // HEP's word
+                                           : CALLMESH__V1__TRANSPORT__TRANSPORT_UDP;
     s->sip.raw = (ProtobufCBinaryData){message.n, raw};
     s->sip.truncated = truncated;
     s->sip.frame = frame;

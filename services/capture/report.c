@@ -158,6 +158,8 @@ static void json_counts(struct json *j, const struct report *r, const struct rep
     json_kreal(j, "elapsed_s", (double)in->elapsed_us / 1e6, 3);
     json_kreal(j, "cpu_s", (double)cpu_now_us() / 1e6, 3);
     json_kint(j, "peak_rss_kb", ru.ru_maxrss);
+    if (in->more)
+        in->more(j);
 }
 
 void report_print_json(const struct report *r, const struct report_input *in, FILE *to)

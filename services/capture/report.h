@@ -2,6 +2,7 @@
 // a fixed number; further ones are counted as "streams_not_listed". One owner thread.
 #pragma once
 #include <stdio.h>
+#include "base/json.h"
 #include "worker.h"
 
 struct report;
@@ -17,6 +18,7 @@ struct report_input {
     const struct worker_sip *sip;
     bool truncated;
     int64_t elapsed_us;
+    void (*more)(struct json *j); // writes further keys; may be NULL
 };
 void report_print_json(const struct report *r, const struct report_input *in, FILE *to);
 void report_print_text(const struct report *r, const struct report_input *in, FILE *to);

@@ -98,7 +98,12 @@ static struct source_stat file_stat(struct source *s)
     return (struct source_stat){.position = at > 0 ? (uint64_t)at : 0, .size = s->size};
 }
 
-static const struct source_ops file_ops = {file_read, file_stat};
+void source_close_pcap(struct source *s)
+{
+    pcap_close(s->pcap); // closes fp
+}
+
+static const struct source_ops file_ops = {file_read, file_stat, source_close_pcap, NULL};
 
 int source_file_open(struct source **ret, const struct source_opts *o, char *err, size_t err_cap)
 {
@@ -145,15 +150,32 @@ int source_file_open(struct source **ret, const struct source_opts *o, char *err
 struct source *source_close(struct source *s)
 {
     if (s) {
-        pcap_close(s->pcap);
+        s->ops->close(s);
         free(s);
     }
     return NULL;
 }
 
+struct source *source_new(const struct source_ops *ops, int link_type, void *own)
+{
+    struct source *s = calloc(1, sizeof *s);
+    if (s) {
+        s->ops = ops;
+        s->fd = -1;
+        s->link_type = link_type;
+        s->own = own;
+    }
+    return s;
+}
+
 int source_link_type(const struct source *s)
 {
-    return pcap_datalink(s->pcap);
+    return s->pcap ? pcap_datalink(s->pcap) : s->link_type;
+}
+
+int source_pollfds(const struct source *s, struct pollfd *fds, int cap)
+{
+    return s->ops->pollfds ? s->ops->pollfds(s, fds, cap) : 0;
 }
 
 enum source_result source_read(struct source *s, int64_t timeout_us, source_fn fn, void *ctx)

@@ -50,7 +50,15 @@ static struct source_stat live_stat(struct source *s)
     return (struct source_stat){.dropped_kernel = st.ps_drop, .dropped_interface = st.ps_ifdrop};
 }
 
-static const struct source_ops live_ops = {live_read, live_stat};
+static int live_pollfds(const struct source *s, struct pollfd *fds, int cap)
+{
+    if (cap < 1)
+        return 0;
+    fds[0] = (struct pollfd){.fd = s->fd, .events = POLLIN};
+    return 1;
+}
+
+static const struct source_ops live_ops = {live_read, live_stat, source_close_pcap, live_pollfds};
 
 static void list_interfaces(char *buf, size_t cap)
 {

@@ -1,4 +1,4 @@
-// source_priv.h: what the two kinds of source share. Only for source_live.c and source_file.c.
+// source_priv.h: what the kinds of source share. Only for source_*.c.
 #pragma once
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -17,17 +17,27 @@ struct source {
     const uint8_t *held_data;
     // live
     int fd;
+    // listeners
+    int link_type;
+    void *own; // of source_mirror.c or source_hep.c
 };
 
 struct source_ops {
     enum source_result (*read)(struct source *s, int64_t timeout_us, source_fn fn, void *ctx);
     struct source_stat (*stat)(struct source *s);
+    void (*close)(struct source *s); // what is its own
+    int (*pollfds)(const struct source *s, struct pollfd *fds,
+                   int cap); // NULL: cannot be waited for
 };
+
+// A source without libpcap. NULL: no memory.
+struct source *source_new(const struct source_ops *ops, int link_type, void *own);
 
 struct source_call { // what libpcap's callback carries
     source_fn fn;
     void *ctx;
 };
 void source_on_packet(unsigned char *user, const struct pcap_pkthdr *h, const unsigned char *data);
+void source_close_pcap(struct source *s);
 // 0, or 64 with the reason in err.
 int source_set_filter(struct source *s, const char *filter, char *err, size_t err_cap);

@@ -41,7 +41,7 @@ struct worker *worker_free(struct worker *w)
     return NULL;
 }
 
-static void sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated)
+void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated)
 {
     struct sip_msg *m = &w->msg;
     bool usable = sip_parse(message, m);
@@ -68,7 +68,7 @@ static void on_tcp_message(void *ctx, const struct pkt *p, struct span message, 
 {
     struct worker *w = ctx;
     w->counts.n[CAPTURE_TCP_MESSAGES]++;
-    sip_message(w, p, message, truncated);
+    worker_sip_message(w, p, message, truncated);
 }
 
 static void on_datagram(struct worker *w, const struct pkt *p)
@@ -81,11 +81,20 @@ static void on_datagram(struct worker *w, const struct pkt *p)
         media_rtcp(w, p);
         break;
     case TRAFFIC_SIP:
-        sip_message(w, p, p->payload, p->cut);
+        worker_sip_message(w, p, p->payload, p->cut);
         break;
     case TRAFFIC_OTHER:
         break;
     }
+}
+
+static bool datagram_whole(struct worker *w, struct pkt *p)
+{
+    enum wire_event e;
+    bool whole = frag_join(w->frag, p, &e);
+    if (e != WIRE_NONE)
+        worker_event(w, e);
+    return whole;
 }
 
 static void packet_way(struct worker *w, const struct source_packet *in)
@@ -98,16 +107,17 @@ static void packet_way(struct worker *w, const struct source_packet *in)
     enum wire_event e = link_parse((enum link_type)w->o.link_type, in->frame, p, &ip);
     if (e == WIRE_NONE)
         e = ip_parse(ip, p);
-    if (e == WIRE_NONE && __builtin_expect(p->fragment, 0)) {
-        bool whole = frag_join(w->frag, p, &e);
-        if (e != WIRE_NONE)
-            worker_event(w, e);
-        if (!whole)
-            return;
-        e = WIRE_NONE;
-    }
-    if (e == WIRE_NONE)
+    while (e == WIRE_NONE) {
+        if (__builtin_expect(p->fragment, 0)) {
+            if (!datagram_whole(w, p))
+                return;
+            if (p->fragment) // of a packet inside the joined one; bounded by TUNNELS_MAX
+                continue;
+        }
         e = l4_parse(p);
+        if (__builtin_expect(!p->fragment, 1))
+            break;
+    }
     if (__builtin_expect(e != WIRE_NONE, 0)) {
         worker_event(w, e);
         return;
@@ -183,6 +193,7 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
         w->counters_at_us = feed_us;
         gather_counts(w);
         capture_stats_publish(&w->counts);
+        worker_hep_publish(w);
     }
     if (!w->o.out)
         return;
@@ -204,6 +215,7 @@ void worker_end(struct worker *w, bool truncated)
     flows_end_all(w->flows);
     gather_counts(w);
     capture_stats_publish(&w->counts);
+    worker_hep_publish(w);
     if (!w->o.out)
         return;
     if (w->feed_us < w->last_at_us)
@@ -229,6 +241,16 @@ const struct capture_counts *worker_counts(struct worker *w)
 {
     gather_counts(w);
     return &w->counts;
+}
+
+struct worker_seen worker_seen(const struct worker *w)
+{
+    return (struct worker_seen){w->counts.n[CAPTURE_PACKETS], w->counts.n[CAPTURE_BYTES]};
+}
+
+void worker_set_link_type(struct worker *w, int link_type)
+{
+    w->o.link_type = link_type;
 }
 
 int64_t worker_last_at_us(const struct worker *w)

@@ -20,15 +20,29 @@ struct worker_opts {
     int64_t media_age_us;   // default 10 min
     uint32_t fragments;     // datagrams, default 256
     uint32_t tcp;           // directions, default 256
+    const char *hep_key;    // HEP messages without it are refused; NULL or "": any
     // Called for each stream that leaves confirmed; may be NULL.
     void (*on_stream)(void *ctx, const struct stream *s, const struct stream_cold *c);
     void *ctx;
+};
+
+#define HEP_AGENTS_MAX 16
+struct hep_agent {
+    uint32_t id;
+    uint64_t messages, bytes;
+};
+struct
+    hep_agents { // by capture id, in order of appearance; the one behind the last is for all others
+    struct hep_agent agent[HEP_AGENTS_MAX + 1];
+    uint32_t n;
 };
 
 struct worker;
 struct worker *worker_new(const struct worker_opts *o);
 struct worker *worker_free(struct worker *w);
 void worker_packet(struct worker *w, const struct source_packet *p);
+void worker_hep(struct worker *w, const struct source_packet *p); // a HEP message
+void worker_set_link_type(struct worker *w, int link_type);       // of the packets to come
 // Work that is due by the clock: ages tables, sends reports, losses and the tick, publishes counters. feed_us: all captured
 // before it has been given to worker_packet. clock_us is monotonic.
 void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us);
@@ -37,6 +51,11 @@ void worker_dropped(struct worker *w, enum capture_stat place, uint64_t total);
 void worker_end(struct worker *w, bool truncated);
 
 const struct capture_counts *worker_counts(struct worker *w);
+struct worker_seen {
+    uint64_t packets, bytes;
+};
+struct worker_seen worker_seen(const struct worker *w);
+const struct hep_agents *worker_hep_agents(const struct worker *w);
 int64_t worker_last_at_us(const struct worker *w); // capture time of the newest packet; 0: none yet
 struct worker_sip {
     uint64_t request[SIP_METHOD_OTHER + 1]; // by method

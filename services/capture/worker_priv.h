@@ -19,6 +19,7 @@ struct worker {
     int64_t counters_at_us, announced_at_us;
     uint64_t loss_announced[CAPTURE_STAT_COUNT];
     struct worker_sip sip;
+    struct hep_agents hep;
     struct pkt pkt; // the packet on its way; parsers set all they speak of, so it is not cleared
     struct sip_msg msg; // large; one message at a time
     struct sdp sdp;
@@ -27,6 +28,10 @@ struct worker {
 // Looks up or begins the stream of this packet and counts it.
 void media_rtp(struct worker *w, const struct pkt *p);
 void media_rtcp(struct worker *w, const struct pkt *p);
+void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r);
+// A whole SIP message from wherever it came; p has its addresses and time.
+void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated);
+void worker_hep_publish(struct worker *w);
 // For flows_opts; ctx is the worker.
 bool media_on_due(void *ctx, struct stream *s, struct stream_cold *c);
 void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_end why);

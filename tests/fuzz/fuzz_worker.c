@@ -4,9 +4,11 @@
 #include "fuzz.h"
 #include "worker.h"
 
-static const int link_types[] = {LINK_ETHERNET, LINK_RAW_12,    LINK_NULL,
-                                 LINK_LOOP,     LINK_RAW_101,   LINK_IPV4,
-                                 LINK_IPV6,     LINK_LINUX_SLL, LINK_LINUX_SLL2};
+#define LINK_HEP (-1) // each packet is a HEP message
+
+static const int link_types[] = {
+    LINK_ETHERNET,  LINK_RAW_12,     LINK_NULL,  LINK_LOOP,   LINK_RAW_101, LINK_IPV4, LINK_IPV6,
+    LINK_LINUX_SLL, LINK_LINUX_SLL2, LINK_VXLAN, LINK_GENEVE, LINK_TZSP,    LINK_HEP};
 
 struct sums {
     uint64_t sip, media, ended_reports;
@@ -73,7 +75,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint32_t more = cur_u8(&c);
         struct span frame = cur_take(&c, cur_u16be(&c) % (cur_left(&c) + 1));
         struct source_packet p = {frame, at_us, (uint32_t)frame.n + more};
-        worker_packet(w, &p);
+        if (o.link_type == LINK_HEP)
+            worker_hep(w, &p);
+        else
+            worker_packet(w, &p);
     }
     worker_end(w, false);
     const struct capture_counts *n = worker_counts(w);

@@ -1,0 +1,268 @@
+#include "inputs.h"
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include "base/mono.h"
+
+#define POLLFDS_MAX 80 // an interface, three mirrors, HEP: two and 64 connections
+#define SLACK_US                                                                                   \
+    (100 * US_PER_MS) // a packet is in our hands at most so long after it was on the wire
+#define HEP_SLACK_US (1 * US_PER_S) // HEP agents gather, and the network takes its time
+
+struct input {
+    struct source *source;
+    char name[288], label[320];
+    bool hep;
+    uint64_t packets, bytes;
+    uint64_t seen_kernel, seen_interface; // last reading of the source's 32-bit counters
+    struct stat_def def[2];
+    struct stat_cell cell[2];
+};
+
+struct inputs {
+    struct input one[INPUTS_MAX];
+    size_t n;
+    bool live;
+    const char *error;
+    char name[512];
+    uint64_t drop_kernel, drop_interface;
+};
+
+static void input_register(struct input *i)
+{
+    // A name is a file, an interface or an address: what could end the label is left out.
+    size_t n = (size_t)snprintf(i->label, sizeof i->label, "input=\"");
+    for (const char *p = i->name; *p && n + 2 < sizeof i->label; p++)
+        if (*p != '"' && *p != '\\' && (unsigned char)*p >= ' ')
+            i->label[n++] = *p;
+    i->label[n++] = '"';
+    i->label[n] = 0;
+    i->def[0] = (struct stat_def){"capture_input_packets_total", i->label,
+                                  "packets, or HEP messages, of an input", STAT_COUNTER};
+    i->def[1] =
+        (struct stat_def){"capture_input_bytes_total", i->label, "bytes of an input", STAT_COUNTER};
+    stat_register(i->def, i->cell, 2);
+}
+
+typedef int (*open_fn)(struct source **, const struct source_opts *, char *, size_t);
+
+static int input_add(struct inputs *in, const char *prefix, const struct source_opts *o,
+                     open_fn open, char *err, size_t err_cap)
+{
+    struct input *i = &in->one[in->n];
+    if (!*o->name)
+        return 0;
+    int r = open(&i->source, o, err, err_cap);
+    if (r)
+        return r;
+    i->hep = open == source_hep_open;
+    snprintf(i->name, sizeof i->name, "%s%s", prefix, o->name);
+    size_t n = strlen(in->name);
+    snprintf(in->name + n, sizeof in->name - n, "%s%s", n ? "+" : "", i->name);
+    input_register(i);
+    in->n++;
+    return 0;
+}
+
+static int open_live(struct inputs *in, const struct conf *c, const char *interface, char *err,
+                     size_t err_cap)
+{
+    const struct {
+        const char *prefix;
+        struct source_opts o;
+        open_fn open;
+    } all[] = {
+        {"",
+         {.name = interface,
+          .filter = conf_str(c, "filter"),
+          .ring_bytes = (uint64_t)conf_int(c, "capture.ring-bytes")},
+         source_live_open},
+        {"hep:",
+         {.name = conf_str(c, "hep"),
+          .connections = (uint32_t)conf_int(c, "capture.hep-connections")},
+         source_hep_open},
+        {"vxlan:", {.name = conf_str(c, "vxlan"), .link_type = LINK_VXLAN}, source_mirror_open},
+        {"geneve:", {.name = conf_str(c, "geneve"), .link_type = LINK_GENEVE}, source_mirror_open},
+        {"tzsp:", {.name = conf_str(c, "tzsp"), .link_type = LINK_TZSP}, source_mirror_open},
+    };
+    _Static_assert(sizeof all / sizeof all[0] == INPUTS_MAX, "one place for each");
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < INPUTS_MAX; i++)
+        r = input_add(in, all[i].prefix, &all[i].o, all[i].open, err, err_cap);
+    return r;
+}
+
+static int open_all(struct inputs *in, const struct conf *c, char *err, size_t err_cap)
+{
+    char *end;
+    const char *interface = conf_str(c, "capture.interface"), *file = conf_str(c, "read");
+    if (!*interface)
+        interface = conf_str(c, "interface");
+    bool listens = *conf_str(c, "hep") || *conf_str(c, "vxlan") || *conf_str(c, "geneve") ||
+                   *conf_str(c, "tzsp");
+    in->live = *interface || listens;
+    if (in->live == (*file != 0)) {
+        snprintf(err, err_cap,
+                 "tell one input: --read FILE, or --interface IF and listeners (--hep, --vxlan, "
+                 "--geneve, --tzsp HOST:PORT)");
+        return EX_USAGE;
+    }
+    double speed = strtod(conf_str(c, "speed"), &end);
+    if (*end || end == conf_str(c, "speed") || !(speed >= 0 && speed <= 1e6)) {
+        snprintf(err, err_cap, "--speed is a number from 0 to 1000000, not %s",
+                 conf_str(c, "speed"));
+        return EX_USAGE;
+    }
+    if (in->live)
+        return open_live(in, c, interface, err, err_cap);
+    struct source_opts o = {.name = file, .filter = conf_str(c, "filter"), .speed = speed};
+    return input_add(in, "", &o, source_file_open, err, err_cap);
+}
+
+int inputs_open(struct inputs **ret, const struct conf *c, char *err, size_t err_cap)
+{
+    struct inputs *in = calloc(1, sizeof *in);
+    if (!in) {
+        snprintf(err, err_cap, "no memory");
+        return EX_OSERR;
+    }
+    int r = open_all(in, c, err, err_cap);
+    if (r) {
+        inputs_close(in);
+        return r;
+    }
+    *ret = in;
+    return 0;
+}
+
+// The cells stay registered for ever, so the struct is only given back when nothing was registered.
+struct inputs *inputs_close(struct inputs *in)
+{
+    if (in) {
+        for (size_t i = 0; i < in->n; i++)
+            in->one[i].source = source_close(in->one[i].source);
+        if (in->n == 0)
+            free(in);
+    }
+    return NULL;
+}
+
+bool inputs_live(const struct inputs *in)
+{
+    return in->live;
+}
+
+const char *inputs_name(const struct inputs *in)
+{
+    return in->name;
+}
+
+int inputs_link_type(const struct inputs *in)
+{
+    return source_link_type(in->one[0].source);
+}
+
+int64_t inputs_slack_us(const struct inputs *in)
+{
+    for (size_t i = 0; i < in->n; i++)
+        if (in->one[i].hep)
+            return HEP_SLACK_US;
+    return SLACK_US;
+}
+
+static void on_packet(void *ctx, const struct source_packet *p)
+{
+    worker_packet(ctx, p);
+}
+
+static void on_hep(void *ctx, const struct source_packet *p)
+{
+    worker_hep(ctx, p);
+}
+
+static enum source_result input_read(struct inputs *in, struct input *i, int64_t timeout_us,
+                                     struct worker *w)
+{
+    struct worker_seen before = worker_seen(w);
+    worker_set_link_type(w, source_link_type(i->source));
+    enum source_result r = source_read(i->source, timeout_us, i->hep ? on_hep : on_packet, w);
+    struct worker_seen after = worker_seen(w);
+    i->packets += after.packets - before.packets;
+    i->bytes += after.bytes - before.bytes;
+    if (r == SOURCE_FAILED)
+        in->error = source_error(i->source);
+    return r;
+}
+
+static void wait_all(const struct inputs *in, int64_t timeout_us)
+{
+    struct pollfd fds[POLLFDS_MAX];
+    int n = 0;
+    for (size_t i = 0; i < in->n; i++)
+        n += source_pollfds(in->one[i].source, fds + n, POLLFDS_MAX - n);
+    (void)poll(fds, (nfds_t)n, timeout_us < 1000 ? 1 : (int)(timeout_us / 1000));
+}
+
+enum source_result inputs_read(struct inputs *in, int64_t timeout_us, struct worker *w)
+{
+    if (in->n == 1)
+        return input_read(in, &in->one[0], timeout_us, w);
+    enum source_result all = SOURCE_IDLE;
+    for (size_t i = 0; i < in->n; i++) {
+        enum source_result r = input_read(in, &in->one[i], 0, w);
+        if (r == SOURCE_FAILED)
+            return r;
+        if (r == SOURCE_MORE)
+            all = r;
+    }
+    if (all == SOURCE_IDLE)
+        wait_all(in, timeout_us);
+    return all;
+}
+
+const char *inputs_error(const struct inputs *in)
+{
+    return in->error ? in->error : "";
+}
+
+struct source_stat inputs_stat(struct inputs *in)
+{
+    return source_stat(in->one[0].source);
+}
+
+void inputs_publish(struct inputs *in, struct worker *w)
+{
+    uint64_t connections = 0, refused = 0, evicted = 0;
+    for (size_t k = 0; k < in->n; k++) {
+        struct input *i = &in->one[k];
+        struct source_stat s = source_stat(i->source);
+        in->drop_kernel += (uint32_t)(s.dropped_kernel - i->seen_kernel);
+        in->drop_interface += (uint32_t)(s.dropped_interface - i->seen_interface);
+        i->seen_kernel = s.dropped_kernel;
+        i->seen_interface = s.dropped_interface;
+        connections += s.connections;
+        refused += s.refused;
+        evicted += s.evicted;
+        stat_set(&i->cell[0], i->packets);
+        stat_set(&i->cell[1], i->bytes);
+    }
+    worker_dropped(w, CAPTURE_DROP_KERNEL, in->drop_kernel);
+    worker_dropped(w, CAPTURE_DROP_INTERFACE, in->drop_interface);
+    worker_dropped(w, CAPTURE_HEP_CONNECTIONS, connections);
+    worker_dropped(w, CAPTURE_HEP_REFUSED, refused);
+    worker_dropped(w, CAPTURE_HEP_EVICTED, evicted);
+}
+
+void inputs_json(const struct inputs *in, struct json *j)
+{
+    json_arr(j);
+    for (size_t i = 0; i < in->n; i++) {
+        json_obj(j);
+        json_kstr(j, "input", in->one[i].name);
+        json_kuint(j, "packets", in->one[i].packets);
+        json_kuint(j, "bytes", in->one[i].bytes);
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+}

@@ -1,0 +1,26 @@
+// inputs.h: all that one process listens to: one capture file, or an interface and listeners (HEP, VXLAN, GENEVE, TZSP)
+// together, read in turn by the worker's thread. Each input counts its own packets and bytes. One owner thread.
+#pragma once
+#include "base/conf.h"
+#include "base/json.h"
+#include "source.h"
+#include "worker.h"
+
+#define INPUTS_MAX 5
+
+struct inputs;
+// Opens what the settings name. 0, or a sysexits code with one line in err.
+int inputs_open(struct inputs **ret, const struct conf *c, char *err, size_t err_cap);
+struct inputs *inputs_close(struct inputs *in);
+bool inputs_live(const struct inputs *in);
+const char *inputs_name(const struct inputs *in); // "eth0", or "eth0+hep:0.0.0.0:9060"
+int inputs_link_type(const struct inputs *in);    // of the first
+// How late after its capture time a packet may come here.
+int64_t inputs_slack_us(const struct inputs *in);
+// Gives a bounded number of packets of each to the worker; waits at most timeout_us when there are none.
+enum source_result inputs_read(struct inputs *in, int64_t timeout_us, struct worker *w);
+const char *inputs_error(const struct inputs *in); // of the one that failed
+struct source_stat inputs_stat(struct inputs *in); // of the first: position in the file
+// Drops and connections of all go to the worker's counters, packets and bytes of each to /metrics.
+void inputs_publish(struct inputs *in, struct worker *w);
+void inputs_json(const struct inputs *in, struct json *j); // an array
