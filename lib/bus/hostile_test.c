@@ -11,7 +11,7 @@
 static int connect_to(const char *url)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    a.sin_port = htons((uint16_t)atol(strrchr(url, ':') + 1));
+    a.sin_port = htons((uint16_t)strtoul(strrchr(url, ':') + 1, NULL, 10));
     int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(s, (struct sockaddr *)&a, sizeof(a)), 0);
     struct timeval t = {.tv_usec = 200000};

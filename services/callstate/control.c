@@ -53,7 +53,7 @@ static void set_error(Callmesh__V1__ControlReply *reply, struct arena *a, const 
 {
     char *p = arena_take(a, strlen(text) + 1);
     if (p)
-        reply->error = strcpy(p, text);
+        reply->error = memcpy(p, text, strlen(text) + 1);
 }
 
 void control_answer(void *ctx, const Callmesh__V1__ControlRequest *q,

@@ -203,8 +203,7 @@ static inline void feed_line(struct feed_batch *b, char *line)
 {
     char *word[24];
     int n = 0;
-    for (char *save = NULL, *w = strtok_r(line, " ", &save); w && n < 24;
-         w = strtok_r(NULL, " ", &save))
+    for (char *w; n < 24 && (w = kit_word(&line, " "));)
         word[n++] = w;
     int64_t at = KIT_T0 + (int64_t)(atof(word[0]) * 1e6);
     bool rtp = strcmp(word[1], "rtp") == 0;
@@ -234,7 +233,7 @@ static inline void feed_line(struct feed_batch *b, char *line)
     Callmesh__V1__StreamInfo *info = &b->info[i];
     callmesh__v1__stream_report__init(r);
     callmesh__v1__stream_info__init(info);
-    info->ssrc = (uint32_t)atol(kit_key(word, n, "ssrc", "1"));
+    info->ssrc = (uint32_t)strtoul(kit_key(word, n, "ssrc", "1"), NULL, 10);
     memset(b->id[i], 7, 16);
     memcpy(b->id[i] + 12, &info->ssrc, 4);
     info->stream_id = (ProtobufCBinaryData){16, b->id[i]};
@@ -242,7 +241,7 @@ static inline void feed_line(struct feed_batch *b, char *line)
     info->dst = &b->at[i][1];
     info->first_at_us = at;
     r->info = info;
-    r->packets = (uint64_t)atol(kit_key(word, n, "n", "50"));
+    r->packets = strtoull(kit_key(word, n, "n", "50"), NULL, 10);
     r->last_at_us = at + (int64_t)r->packets * 20000;
     r->ended = kit_flag(word, n, "ended");
     e->stream = r;

@@ -1,3 +1,5 @@
+// What becomes a row, table by table: calls, legs, streams, messages, recordings, losses. Over 450 lines: one function a
+// table, nothing else.
 #include "rows.h"
 #include <stdio.h>
 #include <string.h>

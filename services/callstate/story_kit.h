@@ -132,7 +132,7 @@ static inline struct endpoint kit_endpoint(const char *text)
     const char *colon = strrchr(text, ':');
     size_t n = colon ? (size_t)(colon - text) : strlen(text);
     if (colon)
-        e.port = (uint16_t)atol(colon + 1);
+        e.port = (uint16_t)strtoul(colon + 1, NULL, 10);
     assert_true(ip_addr_parse(span_of(text, n), &e.ip));
     return e;
 }
@@ -234,7 +234,7 @@ static inline void kit_rtp(struct kit *k, int64_t at_us, char *const *word, int 
     uint8_t sip[4], dip[4], id[16] = {1};
     Callmesh__V1__Endpoint ps = kit_pb(&s, sip), pd = kit_pb(&d, dip);
     Callmesh__V1__StreamInfo info = CALLMESH__V1__STREAM_INFO__INIT;
-    info.ssrc = (uint32_t)atol(kit_key(word, n, "ssrc", "1"));
+    info.ssrc = (uint32_t)strtoul(kit_key(word, n, "ssrc", "1"), NULL, 10);
     memcpy(id + 12, &info.ssrc, 4);
     info.stream_id = (ProtobufCBinaryData){16, id};
     info.src = &ps;
@@ -242,7 +242,7 @@ static inline void kit_rtp(struct kit *k, int64_t at_us, char *const *word, int 
     info.first_at_us = at_us;
     Callmesh__V1__StreamReport r = CALLMESH__V1__STREAM_REPORT__INIT;
     r.info = &info;
-    r.packets = (uint64_t)atol(kit_key(word, n, "n", "50"));
+    r.packets = strtoull(kit_key(word, n, "n", "50"), NULL, 10);
     const char *until = kit_key(word, n, "until", NULL);
     r.last_at_us = until ? KIT_T0 + (int64_t)(atof(until) * 1e6) : at_us + US_PER_S;
     r.ended = kit_flag(word, n, "ended");
@@ -302,12 +302,20 @@ static inline void kit_drop(struct kit *k)
         assert_non_null(blob_read(k->w, span_of(blob[i], n[i])));
 }
 
+// The next word between separators, or NULL at the end; cuts the text.
+static inline char *kit_word(char **rest, const char *separators)
+{
+    char *w = NULL;
+    while (*rest && !*(w = strsep(rest, separators)))
+        w = NULL;
+    return w;
+}
+
 static inline void kit_line(struct kit *k, char *line)
 {
     char *word[24];
     int n = 0;
-    for (char *save = NULL, *w = strtok_r(line, " \t", &save); w && n < 24;
-         w = strtok_r(NULL, " \t", &save))
+    for (char *w; n < 24 && (w = kit_word(&line, " \t"));)
         word[n++] = w;
     if (n == 0)
         return;
@@ -326,7 +334,7 @@ static inline void kit_line(struct kit *k, char *line)
     } else {
         char raw[4096];
         size_t len = kit_sip(raw, sizeof raw, word, n);
-        kit_raw(k, (int)atol(kit_key(word, n, "pub", "1")), at, kit_ip(word[1][0]),
+        kit_raw(k, (int)strtol(kit_key(word, n, "pub", "1"), NULL, 10), at, kit_ip(word[1][0]),
                 kit_ip(word[1][2]), span_of(raw, len));
     }
 }
@@ -334,7 +342,7 @@ static inline void kit_line(struct kit *k, char *line)
 static inline void kit_play(struct kit *k, const char *story)
 {
     char *copy = strdup(story);
-    for (char *save = NULL, *l = strtok_r(copy, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+    for (char *rest = copy, *l; (l = kit_word(&rest, "\n"));)
         kit_line(k, l);
     free(copy);
 }

@@ -56,7 +56,7 @@ function check_include(line, target,   layer, to, part, prefix) {
     if (to == "services" || to == "lib")
         report(line, "\"" target "\": include by the name under lib/, never by the path in the tree")
     else if (to == "tests") {
-        if (name !~ /_test\.c$/)
+        if (name !~ /_(test\.c|kit\.h)$/) # x_kit.h: what the tests of one folder share
             report(line, "\"" target "\": only tests include helpers of tests")
     } else if ((to in may || to == "protos") && to != layer && !has_word(may[layer], to))
         report(line, "\"" target "\": " layer " may not include " to)
