@@ -1,3 +1,4 @@
+// Over 450 lines: every encapsulation is built here by hand, alone and in pairs.
 #include "tests/support/test.h"
 #include "wire/frag.h"
 #include "wire/wire_testing.h"

@@ -397,8 +397,12 @@ static void mesh_and_control(void **state)
     assert_int_equal(ask_open(&a, d.url[3], err, sizeof err), 0);
     struct feed_batch *b = calloc(1, sizeof *b);
     b->f = director_feed(&d, "main/cap", CALLMESH__V1__KIND__KIND_SIG);
-    mesh_count(sub, changes, &seq);
     feed_hello(b);
+    for (int i = 0; i < 60 && !changes[CALLMESH__V1__MESH_CHANGE__CHANGE_HARVESTER]; i++) {
+        feed_tick(b, 0); // until the subscriber is connected and hears us
+        assert_true(feed_pub_flush(b->f, 30 * US_PER_S));
+        mesh_count(sub, changes, &seq);
+    }
     for (int i = 0; i < 60; i++)
         feed_tell(b, "%d A>B INVITE id=m%d sdp=%d", i / 10, i, 20000 + 2 * i);
     feed_tick(b, 6);

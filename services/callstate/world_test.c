@@ -1,3 +1,4 @@
+// Over 450 lines: each table of the world is filled, passed and drained here, one after the other.
 // Every bounded thing of the world: filled, passed, drained, with its counter; and messages that are not calls.
 #include "control.h"
 #include "stats.h"
