@@ -1,3 +1,4 @@
+// Over 450 lines because one table of encapsulations serves every test here: each alone, in pairs, cut, spoilt.
 #include "tests/support/test.h"
 #include "wire/frag.h"
 #include "wire/wire_testing.h"
