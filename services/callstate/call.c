@@ -198,7 +198,7 @@ void call_remove(struct world *w, struct call *c)
     while (c->streams) {
         struct stream *s = c->streams;
         c->streams = s->next;
-        media_forget_stream(w, s);
+        media_detach(w, s);
     }
     while (c->legs) {
         struct leg *l = c->legs;

@@ -316,8 +316,11 @@ static void take_report(struct stream *s, const Callmesh__V1__StreamReport *r)
     s->jitter_max_us = r->jitter_max_us;
     s->delta_max_us = r->delta_max_us;
     s->ptime_us = r->ptime_us;
-    s->clock_rate = r->clock_rate;
-    (void)span_utf8(span_str(r->codec), s->codec, sizeof s->codec);
+    if (s->leg ||
+        uuid_is_zero(&s->call_id)) { // a call that has left memory has left its words here
+        s->clock_rate = r->clock_rate;
+        (void)span_utf8(span_str(r->codec), s->codec, sizeof s->codec);
+    }
     s->payload_types_n = 0;
     for (size_t i = 0; i < r->n_payload_types && i < sizeof s->payload_types; i++)
         s->payload_types[s->payload_types_n++] = (uint8_t)r->payload_types[i];
@@ -382,6 +385,24 @@ void media_forget_stream(struct world *w, struct stream *s)
     chain_del(w->by_src, slot);
     chain_del(w->by_dst, slot);
     slab_give(w->streams, s);
+}
+
+void media_detach(struct world *w, struct stream *s)
+{
+    struct format f;
+    if (s->dirty) {
+        rows_stream(w, s);
+        s->dirty = false;
+        list_del(&s->dirty_link);
+        w->dirty_stream_count--;
+    }
+    if (media_format(s, s->payload_type, &f)) {
+        (void)span_copy(span_str(f.codec), s->codec, sizeof s->codec);
+        s->clock_rate = f.clock_rate;
+    }
+    s->call = NULL;
+    s->leg = NULL;
+    s->next = NULL;
 }
 
 void media_forget_addresses(struct world *w, struct leg *l)

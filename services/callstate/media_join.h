@@ -23,6 +23,8 @@ struct stream *media_stream_new(struct world *w, uint16_t site, const struct uui
                                 const struct endpoint *src, const struct endpoint *dst);
 // Its row is due.
 void media_touch(struct world *w, struct stream *s);
+// Its call leaves memory: the stream keeps its ids (and its words for payload types) for the reports that still come.
+void media_detach(struct world *w, struct stream *s);
 // Gives slots back.
 void media_forget_stream(struct world *w, struct stream *s);
 void media_forget_addresses(struct world *w, struct leg *l);

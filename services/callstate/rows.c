@@ -119,7 +119,7 @@ void rows_stream(struct world *w, const struct stream *s)
     struct format f = {.clock_rate = s->clock_rate};
     (void)span_copy(span_str(s->codec), f.codec, sizeof f.codec);
     struct format by_sdp;
-    if (media_format(s, s->payload_type, &by_sdp))
+    if ((s->leg || !f.codec[0]) && media_format(s, s->payload_type, &by_sdp))
         f = by_sdp;
     char rtcp[256];
     rtcp_json(s, rtcp, sizeof rtcp);

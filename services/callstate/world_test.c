@@ -1,0 +1,500 @@
+// Every bounded thing of the world: filled, passed, drained, with its counter; and messages that are not calls.
+#include "control.h"
+#include "stats.h"
+#include "story_kit.h"
+
+static uint64_t stat(enum callstate_stat s)
+{
+    return stat_get(&callstate_stat[s]);
+}
+
+__attribute__((format(printf, 2, 3))) static void tell(struct kit *k, const char *fmt, ...)
+{
+    char line[2048];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    kit_line(k, line);
+}
+
+static size_t used(struct slab *s)
+{
+    return slab_stat(s).used;
+}
+
+// Every table of the world is as empty as at the start.
+static void assert_empty(struct kit *k)
+{
+    assert_int_equal(used(k->w->calls), 0);
+    assert_int_equal(used(k->w->legs), 0);
+    assert_int_equal(used(k->w->addresses), 0);
+    assert_int_equal(used(k->w->streams), 0);
+    assert_int_equal(used(k->w->pending), 0);
+    for (size_t i = 0; i < k->w->lim.publishers; i++)
+        assert_int_equal(k->w->publisher[i].calls, 0);
+    for (size_t i = 0; i < k->w->lim.sites; i++)
+        assert_int_equal(k->w->site[i].calls, 0);
+}
+
+static void drain(struct kit *k, double at)
+{
+    tell(k, "%f end", at);
+    k->w->wall_us += 61 * US_PER_S;
+    for (int i = 0; i < 4; i++)
+        kit_sweep(k);
+    kit_seal(k);
+    kit_sweep(k);
+}
+
+static void calls_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct limits lim = kit_limits();
+    kit_open(&k, &lim);
+    uint64_t refused = stat(STAT_FULL_CALLS), evicted = stat(STAT_EVICTED_CALLS);
+    for (size_t i = 0; i < lim.calls; i++)
+        tell(&k, "0 A>B INVITE id=c%zu", i);
+    assert_int_equal(used(k.w->calls), lim.calls);
+    tell(&k, "1 A>B INVITE id=more"); // nothing has ended: refused
+    assert_int_equal(stat(STAT_FULL_CALLS), refused + 1);
+    tell(&k, "2 B>A 486 id=c7 t=b");
+    tell(&k, "3 A>B INVITE id=more2"); // the ended one leaves early
+    assert_int_equal(stat(STAT_FULL_CALLS), refused + 1);
+    assert_int_equal(stat(STAT_EVICTED_CALLS), evicted + 1);
+    const char *all = kit_tell(&k);
+    assert_null(strstr(all, "c7 "));
+    assert_null(strstr(all, "more "));
+    assert_non_null(strstr(all, "more2 "));
+    drain(&k, 4);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void emergency(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct limits lim = kit_limits();
+    kit_open(&k, &lim);
+    tell(&k, "0 A>B INVITE id=good");
+    tell(&k, "0.1 B>A 180 id=good t=b");
+    for (size_t i = 0; i + 1 < lim.calls; i++)
+        tell(&k, "0 A>B INVITE id=flood%zu", i);
+    tell(&k, "5 tick"); // over 90 % full: who got no answer at all in 4 s goes
+    assert_non_null(strstr(kit_tell(&k), "good ringing"));
+    int gone = 0;
+    for (size_t i = 0; i < lim.calls; i++) {
+        const struct call *c = slab_at(k.w->calls, i);
+        gone += c && c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED;
+    }
+    assert_true(gone > 0);
+    kit_close(&k);
+}
+
+static void forks_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t refused = stat(STAT_FULL_LEGS);
+    tell(&k, "0 A>B INVITE");
+    for (int i = 0; i < 20; i++)
+        tell(&k, "1 B>A 180 t=b%d", i);
+    assert_int_equal(used(k.w->legs), CALL_LEGS_MAX);
+    assert_int_equal(stat(STAT_FULL_LEGS), refused + 4);
+    tell(&k, "2 B>A 200 t=b19"); // of a fork that had no place: still answered
+    assert_non_null(strstr(kit_tell(&k), "x answered"));
+    drain(&k, 3);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void addresses_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t refused = stat(STAT_FULL_ADDRESSES);
+    tell(&k, "0 A>B INVITE sdp=4000");
+    tell(&k, "1 B>A 200 t=b sdp=6000");
+    for (int i = 0; i < 40; i++)
+        tell(&k, "%d A>B INVITE t=b n=%d sdp=%d", 2 + i, 2 + i, 5000 + 2 * i);
+    assert_int_equal(used(k.w->addresses), 32); // of one leg
+    assert_int_equal(stat(STAT_FULL_ADDRESSES), refused + 10);
+    for (int i = 0; i < 20; i++) { // of the table
+        tell(&k, "50 A>B INVITE id=y%d sdp=%d", i, 7000 + 2 * i);
+        for (int j = 0; j < 14; j++)
+            tell(&k, "50 B>A 183 id=y%d t=%d sdp=%d", i, i, 8000 + 50 * i + 2 * j);
+    }
+    assert_int_equal(used(k.w->addresses), k.w->lim.addresses);
+    drain(&k, 60);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void streams_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct limits lim = kit_limits();
+    kit_open(&k, &lim);
+    uint64_t refused = stat(STAT_FULL_STREAMS);
+    for (size_t i = 0; i < lim.streams + 5; i++)
+        tell(&k, "0 rtp 10.0.1.1:%zu>10.0.1.2:2 ssrc=%zu", i, i + 1);
+    assert_int_equal(used(k.w->streams), lim.streams);
+    assert_int_equal(stat(STAT_FULL_STREAMS), refused + 5);
+    assert_int_equal(media_unjoined(k.w), lim.streams);
+    // Each had a row, those without a place too.
+    assert_int_equal(table_rows(k.batch->t[ROWS_STREAMS]) + k.w->dirty_stream_count,
+                     lim.streams + 5);
+    tell(&k, "200 tick"); // long silent
+    kit_seal(&k);
+    tell(&k, "201 tick");
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void streams_of_one_call(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    tell(&k, "0 A>B INVITE sdp=4000");
+    for (int i = 0; i < 40; i++)
+        tell(&k, "1 rtp 10.0.0.2:%d>10.0.0.1:4000 ssrc=%d", 6000 + i, i + 1);
+    struct call *c = slab_at(k.w->calls, 0);
+    assert_int_equal(c->stream_count, CALL_STREAMS_MAX);
+    assert_int_equal(media_unjoined(k.w), 0); // the rest knows its call by id
+    kit_close(&k);
+}
+
+// All SSRCs of one address pair wait: one SDP joins a bounded number, the rest at their next report.
+static void a_flood_of_ssrcs(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    for (int i = 0; i < 100; i++)
+        tell(&k, "1 rtp 10.0.0.2:6000>10.0.0.1:4000 ssrc=%d", i + 1);
+    tell(&k, "1.1 A>B INVITE sdp=4000");
+    assert_int_equal(media_unjoined(k.w), 100 - 32);
+    for (int i = 0; i < 100; i++)
+        tell(&k, "1 rtp 10.0.0.2:6000>10.0.0.1:4000 ssrc=%d n=60", i + 1);
+    assert_int_equal(media_unjoined(k.w), 0);
+    kit_close(&k);
+}
+
+static void pending_fills_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct limits lim = kit_limits();
+    kit_open(&k, &lim);
+    uint64_t pushed = stat(STAT_FULL_PENDING);
+    for (size_t i = 0; i < lim.pending + 3; i++)
+        tell(&k, "0 B>A 180 id=r%zu t=b", i);
+    assert_int_equal(used(k.w->pending), lim.pending);
+    assert_int_equal(stat(STAT_FULL_PENDING), pushed + 3);
+    tell(&k, "0.5 A>B INVITE id=r10");
+    assert_string_equal(kit_tell(&k), "r10 ringing - - 180 ring=0.5 msgs=2 legs=b:ringing\n");
+    assert_int_equal(used(k.w->pending), lim.pending - 1);
+    assert_int_equal(table_rows(k.batch->t[ROWS_ASSIGN]), 1);
+    tell(&k, "6 tick");
+    assert_int_equal(used(k.w->pending), 0);
+    drain(&k, 7);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void other_messages_have_a_rate(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t unstored = stat(STAT_UNSTORED), options = stat(STAT_MSG_OPTIONS);
+    for (int i = 0; i < 300; i++)
+        tell(&k, "5.%03d A>B OPTIONS id=o%d", i, i);
+    assert_int_equal(table_rows(k.batch->t[ROWS_MESSAGES]), 200);
+    assert_int_equal(stat(STAT_UNSTORED), unstored + 100);
+    assert_int_equal(stat(STAT_MSG_OPTIONS), options + 300);
+    tell(&k, "6 A>B OPTIONS id=o1"); // the next second
+    assert_int_equal(table_rows(k.batch->t[ROWS_MESSAGES]), 201);
+    assert_int_equal(used(k.w->calls), 0);
+    assert_int_equal(used(k.w->pending), 0); // OPTIONS waits for no INVITE
+    kit_close(&k);
+}
+
+static void registrations_are_rows(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    tell(&k, "0 A>B REGISTER id=r");
+    assert_int_equal(table_rows(k.batch->t[ROWS_REGISTRATIONS]), 0);
+    tell(&k, "0.1 B>A 401 id=r m=REGISTER");
+    assert_int_equal(table_rows(k.batch->t[ROWS_REGISTRATIONS]), 0);
+    tell(&k, "0.2 B>A 200 id=r m=REGISTER contact=;expires=60");
+    struct table *t = k.batch->t[ROWS_REGISTRATIONS];
+    assert_int_equal(table_rows(t), 1);
+    assert_true(span_eq(table_cell(t, 1, 0), SPAN_LIT("sip:bob@10.0.0.2")));
+    assert_true(span_eq(table_cell(t, 2, 0), SPAN_LIT("sip:x@10.0.0.2:5060")));
+    kit_close(&k);
+}
+
+static void raw(struct kit *k, const char *text)
+{
+    kit_raw(k, 1, KIT_T0, "10.0.0.1:5060", "10.0.0.2:5060", span_str(text));
+}
+
+static void malformed_messages(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t unusable = stat(STAT_MSG_UNUSABLE);
+    raw(&k, "hello\r\n\r\n");
+    raw(&k,
+        "INVITE sip:b@h SIP/2.0\r\nFrom: <sip:a@h>;tag=1\r\nCSeq: 1 INVITE\r\n\r\n"); // no Call-ID
+    assert_int_equal(stat(STAT_MSG_UNUSABLE), unusable + 2);
+    assert_int_equal(used(k.w->calls), 0);
+    assert_int_equal(table_rows(k.batch->t[ROWS_MESSAGES]), 2); // kept all the same
+    // No To, no Via, a Content-Length that lies: a call, since Call-ID, CSeq and From can be read.
+    raw(&k, "INVITE sip:b@h SIP/2.0\r\nCall-ID: m1\r\nFrom: <sip:a@h>;tag=1\r\nCSeq: 1 "
+            "INVITE\r\nContent-Length: 999\r\n\r\nv=0\r\n");
+    assert_non_null(strstr(kit_tell(&k), "m1 started"));
+    // From without a tag (RFC 2543), bad UTF-8 and a control character in the name.
+    raw(&k, "INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nCall-ID: m2\r\nFrom: \"\xff\xfe\x01\" "
+            "<sip:a@h>\r\nTo: <sip:b@h>\r\nCSeq: 1 INVITE\r\n\r\n");
+    raw(&k, "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h\r\nCall-ID: m2\r\nFrom: \"\xff\xfe\x01\" "
+            "<sip:a@h>\r\nTo: <sip:b@h>;tag=x\r\nCSeq: 1 INVITE\r\n\r\n");
+    assert_non_null(strstr(kit_tell(&k), "m2 answered"));
+    kit_close(&k);
+}
+
+static void long_call_ids(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    char id[1001];
+    memset(id, 'i', 1000);
+    id[1000] = 0;
+    tell(&k, "0 A>B INVITE id=%s f=%.300s", id, id);
+    id[999] = 'j'; // differs beyond what is kept
+    tell(&k, "0 A>B INVITE id=%s f=%.300s", id, id);
+    tell(&k, "1 B>A 200 id=%s f=%.300s t=b", id, id);
+    assert_int_equal(used(k.w->calls), 2);
+    int answered = 0;
+    for (size_t i = 0; i < k.w->lim.calls; i++) {
+        const struct call *c = slab_at(k.w->calls, i);
+        answered += c && c->answered_us;
+    }
+    assert_int_equal(answered, 1);
+    kit_close(&k);
+}
+
+static void strange_events(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    Callmesh__V1__SigEvent unknown = CALLMESH__V1__SIG_EVENT__INIT;
+    kit_event(&k, 1, &unknown);
+    Callmesh__V1__SipMessage m = CALLMESH__V1__SIP_MESSAGE__INIT; // no addresses
+    Callmesh__V1__SigEvent e = CALLMESH__V1__SIG_EVENT__INIT;
+    e.event_case = CALLMESH__V1__SIG_EVENT__EVENT_SIP;
+    e.sip = &m;
+    kit_event(&k, 1, &e);
+    assert_int_equal(table_rows(k.batch->t[ROWS_QUARANTINE]), 2);
+    Callmesh__V1__StreamReport r = CALLMESH__V1__STREAM_REPORT__INIT; // no info
+    Callmesh__V1__SigEvent s = CALLMESH__V1__SIG_EVENT__INIT;
+    s.event_case = CALLMESH__V1__SIG_EVENT__EVENT_STREAM;
+    s.stream = &r;
+    kit_event(&k, 1, &s);
+    assert_int_equal(used(k.w->streams), 0);
+    kit_close(&k);
+}
+
+static void an_envelope_over_several_batches(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct limits lim = kit_limits();
+    lim.calls = 2000;
+    lim.legs = 4000;
+    kit_open(&k, &lim);
+    for (int i = 0; i < 1500; i++)
+        tell(&k, "0 A>B INVITE id=%d", i);
+    uint32_t before = k.seals;
+    assert_true(before >= 3); // a batch takes 500 messages at most
+    tell(&k, "1 end");        // ends 1,500 calls: one event, many batches
+    assert_true(k.seals >= before + 4);
+    for (size_t i = 0; i < lim.calls; i++) {
+        const struct call *c = slab_at(k.w->calls, i);
+        assert_true(!c || c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED);
+    }
+    kit_close(&k);
+}
+
+// ---- recordings ---------------------------------------------------------------------------------------------------
+
+static void call_with_media(struct kit *k)
+{
+    kit_play(k, "0 A>B INVITE sdp=4000\n1 B>A 200 t=b sdp=6000\n1.1 rtp "
+                "10.0.0.1:4000>10.0.0.2:6000 ssrc=1\n9 A>B BYE t=b n=2");
+}
+
+static void no_recorder(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t given_up = stat(STAT_NO_RECORDER);
+    call_with_media(&k);
+    assert_non_null(strstr(kit_tell(&k), "rec=pending"));
+    k.w->wall_us += 119 * US_PER_S;
+    recordings_sweep(k.w, 10);
+    assert_int_equal(used(k.w->waits), 1);
+    k.w->wall_us += 2 * US_PER_S;
+    recordings_sweep(k.w, 10);
+    assert_non_null(strstr(kit_tell(&k), "rec=failed"));
+    assert_int_equal(used(k.w->waits), 0);
+    assert_int_equal(stat(STAT_NO_RECORDER), given_up + 1);
+    kit_close(&k);
+}
+
+static void a_report_after_the_call_has_left_memory(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    call_with_media(&k);
+    struct call *c = slab_at(k.w->calls, 0);
+    struct uuid id = c->id;
+    kit_seal(&k);
+    k.w->wall_us += 61 * US_PER_S;
+    k.w->recorder_alive_wall_us = k.w->wall_us;
+    kit_sweep(&k);
+    assert_int_equal(used(k.w->calls), 0);
+    assert_int_equal(used(k.w->waits), 1);
+    Callmesh__V1__Recording r = CALLMESH__V1__RECORDING__INIT;
+    uint8_t rec[16] = {9};
+    r.id = (ProtobufCBinaryData){16, rec};
+    r.call_id = (ProtobufCBinaryData){16, id.b};
+    r.status = CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_EMPTY;
+    recordings_on_report(k.w, 0, &r);
+    assert_int_equal(used(k.w->waits), 0);
+    assert_int_equal(table_rows(k.batch->t[ROWS_RECORDINGS]), 1);
+    struct table *t = k.batch->t[ROWS_RECORDING_STATE];
+    assert_int_equal(table_rows(t), 1);
+    assert_true(
+        span_eq(table_cell(t, 3, 0), SPAN_LIT("none"))); // empty: there was nothing to record
+    kit_close(&k);
+}
+
+// A last report of a stream whose call has left memory, and another call on the same ports since.
+static void a_stream_outlives_its_call(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    call_with_media(&k);
+    kit_seal(&k);
+    k.w->wall_us += 61 * US_PER_S;
+    kit_sweep(&k);
+    assert_int_equal(used(k.w->calls), 0);
+    kit_play(&k, "20 A>B INVITE id=y f=g sdp=4000\n21 B>A 200 id=y f=g t=c sdp=6000\n"
+                 "1.1 rtp 10.0.0.1:4000>10.0.0.2:6000 ssrc=1 n=400 until=9 ended");
+    assert_string_equal(kit_tell(&k), "y answered - - 200 answer=21 msgs=2 legs=c:answered\n");
+    assert_int_equal(media_unjoined(k.w), 0);
+    kit_close(&k);
+}
+
+static void taps_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t refused = stat(STAT_FULL_TAPS);
+    for (int i = 0; i < 6; i++)
+        tell(&k, "0 A>B INVITE id=t%d", i);
+    for (size_t i = 0; i < 6; i++) {
+        struct call *c = slab_at(k.w->calls, i);
+        Callmesh__V1__TapRequest q = CALLMESH__V1__TAP_REQUEST__INIT;
+        q.call_id = (ProtobufCBinaryData){16, c->id.b};
+        q.until_us = k.w->wall_us + US_PER_S;
+        bool known = false;
+        const char *error = control_tap(k.w, &q, &known);
+        assert_true(known);
+        assert_true((error != NULL) == (i >= k.w->lim.taps));
+        assert_null(i < k.w->lim.taps ? control_tap(k.w, &q, &known)
+                                      : NULL); // renewed: no further place
+    }
+    assert_int_equal(stat(STAT_FULL_TAPS), refused + 2);
+    k.w->wall_us += 2 * US_PER_S;
+    control_taps_expire(k.w);
+    for (size_t i = 0; i < k.w->lim.taps; i++)
+        assert_int_equal(k.w->tap[i].until_us, 0);
+    kit_close(&k);
+}
+
+static void blobs_that_lie(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    kit_play(&k, "0 A>B INVITE sdp=4000\n1 B>A 180 t=b\n2 B>A 183 t=c sdp=6000");
+    static uint8_t blob[32768], bad[32768];
+    size_t n = blob_write(k.w, slab_at(k.w->calls, 0), blob, sizeof blob);
+    assert_true(n > 0);
+    struct kit other;
+    kit_open(&other, NULL);
+    for (size_t cut = 0; cut < n; cut++) // one byte shorter at every length
+        assert_null(blob_read(other.w, span_of(blob, cut)));
+    uint32_t seed = 1;
+    for (int i = 0; i < 20000; i++) { // and bytes changed: never a crash, never a slot lost
+        memcpy(bad, blob, n);
+        for (int j = 0; j < 3; j++) {
+            seed = seed * 1664525 + 1013904223;
+            bad[(seed >> 8) % n] = (uint8_t)seed;
+        }
+        struct call *c = blob_read(other.w, span_of(bad, n));
+        if (c)
+            call_remove(other.w, c);
+        if (world_batch_full(other.w))
+            kit_seal(&other);
+    }
+    assert_int_equal(used(other.w->calls), 0);
+    assert_int_equal(used(other.w->legs), 0);
+    assert_int_equal(used(other.w->addresses), 0);
+    kit_close(&other);
+    kit_close(&k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_fill_up),
+        cmocka_unit_test(emergency),
+        cmocka_unit_test(forks_fill_up),
+        cmocka_unit_test(addresses_fill_up),
+        cmocka_unit_test(streams_fill_up),
+        cmocka_unit_test(streams_of_one_call),
+        cmocka_unit_test(a_flood_of_ssrcs),
+        cmocka_unit_test(pending_fills_up),
+        cmocka_unit_test(other_messages_have_a_rate),
+        cmocka_unit_test(registrations_are_rows),
+        cmocka_unit_test(malformed_messages),
+        cmocka_unit_test(long_call_ids),
+        cmocka_unit_test(strange_events),
+        cmocka_unit_test(an_envelope_over_several_batches),
+        cmocka_unit_test(no_recorder),
+        cmocka_unit_test(a_report_after_the_call_has_left_memory),
+        cmocka_unit_test(a_stream_outlives_its_call),
+        cmocka_unit_test(taps_fill_up),
+        cmocka_unit_test(blobs_that_lie),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
