@@ -1,4 +1,4 @@
-// Over 450 lines: every encapsulation is built here by hand, alone and in pairs.
+// Over 450 lines because one table of encapsulations serves every test here: each alone, in pairs, cut, spoilt.
 #include "tests/support/test.h"
 #include "wire/frag.h"
 #include "wire/wire_testing.h"

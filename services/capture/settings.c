@@ -39,6 +39,8 @@ const struct conf_def capture_settings[] = {
      false},
     {"capture.hep-connections", CONF_INT, "16", 1, 64,
      "HEP senders over TCP at once, 64 kB each: one for each SIP server", false},
+    {"capture.hep-silence", CONF_DURATION, "60s", US, 86400 * US,
+     "when all places are taken, a connection silent for so long makes room", false},
     {"capture.hep-key", CONF_STR, "", 0, 0,
      "HEP messages must carry this key; without, any sender is heard", true},
     {"report.streams", CONF_INT, "65536", 1, 1 << 22,

@@ -20,6 +20,7 @@ struct source_opts {
     double speed;         // file: 0 as fast as it goes, else that many times real time
     int link_type;        // mirror: LINK_VXLAN, LINK_GENEVE, LINK_TZSP
     uint32_t connections; // HEP over TCP at once
+    int64_t silence_us;   // one silent for so long makes room for a new one
 };
 
 struct source;

@@ -15,8 +15,6 @@
 #include "wire/hep.h"
 
 #define READS_MAX 4 // of one connection in one turn, so that each has its turn
-#define SILENT_EVICTED                                                                             \
-    (60 * US_PER_S) // a connection silent for so long may be closed for a new one
 
 struct conn {
     int fd; // -1: free
@@ -29,6 +27,7 @@ struct hep_in {
     struct udp_in *udp;
     int listen_fd;
     uint32_t conns, used;
+    int64_t silence_us;
     uint64_t refused, evicted;
     struct conn *conn;
 };
@@ -111,7 +110,7 @@ static struct conn *conn_take(struct hep_in *h, int64_t now_us)
         if (!oldest || c->heard_us < oldest->heard_us)
             oldest = c;
     }
-    if (!oldest || now_us - oldest->heard_us < SILENT_EVICTED)
+    if (!oldest || now_us - oldest->heard_us < h->silence_us)
         return NULL;
     conn_close(h, oldest);
     h->evicted++;
@@ -221,6 +220,7 @@ int source_hep_open(struct source **ret, const struct source_opts *o, char *err,
     }
     h->conn = conn;
     h->conns = o->connections;
+    h->silence_us = o->silence_us;
     h->listen_fd = -1;
     for (uint32_t i = 0; i < h->conns; i++)
         conn[i].fd = -1;

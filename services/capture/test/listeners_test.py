@@ -188,6 +188,27 @@ def test_places_for_connections_are_fixed():
     equal(c.end()["sip_messages"], 3, "messages")
 
 
+def test_a_silent_connection_makes_room():
+    c = Capture("hep", more=("--capture.hep-connections", "2", "--capture.hep-silence", "1s"))
+    silent, busy = c.connect(), c.connect()
+    wait_for("both", lambda: c.metric("capture_hep_connections") == 2)
+    sent, end = 0, time.time() + 1.3
+    while time.time() < end:
+        busy.sendall(hep(MESSAGE, 1))
+        sent += 1
+        time.sleep(0.05)
+    with c.connect() as new:
+        equal(silent.recv(1), b"", "end of the silent one")
+        new.sendall(hep(MESSAGE, 2))
+        busy.sendall(hep(MESSAGE, 1))
+        c.seen(sent + 2)
+    wait_for("the counter", lambda: c.metric("capture_hep_evicted_total") == 1)
+    equal(c.metric("capture_hep_refused_total"), 0.0, "refused")
+    silent.close()
+    busy.close()
+    equal({a["capture_id"]: a["messages"] for a in c.end()["hep_agents"]}, {1: sent + 1, 2: 1}, "agents")
+
+
 def test_rtp_and_rtcp_by_hep():
     c = Capture("hep")
     start = time.time() - 1
