@@ -248,20 +248,30 @@ static void leg_row(struct world *w, const struct leg *l)
     done(w, t);
 }
 
-void rows_call(struct world *w, struct call *c, bool gone)
+void rows_open_gone(struct world *w, const struct uuid *id)
 {
-    if (c->dirty) {
+    struct table *t = w->batch->t[ROWS_OPEN_GONE];
+    row_begin(t);
+    row_uuid(t, id);
+    done(w, t);
+}
+
+void rows_call(struct world *w, struct call *c, bool leaves, bool gone)
+{
+    if (c->row_due || (leaves && c->row_late_us)) {
         call_row(w, c);
         for (const struct leg *l = c->legs; l; l = l->next)
             leg_row(w, l);
+        c->row_due = false;
+        c->row_late_us = 0;
+        list_del(&c->late_link);
     }
     if (gone) {
-        struct table *t = w->batch->t[ROWS_OPEN_GONE];
-        row_begin(t);
-        row_uuid(t, &c->id);
-        done(w, t);
+        rows_open_gone(w, &c->id);
         return;
     }
+    if (!c->dirty)
+        return;
     static uint8_t buf[64u << 10];
     size_t n = blob_write(w, c, buf, sizeof buf);
     must(n > 0);
@@ -448,7 +458,7 @@ void rows_flush_dirty(struct world *w)
     w->dirty_stream_count = 0;
     while (!list_empty(&w->dirty_calls)) {
         struct call *c = LIST_OBJECT(struct call, dirty_link, w->dirty_calls.next);
-        rows_call(w, c, false);
+        rows_call(w, c, false, false);
         c->dirty = false;
         c->dirty_legs = 0;
         c->dirty_bytes = 0;
