@@ -107,7 +107,7 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
         c->last_media_us = s->last_us;
     count(STAT_STREAMS_JOINED);
     recordings_on_media(w, c);
-    call_touch(w, c, true);
+    call_touch(w, c, c->stream_count == 1); // the first one says that there is media
 }
 
 // Two directions of one conversation run at the same time, more or less.

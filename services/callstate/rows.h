@@ -2,6 +2,8 @@
 #pragma once
 #include "world.h"
 
+// Ends a row; one that did not fit is counted.
+void rows_done(struct world *w, struct table *t);
 void rows_message(struct world *w, const struct message *m);
 void rows_assign(struct world *w, const struct message *m);
 void rows_stream(struct world *w, const struct stream *s);
