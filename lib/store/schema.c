@@ -173,7 +173,7 @@ static int make_one(struct store *s, const char *table, int64_t day, int *ret_ma
         return STORE_OK;
     (void)snprintf(sql, sizeof sql,
                    "CREATE TABLE IF NOT EXISTS %s_%.4s%.2s%.2s PARTITION OF %s FOR VALUES FROM "
-                   "('%s') TO ('%s')",
+                   "('%s') TO ('%s') WITH (fillfactor = 80)",
                    table, from, from + 5, from + 8, table, from, to);
     st = store_query(s, sql, NULL, NULL);
     if (st == STORE_OK)

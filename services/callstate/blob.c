@@ -88,6 +88,10 @@ static void call_fields(struct blob *b, struct call *c)
     F(b, c->recent_next);
     F(b, c->hop);
     F(b, c->recent);
+    bool late = c->row_late_us != 0;
+    F(b, late);
+    if (b->reading)
+        c->row_late_us = late;
     if (c->reason_n > sizeof c->reason || c->hops > HOPS_MAX || c->recent_next >= RECENT_MAX ||
         c->state > CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED)
         b->failed = true;
@@ -262,8 +266,13 @@ struct call *blob_read(struct world *w, struct span blob)
         read_addresses(w, &b, l);
     }
     if (b.failed || !c->legs) {
+        c->row_late_us = 0;
         call_remove(w, c);
         return NULL;
+    }
+    if (c->row_late_us) {
+        c->row_late_us = w->wall_us;
+        list_push(&w->late_calls, &c->late_link);
     }
     if (c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED) {
         c->ended_wall_us = w->wall_us;

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/mono.h"
 #include "blob.h"
 #include "dialog.h"
 #include "media_join.h"
@@ -9,7 +10,8 @@
 #include "rows.h"
 #include "stats.h"
 
-#define ENDED CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED
+#define ENDED       CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED
+#define ROW_LATE_US (300 * US_PER_MS)
 
 struct call *call_by_id(const struct world *w, const struct uuid *id)
 {
@@ -96,9 +98,8 @@ void call_credit_publisher(struct world *w, struct call *c, uint16_t publisher)
     w->publisher[publisher].calls++;
 }
 
-void call_touch(struct world *w, struct call *c, bool state_changed)
+static void mark_dirty(struct world *w, struct call *c)
 {
-    c->revision++;
     if (!c->dirty) {
         c->dirty = true;
         list_push(&w->dirty_calls, &c->dirty_link);
@@ -113,6 +114,18 @@ void call_touch(struct world *w, struct call *c, bool state_changed)
         w->dirty_bytes += bytes - c->dirty_bytes;
         c->dirty_bytes = bytes;
     }
+}
+
+void call_touch(struct world *w, struct call *c, bool state_changed)
+{
+    c->revision++;
+    if (state_changed) {
+        c->row_due = true;
+    } else if (!c->row_due && !c->row_late_us) {
+        c->row_late_us = w->wall_us;
+        list_push(&w->late_calls, &c->late_link);
+    }
+    mark_dirty(w, c);
     if (state_changed && !c->tell_now) {
         list_del(&c->tell_link);
         list_push(&w->tell_now, &c->tell_link);
@@ -120,6 +133,22 @@ void call_touch(struct world *w, struct call *c, bool state_changed)
     } else if (!list_in(&c->tell_link)) {
         list_push(&w->tell_later, &c->tell_link);
     }
+}
+
+bool call_rows_due(struct world *w, bool all)
+{
+    while (!list_empty(&w->late_calls)) {
+        struct call *c = LIST_OBJECT(struct call, late_link, w->late_calls.next);
+        if (!all && w->wall_us - c->row_late_us < ROW_LATE_US)
+            return true;
+        if (world_batch_full(w))
+            return false;
+        c->row_due = true;
+        c->row_late_us = 0;
+        list_del(&c->late_link);
+        mark_dirty(w, c);
+    }
+    return true;
 }
 
 // RFC 3261 21; mesh.proto says which is which.
@@ -186,12 +215,16 @@ void call_end(struct world *w, struct call *c, int64_t at_us, Callmesh__V1__Hang
 
 void call_remove(struct world *w, struct call *c)
 {
-    rows_call(w, c, true);
+    // While its recording is awaited a restart must know it.
+    bool gone = !recordings_awaited(w, &c->id);
+    rows_call(w, c, true, gone);
+    list_del(&c->late_link);
     if (c->dirty) {
         list_del(&c->dirty_link);
         w->dirty_call_count--;
         w->dirty_leg_count -= c->dirty_legs;
-        w->dirty_bytes -= c->dirty_bytes;
+        if (gone)
+            w->dirty_bytes -= c->dirty_bytes; // else they are in the batch
     }
     list_del(&c->tell_link);
     list_del(&c->ended_link);

@@ -8,6 +8,9 @@
 void call_on_message(struct world *w, struct message *m);
 // After any change: marks for database and mesh. state_changed: the mesh hears it at once.
 void call_touch(struct world *w, struct call *c, bool state_changed);
+// Rows of calls lag behind by at most 300 ms where only counts changed: marks those that are due (all: every one), until the
+// batch is full (false).
+bool call_rows_due(struct world *w, bool all);
 // When all legs are over the call ends.
 void call_settle(struct world *w, struct call *c, int64_t at_us);
 // Ends all legs and the call.

@@ -184,6 +184,8 @@ static void on_end(struct intake *in, struct publisher *p, const Callmesh__V1__E
     // Batches that fill up on the way are sealed with the cursor before this event: after a crash it is done again.
     while (!expiry_end_of_input(w, (uint16_t)(p - w->publisher), e->at_us))
         in->seal(in->ctx);
+    while (!call_rows_due(w, true))
+        in->seal(in->ctx);
     room(in);
     p->ended = true;
     p->up = false; // its place may be given to another

@@ -107,7 +107,7 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
         c->last_media_us = s->last_us;
     count(STAT_STREAMS_JOINED);
     recordings_on_media(w, c);
-    call_touch(w, c, true);
+    call_touch(w, c, c->stream_count == 1); // the first one says that there is media
 }
 
 // Two directions of one conversation run at the same time, more or less.
@@ -283,6 +283,8 @@ struct stream *media_stream_by_id(struct world *w, const struct uuid *id)
 struct stream *media_stream_new(struct world *w, uint16_t site, const struct uuid *id,
                                 const struct endpoint *src, const struct endpoint *dst)
 {
+    if (slab_stat(w->streams).used >= w->lim.streams && !list_empty(&w->idle_streams))
+        media_forget_stream(w, LIST_OBJECT(struct stream, idle_link, w->idle_streams.next));
     struct stream *s = slab_take(w->streams);
     if (!s)
         return NULL;
@@ -380,6 +382,7 @@ void media_forget_stream(struct world *w, struct stream *s)
         list_del(&s->dirty_link);
         w->dirty_stream_count--;
     }
+    list_del(&s->idle_link);
     size_t slot = slab_index_of(w->streams, s);
     chain_del(w->by_stream, slot);
     chain_del(w->by_src, slot);
@@ -403,6 +406,7 @@ void media_detach(struct world *w, struct stream *s)
     s->call = NULL;
     s->leg = NULL;
     s->next = NULL;
+    list_push(&w->idle_streams, &s->idle_link);
 }
 
 void media_forget_addresses(struct world *w, struct leg *l)

@@ -23,8 +23,15 @@ static struct wait *find_wait(const struct world *w, const struct uuid *call_id)
     return NULL;
 }
 
+bool recordings_awaited(const struct world *w, const struct uuid *call_id)
+{
+    return find_wait(w, call_id) != NULL;
+}
+
 static void drop_wait(struct world *w, struct wait *at)
 {
+    if (!call_by_id(w, &at->call_id))
+        rows_open_gone(w, &at->call_id);
     chain_del(w->wait_by_id, slab_index_of(w->waits, at));
     list_del(&at->age_link);
     slab_give(w->waits, at);

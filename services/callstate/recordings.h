@@ -9,6 +9,7 @@ void recordings_on_media(struct world *w, struct call *c);
 void recordings_on_end(struct world *w, struct call *c);
 void recordings_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__Recording *r);
 void recordings_on_alive(struct world *w);
+bool recordings_awaited(const struct world *w, const struct uuid *call_id);
 // The oldest waits, at most n.
 void recordings_sweep(struct world *w, size_t n);
 // A wait that was read back from the database.

@@ -38,15 +38,17 @@ static int open_calls(struct store *s, struct world *w, size_t *ret_n, size_t *r
     struct store_result *r = NULL;
     store_args_init(&a);
     store_arg_int(&a, (int64_t)w->lim.calls);
-    // Ended ones first: they are the first to leave memory when it is full.
-    int st = store_query(
-        s,
-        "SELECT o.state, o.id FROM open_calls o LEFT JOIN calls c ON c.site = o.site"
-        " AND c.started_at = o.started_at AND c.id = o.id ORDER BY c.ended_at NULLS LAST LIMIT $1",
-        &a, &r);
+    // Open ones before ended ones when there is no room for all; taken in from the end, so that the oldest ended one stands
+    // first where memory is made free.
+    int st =
+        store_query(s,
+                    "SELECT o.state, o.id FROM open_calls o LEFT JOIN calls c ON c.site = o.site"
+                    " AND c.started_at = o.started_at AND c.id = o.id ORDER BY c.ended_at DESC "
+                    "NULLS FIRST LIMIT $1",
+                    &a, &r);
     if (st)
         return st;
-    for (size_t i = 0; i < store_rows(r); i++) {
+    for (size_t i = store_rows(r); i-- > 0;) {
         size_t n = store_bytes(r, i, 0, buf, sizeof buf);
         if (blob_read(w, span_of(buf, n)))
             (*ret_n)++;
@@ -159,7 +161,9 @@ static int awaited(struct store *s, struct world *w, size_t *ret_n)
     store_arg_int(&a, (int64_t)w->lim.waits);
     int st = store_query(
         s,
-        "SELECT id, site FROM calls WHERE recording_state = 'pending' ORDER BY started_at LIMIT $1",
+        "SELECT c.id, c.site FROM open_calls o JOIN calls c ON c.site = o.site AND c.started_at = "
+        "o.started_at"
+        " AND c.id = o.id WHERE c.recording_state = 'pending' ORDER BY c.started_at LIMIT $1",
         &a, &r);
     if (st)
         return st;

@@ -45,7 +45,7 @@ const char *recording_state_name(int state)
     return state >= 0 && state < 5 ? names[state] : "none";
 }
 
-static void done(struct world *w, struct table *t)
+void rows_done(struct world *w, struct table *t)
 {
     if (row_end(t))
         w->batch->rows++;
@@ -80,7 +80,7 @@ void rows_message(struct world *w, const struct message *m)
     row_str(t, transport_name(m->transport));
     row_bool(t, m->retransmission);
     row_bytes(t, m->raw);
-    done(w, t);
+    rows_done(w, t);
 }
 
 void rows_assign(struct world *w, const struct message *m)
@@ -95,7 +95,7 @@ void rows_assign(struct world *w, const struct message *m)
     row_uuid(t, &m->call->id);
     row_uuid(t, m->leg ? &m->leg->id : NULL);
     row_bool(t, m->retransmission);
-    done(w, t);
+    rows_done(w, t);
 }
 
 static void rtcp_json(const struct stream *s, char *buf, size_t cap)
@@ -155,7 +155,7 @@ void rows_stream(struct world *w, const struct stream *s)
     row_str(t, rtcp[0] ? rtcp : "{}");
     row_time(t, s->last_us > 0 ? s->last_us : 1);
     row_bool(t, s->ended);
-    done(w, t);
+    rows_done(w, t);
 }
 
 static void digits(struct table *t, const struct party *p)
@@ -214,7 +214,7 @@ static void call_row(struct world *w, const struct call *c)
     row_str(t, recording_state_name(c->recording_state));
     row_bool(t, c->live);
     row_int(t, (int64_t)c->lost_packets);
-    done(w, t);
+    rows_done(w, t);
 }
 
 static void leg_row(struct world *w, const struct leg *l)
@@ -245,23 +245,33 @@ static void leg_row(struct world *w, const struct leg *l)
     row_int(t, l->dst.port);
     row_str(t, transport_name(l->transport));
     row_text(t, span_of(l->user_agent, l->user_agent_n));
-    done(w, t);
+    rows_done(w, t);
 }
 
-void rows_call(struct world *w, struct call *c, bool gone)
+void rows_open_gone(struct world *w, const struct uuid *id)
 {
-    if (c->dirty) {
+    struct table *t = w->batch->t[ROWS_OPEN_GONE];
+    row_begin(t);
+    row_uuid(t, id);
+    rows_done(w, t);
+}
+
+void rows_call(struct world *w, struct call *c, bool leaves, bool gone)
+{
+    if (c->row_due || (leaves && c->row_late_us)) {
         call_row(w, c);
         for (const struct leg *l = c->legs; l; l = l->next)
             leg_row(w, l);
+        c->row_due = false;
+        c->row_late_us = 0;
+        list_del(&c->late_link);
     }
     if (gone) {
-        struct table *t = w->batch->t[ROWS_OPEN_GONE];
-        row_begin(t);
-        row_uuid(t, &c->id);
-        done(w, t);
+        rows_open_gone(w, &c->id);
         return;
     }
+    if (!c->dirty)
+        return;
     static uint8_t buf[64u << 10];
     size_t n = blob_write(w, c, buf, sizeof buf);
     must(n > 0);
@@ -272,7 +282,7 @@ void rows_call(struct world *w, struct call *c, bool gone)
     row_time(t, c->started_us > 0 ? c->started_us : 1);
     row_int(t, (int64_t)c->revision);
     row_bytes(t, span_of(buf, n));
-    done(w, t);
+    rows_done(w, t);
 }
 
 void rows_site(struct world *w, const struct site *s)
@@ -280,7 +290,7 @@ void rows_site(struct world *w, const struct site *s)
     struct table *t = w->batch->t[ROWS_SITES];
     row_begin(t);
     row_str(t, s->name);
-    done(w, t);
+    rows_done(w, t);
 }
 
 void rows_publisher(struct world *w, const struct publisher *p)
@@ -305,7 +315,7 @@ void rows_publisher(struct world *w, const struct publisher *p)
     row_time(t, p->feed_us);
     row_bool(t, p->ended);
     row_bytes(t, span_str(json));
-    done(w, t);
+    rows_done(w, t);
 }
 
 void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n,
@@ -322,7 +332,7 @@ void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n,
     row_time(t, l->from_us);
     row_time(t, l->to_us);
     row_str(t, l->detail);
-    done(w, t);
+    rows_done(w, t);
 }
 
 void rows_quarantine(struct world *w, const struct publisher *p, uint64_t seq, int n,
@@ -335,7 +345,7 @@ void rows_quarantine(struct world *w, const struct publisher *p, uint64_t seq, i
     row_int(t, n);
     row_str(t, reason);
     row_bytes(t, span_sub(body, 0, BODY_KEPT));
-    done(w, t);
+    rows_done(w, t);
     count(STAT_QUARANTINED);
 }
 
@@ -347,94 +357,7 @@ void rows_recording_state(struct world *w, const char *site, const struct uuid *
     row_time(t, uuid_time_us(call_id));
     row_uuid(t, call_id);
     row_str(t, recording_state_name(state));
-    done(w, t);
-}
-
-static const char *status_name(Callmesh__V1__RecordingStatus s)
-{
-    return s == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY    ? "ready"
-           : s == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED ? "failed"
-                                                                          : "empty";
-}
-
-static void channels_json(const Callmesh__V1__Recording *r, struct json *j)
-{
-    json_arr(j);
-    for (size_t i = 0; i < r->n_channels && i < 8; i++) {
-        const Callmesh__V1__RecordingChannel *c = r->channels[i];
-        json_obj(j);
-        json_kuint(j, "index", c->index);
-        json_kstr(j, "role", c->role);
-        json_kstr(j, "codec", c->codec);
-        json_kuint(j, "packets", c->packets);
-        json_kuint(j, "lost", c->lost);
-        json_kuint(j, "late_or_duplicate", c->late_or_duplicate);
-        json_key(j, "stream_ids");
-        json_arr(j);
-        for (size_t k = 0; k < c->n_stream_ids && k < CALL_STREAMS_MAX; k++) {
-            struct uuid id;
-            if (c->stream_ids[k].len != sizeof id.b)
-                continue;
-            memcpy(id.b, c->stream_ids[k].data, sizeof id.b);
-            json_uuid(j, &id);
-        }
-        json_arr_end(j);
-        json_obj_end(j);
-    }
-    json_arr_end(j);
-}
-
-static void gaps_json(const Callmesh__V1__Recording *r, struct json *j)
-{
-    json_arr(j);
-    for (size_t i = 0; i < r->n_gaps && i < 100; i++) {
-        json_obj(j);
-        json_kreal(j, "from", r->gaps[i]->from_seconds, 3);
-        json_kreal(j, "to", r->gaps[i]->to_seconds, 3);
-        json_kuint(j, "channel", r->gaps[i]->channel);
-        json_kstr(j, "reason", r->gaps[i]->reason);
-        json_obj_end(j);
-    }
-    json_arr_end(j);
-}
-
-void rows_recording(struct world *w, const char *site, const Callmesh__V1__Recording *r)
-{
-    static char channels[16384], gaps[16384];
-    struct json jc, jg;
-    json_init(&jc, channels, sizeof channels - 1);
-    channels_json(r, &jc);
-    channels[jc.overflow ? 0 : jc.n] = 0;
-    json_init(&jg, gaps, sizeof gaps - 1);
-    gaps_json(r, &jg);
-    gaps[jg.overflow ? 0 : jg.n] = 0;
-    struct uuid id, call_id;
-    memcpy(id.b, r->id.data, sizeof id.b);
-    memcpy(call_id.b, r->call_id.data, sizeof call_id.b);
-    char sha[65] = "";
-    for (size_t i = 0; i < r->sha256.len && i < 32; i++)
-        (void)snprintf(sha + 2 * i, 3, "%02x", r->sha256.data[i]);
-    int64_t start = r->started_at_us > 0 ? r->started_at_us : uuid_time_us(&call_id);
-    struct table *t = w->batch->t[ROWS_RECORDINGS];
-    row_begin(t);
-    row_str(t, site);
-    row_time(t, start > 0 ? start : 1);
-    row_uuid(t, &id);
-    row_uuid(t, &call_id);
-    row_str(t, status_name(r->status));
-    row_text(t, span_sub(span_str(r->reason), 0, 256));
-    row_time(t, r->ended_at_us > start ? r->ended_at_us : start > 0 ? start : 1);
-    row_real(t, r->duration_seconds);
-    row_text(t, span_sub(span_str(r->codec), 0, 32));
-    row_int(t, r->sample_rate);
-    row_text(t, span_sub(span_str(r->container), 0, 32));
-    row_int(t, (int64_t)r->size_bytes);
-    row_str(t, sha);
-    row_text(t, span_sub(span_str(r->path), 0, 1024));
-    row_text(t, span_sub(span_str(r->recorder), 0, 96));
-    row_str(t, channels[0] ? channels : "[]");
-    row_str(t, gaps[0] ? gaps : "[]");
-    done(w, t);
+    rows_done(w, t);
 }
 
 void rows_flush_dirty(struct world *w)
@@ -448,7 +371,7 @@ void rows_flush_dirty(struct world *w)
     w->dirty_stream_count = 0;
     while (!list_empty(&w->dirty_calls)) {
         struct call *c = LIST_OBJECT(struct call, dirty_link, w->dirty_calls.next);
-        rows_call(w, c, false);
+        rows_call(w, c, false, false);
         c->dirty = false;
         c->dirty_legs = 0;
         c->dirty_bytes = 0;

@@ -2,11 +2,14 @@
 #pragma once
 #include "world.h"
 
+// Ends a row; one that did not fit is counted.
+void rows_done(struct world *w, struct table *t);
 void rows_message(struct world *w, const struct message *m);
 void rows_assign(struct world *w, const struct message *m);
 void rows_stream(struct world *w, const struct stream *s);
-// The call, its legs and its open_calls row (gone: the last is taken out).
-void rows_call(struct world *w, struct call *c, bool gone);
+// The call and its legs, when they are due or it leaves memory; its open_calls row (gone: that is taken out).
+void rows_call(struct world *w, struct call *c, bool leaves, bool gone);
+void rows_open_gone(struct world *w, const struct uuid *id);
 void rows_publisher(struct world *w, const struct publisher *p);
 void rows_site(struct world *w, const struct site *s);
 void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n,

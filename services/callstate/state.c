@@ -118,6 +118,7 @@ static void rest(struct state *s)
     expiry_sweep(w, SWEEP_SLOTS);
     media_sweep(w, SWEEP_SLOTS);
     recordings_sweep(w, 8);
+    (void)call_rows_due(w, false);
     control_taps_expire(w);
     announce_flush(s->announce);
     persist_seal_if_due(s->o.persist, w);

@@ -144,7 +144,7 @@ struct stream {
     int32_t rtcp_lost;
     uint64_t rtcp_packets, rtcp_sender_packets;
     bool rtcp_bye;
-    struct link dirty_link;
+    struct link dirty_link, idle_link; // idle: its call has left memory
 };
 
 #define CALL_PUBLISHERS_MAX 4
@@ -185,8 +185,10 @@ struct call {
     int64_t ended_wall_us, told_us;
     bool dirty, tell_now;
     uint8_t dirty_legs;
-    size_t dirty_bytes; // already reserved for it in the open batch
-    struct link dirty_link, tell_link, ended_link;
+    bool row_due;        // its rows go with the open batch; else only its state does (open_calls)
+    int64_t row_late_us; // wall time since when they are behind, 0: they are not
+    size_t dirty_bytes;  // already reserved for it in the open batch
+    struct link dirty_link, tell_link, ended_link, late_link;
 };
 
 // A message that came before the INVITE of its call (two mirrors, reordering).
@@ -252,7 +254,8 @@ struct world {
     struct slab *calls, *legs, *streams, *addresses, *pending, *waits;
     struct chain *by_call_id, *by_id, *by_stream, *by_src, *by_dst, *by_address,
         *pending_by_call_id, *wait_by_id;
-    struct link dirty_calls, dirty_streams, tell_now, tell_later, ended, pending_age, wait_age;
+    struct link dirty_calls, dirty_streams, tell_now, tell_later, ended, pending_age, wait_age,
+        late_calls, idle_streams;
     size_t dirty_call_count, dirty_stream_count, dirty_leg_count, dirty_bytes;
     struct tap *tap;
     struct batch *batch; // the open one

@@ -1,5 +1,6 @@
 // Over 450 lines: each table of the world is filled, passed and drained here, one after the other.
 // Every bounded thing of the world: filled, passed, drained, with its counter; and messages that are not calls.
+// (Over 450 lines: a list of independent cases.)
 #include "control.h"
 #include "stats.h"
 #include "story_kit.h"
