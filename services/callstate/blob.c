@@ -221,8 +221,13 @@ static void read_publishers(struct world *w, struct blob *b, const char *site, u
         F(b, name);
         name[sizeof name - 1] = 0;
         uint16_t at;
-        if (!b->failed && publisher_intern(w, span_str(name), span_str(site), &at))
-            ret[(*ret_n)++] = at;
+        struct publisher *p =
+            b->failed ? NULL : publisher_intern(w, span_str(name), span_str(site), &at);
+        if (!p)
+            continue;
+        if (!p->last_seen_wall_us)
+            p->last_seen_wall_us = w->wall_us; // the patience with it begins now
+        ret[(*ret_n)++] = at;
     }
 }
 

@@ -45,6 +45,18 @@ bool expiry_due(const struct world *w, const struct call *c, int64_t now_us, int
     return true;
 }
 
+// Feed time stands still when nobody feeds the site. A call whose harvesters have all been silent for an hour of wall
+// time will hear nothing more.
+static bool abandoned(const struct world *w, const struct call *c)
+{
+    for (uint8_t i = 0; i < c->publishers; i++) {
+        const struct publisher *p = &w->publisher[c->publisher[i]];
+        if (p->up || w->wall_us - p->last_seen_wall_us < w->lim.idle_us)
+            return false;
+    }
+    return true;
+}
+
 static void sweep_call(struct world *w, struct call *c)
 {
     int64_t at;
@@ -53,8 +65,12 @@ static void sweep_call(struct world *w, struct call *c)
             call_remove(w, c);
         return;
     }
-    if (!expiry_due(w, c, w->site[c->site].feed_us, &at))
+    if (!expiry_due(w, c, w->site[c->site].feed_us, &at)) {
+        if (abandoned(w, c))
+            call_end(w, c, max64(c->last_sip_us, c->last_media_us),
+                     CALLMESH__V1__HANGUP_BY__HANGUP_BY_SYSTEM);
         return;
+    }
     count(STAT_CALLS_EXPIRED);
     call_end(w, c, at, CALLMESH__V1__HANGUP_BY__HANGUP_BY_TIMEOUT);
 }

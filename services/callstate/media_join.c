@@ -106,6 +106,7 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
     if (s->last_us > c->last_media_us)
         c->last_media_us = s->last_us;
     count(STAT_STREAMS_JOINED);
+    call_credit_publisher(w, c, s->publisher);
     recordings_on_media(w, c);
     call_touch(w, c, c->stream_count == 1); // the first one says that there is media
 }

@@ -201,6 +201,21 @@ static bool write_surely(struct persist *p, struct thread *t, struct batch *b)
     }
 }
 
+// Once an hour, between two batches: partitions ahead, and cursors of feeds that nobody has heard of for a quarter.
+static void housekeeping(struct persist *p)
+{
+    int made = 0;
+    if (partitions_make(p->o.store, wall_now_us(), -1, 7, &made) == STORE_OK)
+        count_n(STAT_DB_PARTITIONS, (uint64_t)made);
+    else
+        log_warn("day partitions not made: rows go to the default ones", "error=\"%s\"",
+                 store_error(p->o.store));
+    if (store_query(p->o.store,
+                    "DELETE FROM feed_cursors WHERE updated_at < now() - interval '90 days'", NULL,
+                    NULL))
+        log_warn("old cursors stay", "error=\"%s\"", store_error(p->o.store));
+}
+
 static void body(struct thread *t, void *arg)
 {
     struct persist *p = arg;
@@ -218,13 +233,8 @@ static void body(struct thread *t, void *arg)
         if (thread_should_stop(t))
             break;
         if (mono_now_us() >= partitions_us && !store_connect(p->o.store)) {
-            int made = 0;
             partitions_us = mono_now_us() + PARTITIONS_US;
-            if (partitions_make(p->o.store, wall_now_us(), -1, 7, &made) == STORE_OK)
-                count_n(STAT_DB_PARTITIONS, (uint64_t)made);
-            else
-                log_warn("day partitions not made: rows go to the default ones", "error=\"%s\"",
-                         store_error(p->o.store));
+            housekeeping(p);
         }
         struct pollfd f = {.fd = ring_eventfd(p->sealed), .events = POLLIN};
         uint64_t pushed;

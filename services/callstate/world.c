@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/mono.h"
+#include "media_join.h"
 #include "registrations.h"
 #include "wire/sdp.h"
 
@@ -169,13 +170,14 @@ struct publisher *publisher_intern(struct world *w, struct span name, struct spa
     struct publisher *p = publisher_place(w);
     if (!p)
         return NULL;
-    bool was_used = p->used;
-    if (was_used) // streams that wait without a call must not point at the newcomer
-        for (size_t i = 0; i < w->lim.streams; i++) {
-            struct stream *s = slab_at(w->streams, i);
-            if (s && !s->call && s->publisher == p - w->publisher)
-                return NULL;
-        }
+    for (size_t i = 0; p->used && i < w->lim.streams; i++) {
+        struct stream *at = slab_at(w->streams, i);
+        if (!at || at->publisher != p - w->publisher)
+            continue;
+        if (at->call) // of a call that has more harvesters than it lists
+            return NULL;
+        media_forget_stream(w, at); // its row is told with the name that it had
+    }
     memset(p, 0, sizeof *p);
     uint16_t s = 0;
     if (!site_intern(w, site, &s))

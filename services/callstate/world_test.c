@@ -414,6 +414,51 @@ static void a_stream_outlives_its_call(void **state)
     kit_close(&k);
 }
 
+// The harvester of a live line has died for good: its feed time stands still, but not its calls.
+static void abandoned_calls(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    kit_play(&k, "0 A>B INVITE\n1 B>A 200 t=b");
+    struct publisher *p = kit_publisher(&k, 1);
+    p->up = false;
+    p->last_seen_wall_us = k.w->wall_us;
+    k.w->wall_us += 3599 * US_PER_S;
+    kit_sweep(&k);
+    assert_non_null(strstr(kit_tell(&k), "x answered"));
+    k.w->wall_us += 2 * US_PER_S;
+    kit_sweep(&k);
+    assert_string_equal(kit_tell(&k),
+                        "x ended answered system 200 answer=1 end=1 msgs=2 legs=b:ended\n");
+    kit_close(&k);
+}
+
+// More publishers than places, one after the other (replayed files): the one that ended makes room.
+static void publishers_come_and_go(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    for (int i = 1; i <= 12; i++) {
+        k.w->wall_us += US_PER_S;
+        struct publisher *p = kit_publisher(&k, i);
+        p->last_seen_wall_us = k.w->wall_us;
+        tell(&k, "0 A>B INVITE id=p%d pub=%d", i, i);
+        assert_int_equal(p->calls, 1);
+        uint16_t at = (uint16_t)(p - k.w->publisher);
+        p->ended = true;
+        p->up = false;
+        while (!expiry_end_of_input(k.w, at, KIT_T0 + US_PER_S))
+            kit_seal(&k);
+        kit_seal(&k);
+        k.w->wall_us += 61 * US_PER_S;
+        kit_sweep(&k);
+    }
+    assert_int_equal(used(k.w->calls), 0);
+    kit_close(&k);
+}
+
 static void taps_fill_up(void **state)
 {
     (void)state;
@@ -495,6 +540,8 @@ int main(void)
         cmocka_unit_test(no_recorder),
         cmocka_unit_test(a_report_after_the_call_has_left_memory),
         cmocka_unit_test(a_stream_outlives_its_call),
+        cmocka_unit_test(abandoned_calls),
+        cmocka_unit_test(publishers_come_and_go),
         cmocka_unit_test(taps_fill_up),
         cmocka_unit_test(blobs_that_lie),
     };
