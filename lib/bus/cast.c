@@ -15,9 +15,8 @@
 #include "envelope.h"
 #include "sock.h"
 
-#define CAST_QUEUE   256 // messages of a slow listener; the oldest go first
-#define CAST_ARENA   (UINT64_C(8) << 20)
-#define CAST_WAIT_MS 100
+#define CAST_QUEUE 256 // messages of a slow listener; the oldest go first
+#define CAST_ARENA (UINT64_C(8) << 20)
 
 struct cast_pub {
     struct sock_kept kept;
@@ -125,6 +124,7 @@ void cast_pub_incarnation(const struct cast_pub *c, uint8_t ret[16])
 struct cast_sub {
     struct sock_kept kept;
     nng_socket sock;
+    int fd; // readable when a message is there
     struct owner owner;
     struct arena *arena;
     nng_msg *msg; // handed out
@@ -139,7 +139,7 @@ static int open_sub(nng_socket *s)
 int cast_sub_open(struct cast_sub **ret, const char *url, bool listen, char *err, size_t err_cap)
 {
     struct cast_sub *c = calloc(1, sizeof(*c));
-    struct sock_opts o = {.recv_buffer = CAST_QUEUE, .recv_timeout_ms = CAST_WAIT_MS};
+    struct sock_opts o = {.recv_buffer = CAST_QUEUE};
     if (c)
         c->arena = arena_new(CAST_ARENA);
     int r = c && c->arena ? 0 : -ENOMEM;
@@ -147,6 +147,8 @@ int cast_sub_open(struct cast_sub **ret, const char *url, bool listen, char *err
         snprintf(err, err_cap, "no memory for %s", url);
     else
         r = sock_open(&c->sock, open_sub, url, listen, &o, err, err_cap);
+    if (r == 0)
+        r = sock_recv_fd(&c->fd, c->sock, url, err, err_cap);
     if (r < 0) {
         if (c)
             arena_free(c->arena);
@@ -163,20 +165,10 @@ int cast_sub_next(struct cast_sub *c, int64_t timeout_us, struct span *ret)
     thread_must_own(&c->owner);
     if (c->msg)
         nng_msg_free(c->msg);
-    c->msg = NULL;
     arena_reset(c->arena);
-    int r;
-    if (timeout_us <= 0) {
-        r = nng_recvmsg(c->sock, &c->msg, NNG_FLAG_NONBLOCK);
-    } else {
-        nng_socket_set_ms(c->sock, NNG_OPT_RECVTIMEO,
-                          (nng_duration)((timeout_us + US_PER_MS - 1) / US_PER_MS));
-        r = nng_recvmsg(c->sock, &c->msg, 0);
-    }
-    if (r != 0) {
-        c->msg = NULL;
+    c->msg = sock_recv(c->sock, c->fd, timeout_us);
+    if (!c->msg)
         return 0;
-    }
     *ret = span_of(nng_msg_body(c->msg), nng_msg_len(c->msg));
     return 1;
 }

@@ -107,6 +107,7 @@ Callmesh__V1__ControlReply *ask_call(struct ask *a, const Callmesh__V1__ControlR
 struct answer {
     struct sock_kept kept;
     nng_socket sock;
+    int fd; // readable when a request is there
     struct thread thread;
     struct arena *arena;
     answer_fn fn;
@@ -144,8 +145,8 @@ static void answer_body(struct thread *t, void *arg)
 {
     struct answer *s = arg;
     while (!thread_should_stop(t)) {
-        nng_msg *m;
-        if (nng_recvmsg(s->sock, &m, 0) != 0)
+        nng_msg *m = sock_recv(s->sock, s->fd, POLL_MS * US_PER_MS);
+        if (!m)
             continue;
         nng_msg *reply = reply_to(s, span_of(nng_msg_body(m), nng_msg_len(m)));
         nng_msg_free(m);
@@ -164,7 +165,7 @@ int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, c
     struct answer *s = calloc(1, sizeof(*s));
     if (s)
         s->arena = arena_new(CONTROL_ARENA);
-    struct sock_opts o = {.send_timeout_ms = POLL_MS, .recv_timeout_ms = POLL_MS};
+    struct sock_opts o = {.send_timeout_ms = POLL_MS};
     int r = s && s->arena ? 0 : -ENOMEM;
     if (r < 0) {
         snprintf(err, err_cap, "no memory for %s", url);
@@ -172,6 +173,8 @@ int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, c
         s->fn = fn;
         s->ctx = ctx;
         r = sock_open(&s->sock, open_rep, url, true, &o, err, err_cap);
+        if (r == 0)
+            r = sock_recv_fd(&s->fd, s->sock, url, err, err_cap);
         if (r == 0) {
             r = thread_start(&s->thread, "bus-answer", answer_body, s);
             if (r < 0)

@@ -95,8 +95,8 @@ static Callmesh__V1__AskReply *await_reply(struct feed_pub *f, int pipe)
     int64_t end = mono_now_us() + REPLY_TIMEOUT_US;
     while (!thread_should_stop(&f->ask_thread) && mono_now_us() < end &&
            atomic_load(&f->req_pipe) == pipe) {
-        nng_msg *m;
-        if (nng_recvmsg(f->req, &m, 0) != 0)
+        nng_msg *m = sock_recv(f->req, f->req_fd, FEED_POLL_MS * US_PER_MS);
+        if (!m)
             continue;
         uint32_t id = 0;
         bool mine = nng_msg_header_len(m) == 4 && nng_msg_header_trim_u32(m, &id) == 0 &&
@@ -197,22 +197,30 @@ static void redial(struct feed_pub *f)
 }
 
 // Sleeps until there is something to say.
-static void idle(struct feed_pub *f, bool answered)
+static void idle(struct feed_pub *f, bool answered, bool connected)
 {
     pthread_mutex_lock(&f->lock);
-    int64_t next = f->asked_us + FEED_IDLE_US;
+    int64_t began = connected ? f->asked_us : mono_now_us();
     while (!f->stopping) {
         struct journal_stat st = journal_stat(f->journal);
         bool behind = f->known && !f->live && f->next_seq <= st.head_seq;
         if (answered && behind)
             break;
         int64_t now = mono_now_us();
-        bool wanted = answered && f->known && f->waiting > 0 && st.committed_seq < st.head_seq;
-        int64_t at = wanted ? f->asked_us + WAIT_SPACING_US : next;
+        bool open = st.committed_seq < st.head_seq;
+        int64_t at = began + FEED_IDLE_US;
+        if (!connected)
+            at = began + FEED_POLL_MS * US_PER_MS; // soon after nng has dialled
+        else if (answered && f->known && f->waiting > 0 && open)
+            at = began + WAIT_SPACING_US;
+        else if (answered && f->known && !open)
+            at = began + FEED_QUIET_US;
         if (now >= at)
             break;
+        f->quiet = at - began > FEED_IDLE_US;
         feed_pub_wait_us(&f->wake, &f->lock, at - now);
     }
+    f->quiet = false;
     pthread_mutex_unlock(&f->lock);
 }
 
@@ -220,8 +228,8 @@ void feed_ask_body(struct thread *t, void *arg)
 {
     struct feed_pub *f = arg;
     while (!thread_should_stop(t)) {
-        nng_msg *m = build_ask(f);
         int pipe = atomic_load(&f->req_pipe);
+        nng_msg *m = pipe ? build_ask(f) : NULL; // a send without a peer would only time out
         bool sent = sock_send(f->req, m, 0);
         Callmesh__V1__AskReply *r = sent ? await_reply(f, pipe) : NULL;
         if (r) {
@@ -232,6 +240,6 @@ void feed_ask_body(struct thread *t, void *arg)
             pthread_mutex_unlock(&f->lock);
             redial(f);
         }
-        idle(f, r != NULL);
+        idle(f, r != NULL, pipe != 0);
     }
 }

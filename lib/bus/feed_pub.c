@@ -98,8 +98,9 @@ int feed_pub_send_packed(struct feed_pub *f, struct span payload)
         f->sent++;
         st = journal_stat(f->journal);
         feed_pub_gauges(f, &st);
-        if (!live && f->known)
+        if ((!live && f->known) || f->quiet)
             pthread_cond_signal(&f->wake);
+        f->quiet = false;
     }
     pthread_mutex_unlock(&f->lock);
     if (r < 0)
@@ -145,23 +146,6 @@ bool feed_pub_flush(struct feed_pub *f, int64_t timeout_us)
 
 // ---- open and stop ------------------------------------------------------------------------------------------------
 
-static void on_pipe(nng_pipe p, nng_pipe_ev ev, void *arg)
-{
-    _Atomic int *id = arg;
-    if (ev == NNG_PIPE_EV_ADD_POST)
-        atomic_store(id, nng_pipe_id(p));
-    else if (ev == NNG_PIPE_EV_REM_POST) {
-        int mine = nng_pipe_id(p);
-        atomic_compare_exchange_strong(id, &mine, 0);
-    }
-}
-
-static void watch_pipes(nng_socket s, _Atomic int *id)
-{
-    nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_pipe, id);
-    nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, on_pipe, id);
-}
-
 static int open_pub(nng_socket *s)
 {
     return nng_pub0_open(s);
@@ -175,15 +159,15 @@ static int open_req(nng_socket *s)
 static int open_sockets(struct feed_pub *f, const struct feed_pub_opts *o, char *err,
                         size_t err_cap)
 {
-    struct sock_opts pub = {.send_buffer = PUB_QUEUE};
-    struct sock_opts req = {.send_timeout_ms = FEED_POLL_MS, .recv_timeout_ms = FEED_POLL_MS};
+    struct sock_opts pub = {.send_buffer = PUB_QUEUE, .pipe = &f->pub_pipe};
+    struct sock_opts req = {.send_timeout_ms = FEED_POLL_MS, .pipe = &f->req_pipe};
     int r = sock_open(&f->req, open_req, o->ask_url, false, &req, err, err_cap);
+    if (r == 0)
+        r = sock_recv_fd(&f->req_fd, f->req, o->ask_url, err, err_cap);
     if (r == 0)
         r = sock_open(&f->pub, open_pub, o->pub_url, false, &pub, err, err_cap);
     if (r < 0)
         return r;
-    watch_pipes(f->req, &f->req_pipe);
-    watch_pipes(f->pub, &f->pub_pipe);
     return 0;
 }
 

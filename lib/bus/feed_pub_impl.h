@@ -12,7 +12,8 @@
 #include "journal.h"
 #include "sock.h"
 
-#define FEED_IDLE_US      (100 * US_PER_MS) // between two Asks when there is nothing to say
+#define FEED_IDLE_US      (100 * US_PER_MS) // between two Asks while something is not committed
+#define FEED_QUIET_US     (400 * US_PER_MS) // and when all is: below NAME_IN_USE_US of account.c
 #define FEED_POLL_MS      50
 #define FEED_BACKFILL_MAX 900000u // bytes of envelopes in one Ask, at most
 #define FEED_BACKFILL_MIN 16384u  // and when the consumer has little room
@@ -21,6 +22,7 @@ struct feed_pub {
     char publisher[ENVELOPE_NAME_MAX + 1], site[ENVELOPE_SITE_MAX + 1];
     Callmesh__V1__Kind kind;
     nng_socket pub, req;
+    int req_fd; // readable when a reply is there
     struct thread ask_thread;
     struct stat_cell *cells;
     uint8_t *scratch;    // BUS_MESSAGE_MAX, owner thread: packed payloads
@@ -36,6 +38,7 @@ struct feed_pub {
     pthread_cond_t wake;     // for the ask thread
     struct journal *journal;
     bool stopping, live, known; // known: next_seq is what the consumer said
+    bool quiet;                 // the ask thread sleeps long: who sends wakes it
     uint32_t waiting;           // how many wait for commits
     uint64_t next_seq;          // consumer's
     uint64_t sent, backfilled;

@@ -34,12 +34,13 @@
 #define SUB_QUEUE           256 // messages of at most 64 kB: 16 MiB
 #define REP_QUEUE           64
 #define HOLD_US             (200 * US_PER_MS)
-#define POLL_MS             50
-#define HOLD_POLL_MS        20
+#define POLL_US             (100 * US_PER_MS) // how soon a stop is seen
+#define HOLD_POLL_US        (20 * US_PER_MS)  // the same, while a reply is held back
 
 struct feed_sub {
     char name[64];
     nng_socket sub, rep;
+    int sub_fd, rep_fd; // readable when a message is there
     struct thread sub_thread, ask_thread;
     struct stat_cell *cells;
     struct arena *arena;        // owner thread
@@ -183,15 +184,17 @@ static void ask_body(struct thread *t, void *arg)
     struct feed_sub *s = arg;
     if (!wait_armed(s))
         return;
+    bool holding = false; // only this thread holds replies back
     while (!thread_should_stop(t)) {
-        nng_msg *q;
-        if (nng_recvmsg(s->rep, &q, 0) == 0) {
+        nng_msg *q = sock_recv(s->rep, s->rep_fd, holding ? HOLD_POLL_US : POLL_US);
+        if (q) {
             on_ask(s, q);
             nng_msg_free(q);
         }
         pthread_mutex_lock(&s->lock);
         if (s->held > 0)
             release_due(s, mono_now_us());
+        holding = s->held > 0;
         pthread_mutex_unlock(&s->lock);
     }
 }
@@ -220,8 +223,8 @@ static void sub_body(struct thread *t, void *arg)
     if (!wait_armed(s))
         return;
     while (!thread_should_stop(t)) {
-        nng_msg *m;
-        if (nng_recvmsg(s->sub, &m, 0) != 0)
+        nng_msg *m = sock_recv(s->sub, s->sub_fd, POLL_US);
+        if (!m)
             continue;
         on_live(s, span_of(nng_msg_body(m), nng_msg_len(m)));
         nng_msg_free(m);
@@ -386,11 +389,15 @@ static int open_parts(struct feed_sub *s, const struct feed_sub_opts *o, char *e
         snprintf(err, err_cap, "no memory for the feeds of %s", s->name);
         return -ENOMEM;
     }
-    struct sock_opts sub = {.recv_buffer = SUB_QUEUE, .recv_timeout_ms = POLL_MS};
-    struct sock_opts rep = {.send_buffer = REP_QUEUE, .recv_timeout_ms = HOLD_POLL_MS};
+    struct sock_opts sub = {.recv_buffer = SUB_QUEUE};
+    struct sock_opts rep = {.send_buffer = REP_QUEUE};
     int r = sock_open(&s->rep, open_rep, o->ask_url, true, &rep, err, err_cap);
     if (r == 0)
         r = sock_open(&s->sub, open_sub, o->sub_url, true, &sub, err, err_cap);
+    if (r == 0)
+        r = sock_recv_fd(&s->rep_fd, s->rep, o->ask_url, err, err_cap);
+    if (r == 0)
+        r = sock_recv_fd(&s->sub_fd, s->sub, o->sub_url, err, err_cap);
     if (r < 0)
         return r;
     r = thread_start(&s->sub_thread, "bus-sub", sub_body, s);

@@ -1,11 +1,13 @@
 #include "sock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mono.h"
 #include "bus/bus.h"
 
 #define RECONNECT_MIN_MS 10
@@ -60,6 +62,24 @@ static bool url_allowed(const char *url)
     return false;
 }
 
+static void on_pipe(nng_pipe p, nng_pipe_ev ev, void *arg)
+{
+    _Atomic int *id = arg;
+    if (ev == NNG_PIPE_EV_ADD_POST) {
+        atomic_store(id, nng_pipe_id(p));
+    } else if (ev == NNG_PIPE_EV_REM_POST) {
+        int mine = nng_pipe_id(p);
+        atomic_compare_exchange_strong(id, &mine, 0);
+    }
+}
+
+// Before the dial: the first connection can stand before the next line is reached, and would never be seen.
+static int watch_pipes(nng_socket s, _Atomic int *id)
+{
+    int r = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_pipe, id);
+    return r ? r : nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, on_pipe, id);
+}
+
 static int set_all(nng_socket s, const struct sock_opts *o)
 {
     int r = nng_socket_set_size(s, NNG_OPT_RECVMAXSZ, SOCK_MESSAGE_MAX);
@@ -75,6 +95,8 @@ static int set_all(nng_socket s, const struct sock_opts *o)
         r = nng_socket_set_ms(s, NNG_OPT_SENDTIMEO, o->send_timeout_ms);
     if (r == 0 && o->recv_timeout_ms)
         r = nng_socket_set_ms(s, NNG_OPT_RECVTIMEO, o->recv_timeout_ms);
+    if (r == 0 && o->pipe)
+        r = watch_pipes(s, o->pipe);
     return r;
 }
 
@@ -142,6 +164,28 @@ nng_msg *sock_msg(const void *bytes, size_t n)
         return NULL;
     if (n)
         memcpy(nng_msg_body(m), bytes, n);
+    return m;
+}
+
+int sock_recv_fd(int *ret, nng_socket s, const char *url, char *err, size_t err_cap)
+{
+    int r = nng_socket_get_int(s, NNG_OPT_RECVFD, ret);
+    if (r != 0)
+        snprintf(err, err_cap, "receive on %s: %s", url, nng_strerror(r));
+    return sock_errno(r);
+}
+
+nng_msg *sock_recv(nng_socket s, int fd, int64_t timeout_us)
+{
+    nng_msg *m;
+    if (nng_recvmsg(s, &m, NNG_FLAG_NONBLOCK) == 0)
+        return m;
+    if (timeout_us <= 0)
+        return NULL;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    struct timespec t = {.tv_sec = timeout_us / US_PER_S, .tv_nsec = timeout_us % US_PER_S * 1000};
+    if (ppoll(&p, 1, &t, NULL) <= 0 || nng_recvmsg(s, &m, NNG_FLAG_NONBLOCK) != 0)
+        return NULL;
     return m;
 }
 

@@ -11,6 +11,7 @@
 struct sock_opts {
     int send_buffer, recv_buffer;         // messages; 0: nng's default
     int send_timeout_ms, recv_timeout_ms; // 0: nng's default (for ever)
+    _Atomic int *pipe; // follows the id of the one connection, 0: none; may be NULL
 };
 
 typedef int (*sock_open_fn)(nng_socket *);
@@ -27,5 +28,10 @@ void sock_keep(struct sock_kept *k);
 int sock_errno(int nng_error);
 // A new message with these bytes. NULL: no memory.
 nng_msg *sock_msg(const void *bytes, size_t n);
+// The next message, waiting at most timeout_us. NULL: none in that time. fd is what sock_recv_fd gave. The wait is ours
+// (poll), not nng's: a receive of 1.5.2 that runs into its own timeout makes the library's expire thread spin for up to
+// a millisecond, and threads that look around every 20 ms cost 4 % of a core so.
+nng_msg *sock_recv(nng_socket s, int fd, int64_t timeout_us);
+int sock_recv_fd(int *ret, nng_socket s, const char *url, char *err, size_t err_cap);
 // Sends and lets go of m in any case. False: not sent (not connected, or the queue is full).
 bool sock_send(nng_socket s, nng_msg *m, int flags);

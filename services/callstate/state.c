@@ -11,7 +11,7 @@
 #include "recordings.h"
 #include "stats.h"
 
-#define POLL_US       (5 * US_PER_MS)
+#define POLL_US       (20 * US_PER_MS) // an envelope ends the wait at once
 #define SWEEP_SLOTS   256
 #define GAUGES_US     US_PER_S
 #define ENVELOPES_RUN 16 // envelopes between two rounds of the rest

@@ -16,6 +16,7 @@
 #include "worker.h"
 
 #define POLL_US     (5 * US_PER_MS)
+#define IDLE_US     (20 * US_PER_MS) // the same with no batch open: a packet ends the wait
 #define TICK_US     (200 * US_PER_MS)
 #define PROGRESS_US (10 * US_PER_S)
 
@@ -155,7 +156,8 @@ static int run_live(void)
 {
     int64_t tick_us = 0;
     while (!daemon_stopping() && !send_failed()) {
-        enum source_result r = inputs_read(g.inputs, POLL_US, g.worker);
+        bool open = g.outbox && outbox_is_open(g.outbox);
+        enum source_result r = inputs_read(g.inputs, open ? POLL_US : IDLE_US, g.worker);
         if (r == SOURCE_FAILED) {
             log_error("the interface cannot be read any more", "input=%s why=\"%s\"", g.input,
                       inputs_error(g.inputs));

@@ -154,6 +154,11 @@ void outbox_close_old(struct outbox *o, int64_t clock_us)
         close_rtp(o);
 }
 
+bool outbox_is_open(const struct outbox *o)
+{
+    return o->sig.opened_us || o->rtp.opened_us;
+}
+
 void outbox_set_feed_time(struct outbox *o, int64_t feed_us)
 {
     if (feed_us > o->feed_us)

@@ -61,5 +61,6 @@ void outbox_loss(struct outbox *o, const struct outbox_loss *l, bool media);
 void outbox_set_feed_time(struct outbox *o, int64_t feed_us);
 // Sends what has been open for its age; clock_us is monotonic and is also the birth time of batches opened until the next call.
 void outbox_close_old(struct outbox *o, int64_t clock_us);
+bool outbox_is_open(const struct outbox *o); // something waits for its age
 void outbox_close_sig(struct outbox *o);
 void outbox_close_all(struct outbox *o);
