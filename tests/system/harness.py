@@ -3,6 +3,7 @@ import json
 import math
 import os
 import shutil
+import socket
 import struct
 import subprocess
 import tempfile
@@ -14,6 +15,27 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 CAPTURES = os.path.join(os.path.dirname(ROOT), "shared", "captures")
 BIN = os.path.join(ROOT, "build", "bin")
 _next_base = [17640]
+
+
+def free_base():
+    """A port base whose 40 ports nobody uses: several test runs may share a machine."""
+    while True:
+        base = _next_base[0]
+        _next_base[0] += 40
+        check(base < 32000, "no free ports below the ephemeral range")
+        socks = []
+        try:
+            for port in range(base, base + 31):
+                s = socket.socket()
+                socks.append(s)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+            return base
+        except OSError:
+            continue
+        finally:
+            for s in socks:
+                s.close()
 
 
 class Skip(Exception):
@@ -51,8 +73,7 @@ class Stack:
     def __init__(self, name):
         self.dir = tempfile.mkdtemp(prefix=f"callmesh-{name}-")
         os.chmod(self.dir, 0o755)
-        self.base = _next_base[0]
-        _next_base[0] += 40
+        self.base = free_base()
         self.port = self.base + 30
         self.var = os.path.join(self.dir, "var")
         self.env = dict(os.environ, CALLMESH_VAR=self.var, CALLMESH_PORT_BASE=str(self.base), NO_COLOR="1")
