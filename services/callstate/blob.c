@@ -24,6 +24,14 @@ static void raw(struct blob *b, void *field, size_t n)
 }
 #define F(b, field) raw((b), &(field), sizeof(field))
 
+static void flag(struct blob *b, bool *field)
+{
+    uint8_t v = b->reading ? 0 : *field;
+    F(b, v);
+    if (b->reading)
+        *field = v != 0;
+}
+
 // A length that may not be larger than its array, then the bytes.
 static void text(struct blob *b, void *bytes, uint16_t n, size_t cap)
 {
@@ -65,9 +73,9 @@ static void call_fields(struct blob *b, struct call *c)
     F(b, c->result);
     F(b, c->hangup_by);
     F(b, c->recording_state);
-    F(b, c->live);
-    F(b, c->canceled);
-    F(b, c->by_bye);
+    flag(b, &c->live);
+    flag(b, &c->canceled);
+    flag(b, &c->by_bye);
     F(b, c->status);
     F(b, c->reason_n);
     text(b, c->reason, c->reason_n, sizeof c->reason);
@@ -89,7 +97,7 @@ static void call_fields(struct blob *b, struct call *c)
     F(b, c->hop);
     F(b, c->recent);
     bool late = c->row_late_us != 0;
-    F(b, late);
+    flag(b, &late);
     if (b->reading)
         c->row_late_us = late;
     if (c->reason_n > sizeof c->reason || c->hops > HOPS_MAX || c->recent_next >= RECENT_MAX ||
@@ -122,7 +130,7 @@ static void leg_fields(struct blob *b, struct leg *l)
     F(b, l->user_agent_n);
     text(b, l->user_agent, l->user_agent_n, sizeof l->user_agent);
     F(b, l->status);
-    F(b, l->ack_seen);
+    flag(b, &l->ack_seen);
     F(b, l->started_us);
     F(b, l->ringing_us);
     F(b, l->answered_us);
