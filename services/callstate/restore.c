@@ -5,6 +5,7 @@
 #include "blob.h"
 #include "call.h"
 #include "media_join.h"
+#include "pending.h"
 #include "recordings.h"
 
 static int cursors(struct store *s, struct known_cursor *known, size_t max, size_t *ret_n)
@@ -153,6 +154,47 @@ static int streams(struct store *s, struct world *w, size_t *ret_n)
     return STORE_OK;
 }
 
+// Messages whose INVITE may still come: the latest without a call, of sites whose input goes on.
+static int held_messages(struct store *s, struct world *w, size_t *ret_n)
+{
+    static uint8_t raw[PENDING_BYTES];
+    struct store_args a;
+    struct store_result *r = NULL;
+    store_args_init(&a);
+    store_arg_int(&a, (int64_t)w->lim.pending);
+    int st = store_query(s,
+                         "SELECT m.site, m.publisher, m.seq, m.n, m.at, host(m.src_ip), "
+                         "m.src_port, host(m.dst_ip), m.dst_port,"
+                         " substr(m.raw, 1, 4096) FROM (SELECT site, max(feed_at) AS feed_at FROM "
+                         "harvesters WHERE NOT ended"
+                         " GROUP BY site) h JOIN sip_messages m ON m.site = h.site AND m.at > "
+                         "h.feed_at - interval '5 s'"
+                         " WHERE m.call_id IS NULL AND m.method IN ('INVITE', 'ACK', 'BYE', "
+                         "'CANCEL', 'PRACK', 'UPDATE', 'INFO')"
+                         " AND NOT (m.method = 'INVITE' AND m.status IS NULL) ORDER BY m.at DESC, "
+                         "m.seq DESC, m.n DESC LIMIT $1",
+                         &a, &r);
+    if (st)
+        return st;
+    for (size_t i = store_rows(r); i-- > 0;) {
+        struct message m = {.seq = (uint64_t)store_int(r, i, 2),
+                            .n = (uint32_t)store_int(r, i, 3),
+                            .at_us = store_time(r, i, 4),
+                            .stored = true,
+                            .sip = w->sip};
+        if (!site_intern(w, store_span(r, i, 0), &m.site) ||
+            !publisher_intern(w, store_span(r, i, 1), store_span(r, i, 0), &m.publisher) ||
+            !endpoint_of(r, i, 5, &m.src) || !endpoint_of(r, i, 7, &m.dst))
+            continue;
+        m.raw = span_of(raw, store_bytes(r, i, 9, raw, sizeof raw));
+        (void)sip_parse(m.raw, w->sip);
+        pending_hold(w, &m);
+        (*ret_n)++;
+    }
+    store_result_free(r);
+    return STORE_OK;
+}
+
 static int awaited(struct store *s, struct world *w, size_t *ret_n)
 {
     struct store_args a;
@@ -212,7 +254,7 @@ static int publishers(struct store *s, struct world *w)
 int restore_world(struct store *s, struct world *w, struct known_cursor *ret_known, size_t max,
                   size_t *ret_n)
 {
-    size_t calls = 0, bad = 0, stream_rows = 0, waits = 0;
+    size_t calls = 0, bad = 0, stream_rows = 0, held = 0, waits = 0;
     *ret_n = 0;
     int st = cursors(s, ret_known, max, ret_n);
     if (!st)
@@ -222,10 +264,12 @@ int restore_world(struct store *s, struct world *w, struct known_cursor *ret_kno
     if (!st)
         st = streams(s, w, &stream_rows);
     if (!st)
+        st = held_messages(s, w, &held);
+    if (!st)
         st = awaited(s, w, &waits);
     if (!st)
         log_info("state read back",
-                 "cursors=%zu calls=%zu unreadable=%zu streams=%zu recordings_awaited=%zu", *ret_n,
-                 calls, bad, stream_rows, waits);
+                 "cursors=%zu calls=%zu unreadable=%zu streams=%zu held=%zu recordings_awaited=%zu",
+                 *ret_n, calls, bad, stream_rows, held, waits);
     return st;
 }
