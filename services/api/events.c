@@ -12,7 +12,7 @@
 #include "http/feed.h"
 
 #define HEARTBEAT_US (15 * US_PER_S)
-#define TICK_US      (100 * US_PER_MS)
+#define TICK_US      (25 * US_PER_MS) // at most so long an event waits for its reader to be looked at
 #define EVENT_MAX    (24u << 10)
 
 enum {
