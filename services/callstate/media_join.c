@@ -6,6 +6,7 @@
 #include "recordings.h"
 #include "rows.h"
 #include "stats.h"
+#include "fmtp.h"
 
 #define SLACK_US          (5 * US_PER_S)
 #define LEG_ADDRESSES_MAX 32
@@ -46,6 +47,7 @@ static void add_format(struct leg *l, enum side side, const struct sdp_format *f
     at->payload_type = f->payload_type;
     at->channels = f->channels;
     at->clock_rate = f->clock_rate;
+    at->fmtp_flags = fmtp_flags(f->fmtp);
     (void)span_utf8(f->codec, at->codec, sizeof at->codec);
     registered_name(at->codec);
 }
