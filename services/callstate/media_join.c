@@ -1,3 +1,4 @@
+// Over 450 lines: where addresses of SDP and streams meet; each rule beside the others it must agree with.
 #include "media_join.h"
 #include <string.h>
 #include <strings.h>

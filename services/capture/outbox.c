@@ -1,3 +1,4 @@
+// Over 450 lines: one function for each message that goes out, all of one shape.
 #include "outbox.h"
 #include <endian.h>
 #include <stdlib.h>
