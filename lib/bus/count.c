@@ -12,6 +12,10 @@
                               "uncommitted envelopes that the full journal lost", STAT_COUNTER},   \
         [OUT_WAITS] = {"bus_journal_waits_total", "feed=\"" feed "\"",                             \
                        "times the source waited for room in the journal", STAT_COUNTER},           \
+        [OUT_SYNCS] = {"bus_journal_syncs_total", "feed=\"" feed "\"",                             \
+                       "times the journal was made durable", STAT_COUNTER},                        \
+        [OUT_IO_FAILED] = {"bus_journal_io_failed_total", "feed=\"" feed "\"",                     \
+                           "writes and syncs of the journal that failed", STAT_COUNTER},           \
         [OUT_JOURNAL_BYTES] = {"bus_journal_bytes", "feed=\"" feed "\"", "bytes in the journal",   \
                                STAT_GAUGE},                                                        \
         [OUT_JOURNAL_LIMIT] = {"bus_journal_limit_bytes", "feed=\"" feed "\"",                     \

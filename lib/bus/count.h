@@ -12,6 +12,8 @@ enum count_out {
     OUT_BACKFILLED,
     OUT_JOURNAL_LOST,  // overwritten uncommitted
     OUT_WAITS,         // times the source had to wait for room
+    OUT_SYNCS,         // fdatasync of journal segments
+    OUT_IO_FAILED,     // writes and syncs that failed
     OUT_JOURNAL_BYTES, // gauges
     OUT_JOURNAL_LIMIT,
     OUT_UNCOMMITTED,

@@ -106,8 +106,8 @@ static void publisher_killed(void **state)
 {
     (void)state;
     struct ports p = kit_ports();
-    char journal[] = "/tmp/callmesh-feed-XXXXXX", to[24], pause[] = "100";
-    close(mkstemp(journal));
+    char journal[] = "/tmp/callmesh-feed-XXXXXX", to[24], pause[] = "100", rm[64];
+    assert_non_null(mkdtemp(journal));
     struct feed_sub *sub = kit_sub(&p, 4);
     struct kit_count k = {0};
     uint32_t kills = 0;
@@ -132,7 +132,8 @@ static void publisher_killed(void **state)
     print_message("publisher killed %u times: 12000 of 12000, %u lives seen\n", kills,
                   k.new_epochs);
     feed_sub_stop(sub);
-    unlink(journal);
+    snprintf(rm, sizeof(rm), "rm -rf '%s'", journal);
+    assert_int_equal(system(rm), 0);
 }
 
 struct live_sender {

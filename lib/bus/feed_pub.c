@@ -1,5 +1,6 @@
-// The publisher's half of a feed. Two threads: the owner appends to the journal and publishes (this file); the ask thread
-// talks with the consumer (feed_ask.c). One lock, held per envelope.
+// The publisher's half of a feed. The owner appends to the journal and, when that is in memory, publishes (this file); the
+// ask thread talks with the consumer (feed_ask.c); with a journal on disk the sync thread publishes what has become
+// durable (feed_sync.c). One lock, held per envelope.
 #include "feed_pub_impl.h"
 
 #include <errno.h>
@@ -44,7 +45,7 @@ static struct envelope envelope_of(const struct feed_pub *f, const struct journa
                              .publisher = span_str(f->publisher),
                              .incarnation = span_of(st->incarnation, sizeof(st->incarnation)),
                              .epoch = st->epoch,
-                             .seq = st->head_seq + 1,
+                             .seq = st->next_seq,
                              .kind = (uint64_t)f->kind,
                              .sent_at_us = wall_now_us(),
                              .site = span_str(f->site),
@@ -56,13 +57,18 @@ void feed_pub_gauges(struct feed_pub *f, const struct journal_stat *st)
 {
     stat_set(&f->cells[OUT_JOURNAL_BYTES], st->bytes_used);
     stat_set(&f->cells[OUT_JOURNAL_LIMIT], st->bytes);
-    stat_set(&f->cells[OUT_UNCOMMITTED], st->head_seq - st->committed_seq);
+    stat_set(&f->cells[OUT_UNCOMMITTED], st->next_seq - 1 - st->committed_seq);
+    count_add(&f->cells[OUT_JOURNAL_LOST], st->overwritten - f->lost);
+    count_add(&f->cells[OUT_SYNCS], st->syncs - f->syncs);
+    count_add(&f->cells[OUT_IO_FAILED], st->io_failed - f->io_failed);
+    f->lost = st->overwritten;
+    f->syncs = st->syncs;
+    f->io_failed = st->io_failed;
 }
 
 // Locked. Appends, waiting for commits when that is the rule. 0, -ECANCELED, -EMSGSIZE.
 static int append(struct feed_pub *f, struct span head, struct span payload)
 {
-    uint64_t lost = journal_stat(f->journal).overwritten;
     int r = journal_append(f->journal, head, payload);
     if (r == -EAGAIN)
         count_add(&f->cells[OUT_WAITS], 1);
@@ -73,12 +79,34 @@ static int append(struct feed_pub *f, struct span head, struct span payload)
         f->waiting--;
         r = journal_append(f->journal, head, payload);
     }
-    if (r == -EAGAIN)
-        return -ECANCELED;
-    lost = journal_stat(f->journal).overwritten - lost;
-    if (lost)
-        count_add(&f->cells[OUT_JOURNAL_LOST], lost);
-    return r;
+    return r == -EAGAIN ? -ECANCELED : r;
+}
+
+void feed_pub_publish(struct feed_pub *f, struct span head, struct span payload)
+{
+    nng_msg *m;
+    if (nng_msg_alloc(&m, head.n + payload.n) != 0)
+        return;
+    memcpy(nng_msg_body(m), head.p, head.n);
+    if (payload.n)
+        memcpy((uint8_t *)nng_msg_body(m) + head.n, payload.p, payload.n);
+    sock_send(f->pub, m, NNG_FLAG_NONBLOCK); // lost here is repaired by the sure path
+}
+
+void feed_pub_wake_ask(struct feed_pub *f, bool live)
+{
+    if ((!live && f->known) || f->quiet)
+        pthread_cond_signal(&f->wake);
+    f->quiet = false;
+}
+
+// Locked. Something was appended: who is to carry it on hears of it.
+static void wake_carrier(struct feed_pub *f, bool live)
+{
+    if (f->on_disk && (f->sync_idle || journal_turn_due(f->journal)))
+        pthread_cond_signal(&f->sync_wake);
+    else if (!f->on_disk)
+        feed_pub_wake_ask(f, live);
 }
 
 int feed_pub_send_packed(struct feed_pub *f, struct span payload)
@@ -98,22 +126,15 @@ int feed_pub_send_packed(struct feed_pub *f, struct span payload)
         f->sent++;
         st = journal_stat(f->journal);
         feed_pub_gauges(f, &st);
-        if ((!live && f->known) || f->quiet)
-            pthread_cond_signal(&f->wake);
-        f->quiet = false;
+        wake_carrier(f, live);
     }
     pthread_mutex_unlock(&f->lock);
     if (r < 0)
         return r;
     count_add(&f->cells[OUT_MESSAGES], 1);
     count_add(&f->cells[OUT_BYTES], h.n + payload.n);
-    nng_msg *m;
-    if (live && nng_msg_alloc(&m, h.n + payload.n) == 0) {
-        memcpy(nng_msg_body(m), h.p, h.n);
-        if (payload.n)
-            memcpy((uint8_t *)nng_msg_body(m) + h.n, payload.p, payload.n);
-        sock_send(f->pub, m, NNG_FLAG_NONBLOCK); // lost here is repaired by the sure path
-    }
+    if (live && !f->on_disk)
+        feed_pub_publish(f, h, payload);
     return 0;
 }
 
@@ -131,7 +152,7 @@ bool feed_pub_flush(struct feed_pub *f, int64_t timeout_us)
     int64_t end = mono_now_us() + timeout_us;
     pthread_mutex_lock(&f->lock);
     struct journal_stat st;
-    while (st = journal_stat(f->journal), st.committed_seq < st.head_seq && !f->stopping) {
+    while (st = journal_stat(f->journal), st.committed_seq + 1 < st.next_seq && !f->stopping) {
         int64_t left = end - mono_now_us();
         if (left <= 0)
             break;
@@ -141,7 +162,7 @@ bool feed_pub_flush(struct feed_pub *f, int64_t timeout_us)
         f->waiting--;
     }
     pthread_mutex_unlock(&f->lock);
-    return st.committed_seq == st.head_seq;
+    return st.committed_seq + 1 == st.next_seq;
 }
 
 // ---- open and stop ------------------------------------------------------------------------------------------------
@@ -171,6 +192,39 @@ static int open_sockets(struct feed_pub *f, const struct feed_pub_opts *o, char 
     return 0;
 }
 
+// What callstate stores is durable before anyone sees it; of media a power cut may cost the last second.
+static int open_journal(struct feed_pub *f, const struct feed_pub_opts *o, char *err,
+                        size_t err_cap)
+{
+    struct journal_opts j = {.path = o->journal_path,
+                             .bytes = o->journal_bytes ? o->journal_bytes : JOURNAL_DEFAULT,
+                             .keep = o->wait_when_full,
+                             .sync = o->kind != CALLMESH__V1__KIND__KIND_RTP};
+    f->on_disk = o->journal_path != NULL;
+    int r = journal_open(&f->journal, &j, err, err_cap);
+    if (r < 0)
+        return r;
+    struct journal_stat st = journal_stat(f->journal);
+    feed_pub_gauges(f, &st);
+    if (st.damaged)
+        log_warn("journal was damaged, what is missing will be shown as lost",
+                 "publisher=%s damaged=%llu power_cut=%d", f->publisher,
+                 (unsigned long long)st.damaged, st.after_power_cut);
+    if (st.io_failed)
+        log_warn("journal got less room than it was set to", "publisher=%s", f->publisher);
+    return 0;
+}
+
+static int start_threads(struct feed_pub *f, char *err, size_t err_cap)
+{
+    int r = f->on_disk ? thread_start(&f->sync_thread, "bus-sync", feed_sync_body, f) : 0;
+    if (r == 0)
+        r = thread_start(&f->ask_thread, "bus-ask", feed_ask_body, f);
+    if (r < 0)
+        snprintf(err, err_cap, "thread for the feed %s: %s", f->publisher, strerror(-r));
+    return r;
+}
+
 int feed_pub_open(struct feed_pub **ret, const struct feed_pub_opts *o, char *err, size_t err_cap)
 {
     if (!o->publisher || !o->publisher[0] || strlen(o->publisher) > ENVELOPE_NAME_MAX ||
@@ -191,28 +245,18 @@ int feed_pub_open(struct feed_pub **ret, const struct feed_pub_opts *o, char *er
     pthread_mutex_init(&f->lock, NULL);
     cond_init(&f->progress);
     cond_init(&f->wake);
+    cond_init(&f->sync_wake);
     f->scratch = mem_take(BUS_MESSAGE_MAX);
     f->arena = arena_new(4096);
     int r = f->scratch && f->arena ? 0 : -ENOMEM;
     if (r < 0)
         snprintf(err, err_cap, "no memory for the feed %s", o->publisher);
     if (r == 0)
-        r = journal_open(&f->journal, o->journal_path,
-                         o->journal_bytes ? o->journal_bytes : JOURNAL_DEFAULT, o->wait_when_full,
-                         err, err_cap);
+        r = open_journal(f, o, err, err_cap);
     if (r == 0)
         r = open_sockets(f, o, err, err_cap);
-    if (r == 0) {
-        struct journal_stat st = journal_stat(f->journal);
-        feed_pub_gauges(f, &st);
-        if (st.damaged || st.reborn)
-            log_warn("journal was damaged, what is missing will be shown as lost",
-                     "publisher=%s damaged=%llu reborn=%d", f->publisher,
-                     (unsigned long long)st.damaged, st.reborn);
-        r = thread_start(&f->ask_thread, "bus-ask", feed_ask_body, f);
-        if (r < 0)
-            snprintf(err, err_cap, "thread for the feed %s: %s", o->publisher, strerror(-r));
-    }
+    if (r == 0)
+        r = start_threads(f, err, err_cap);
     if (r < 0) {
         journal_free(f->journal);
         arena_free(f->arena);
@@ -235,10 +279,12 @@ void feed_pub_stop(struct feed_pub *f)
     f->stopping = true;
     pthread_cond_broadcast(&f->progress);
     pthread_cond_broadcast(&f->wake);
+    pthread_cond_broadcast(&f->sync_wake);
     pthread_mutex_unlock(&f->lock);
     if (!first)
         return;
     thread_join(&f->ask_thread);
+    thread_join(&f->sync_thread);
     pthread_mutex_lock(&f->lock);
     journal_close(f->journal);
     pthread_mutex_unlock(&f->lock);
@@ -248,7 +294,7 @@ struct feed_pub_stat feed_pub_stat(struct feed_pub *f)
 {
     pthread_mutex_lock(&f->lock);
     struct journal_stat st = journal_stat(f->journal);
-    struct feed_pub_stat s = {.head_seq = st.head_seq,
+    struct feed_pub_stat s = {.head_seq = st.next_seq - 1,
                               .first_seq = st.first_seq,
                               .committed_seq = st.committed_seq,
                               .epoch = st.epoch,

@@ -1,5 +1,5 @@
-// feed_pub_impl.h: what the two halves of a publisher share: feed_pub.c (owner thread: send, flush, open, stop) and
-// feed_ask.c (the ask thread). Nobody else includes it.
+// feed_pub_impl.h: what the parts of a publisher share: feed_pub.c (owner thread: send, flush, open, stop), feed_ask.c (the
+// ask thread) and feed_sync.c (the sync thread of a journal on disk). Nobody else includes it.
 #pragma once
 #include <pthread.h>
 #include <nng/nng.h>
@@ -23,7 +23,8 @@ struct feed_pub {
     Callmesh__V1__Kind kind;
     nng_socket pub, req;
     int req_fd; // readable when a reply is there
-    struct thread ask_thread;
+    struct thread ask_thread, sync_thread;
+    bool on_disk; // then the sync thread publishes what has become durable
     struct stat_cell *cells;
     uint8_t *scratch;    // BUS_MESSAGE_MAX, owner thread: packed payloads
     struct arena *arena; // ask thread: replies
@@ -33,14 +34,17 @@ struct feed_pub {
     int64_t refused_us, warned_us; // ask thread
     _Atomic int pub_pipe, req_pipe;
 
-    pthread_mutex_t lock;    // everything below
-    pthread_cond_t progress; // for those who wait for commits
-    pthread_cond_t wake;     // for the ask thread
+    pthread_mutex_t lock;     // everything below
+    pthread_cond_t progress;  // for those who wait for commits
+    pthread_cond_t wake;      // for the ask thread
+    pthread_cond_t sync_wake; // for the sync thread
     struct journal *journal;
-    bool stopping, live, known; // known: next_seq is what the consumer said
-    bool quiet;                 // the ask thread sleeps long: who sends wakes it
-    uint32_t waiting;           // how many wait for commits
-    uint64_t next_seq;          // consumer's
+    uint64_t lost, syncs, io_failed; // what is counted of the journal's
+    bool sync_idle;                  // the sync thread waits for an append
+    bool stopping, live, known;      // known: next_seq is what the consumer said
+    bool quiet;                      // the ask thread sleeps long: who lets be seen wakes it
+    uint32_t waiting;                // how many wait for commits
+    uint64_t next_seq;               // consumer's
     uint64_t sent, backfilled;
     int64_t answered_us, asked_us, redialled_us; // monotonic
     int64_t offset_us, offset_rtt_us, offset_at_us;
@@ -49,4 +53,8 @@ struct feed_pub {
 
 void feed_pub_wait_us(pthread_cond_t *c, pthread_mutex_t *m, int64_t us); // at most that long
 void feed_pub_gauges(struct feed_pub *f, const struct journal_stat *st);  // locked
+void feed_pub_wake_ask(struct feed_pub *f, bool live); // locked: there is more to be seen
 void feed_ask_body(struct thread *t, void *arg);
+void feed_sync_body(struct thread *t, void *arg);
+void feed_pub_publish(struct feed_pub *f, struct span head,
+                      struct span payload); // by PUB, may be lost
