@@ -21,7 +21,7 @@ static int open_memory(struct journal *j, char *err, size_t cap)
     j->bytes = j->bytes < PAGE ? PAGE : (j->bytes + PAGE - 1) / PAGE * PAGE;
     if (getrandom(j->incarnation, sizeof(j->incarnation), 0) != sizeof(j->incarnation))
         return journal_fail(-EIO, err, cap, "no random bytes", NULL);
-    if (ring_take(&j->ring, j->bytes) < 0)
+    if (jring_take(&j->ring, j->bytes) < 0)
         return journal_fail(-ENOMEM, err, cap, "no memory", NULL);
     j->epoch = j->first = j->next = 1;
     return 0;
@@ -72,7 +72,7 @@ struct journal *journal_free(struct journal *j)
         return NULL;
     if (j->d)
         disk_free(j);
-    ring_give(&j->ring);
+    jring_give(&j->ring);
     free(j->d);
     free(j);
     return NULL;
@@ -82,13 +82,13 @@ struct journal *journal_free(struct journal *j)
 static bool forget_oldest(struct journal *j)
 {
     uint64_t seq;
-    must(ring_oldest(&j->ring, &seq));
+    must(jring_oldest(&j->ring, &seq));
     if (seq > j->committed) {
         if (j->keep)
             return false;
         j->overwritten++;
     }
-    ring_pop(&j->ring);
+    jring_pop(&j->ring);
     j->first = seq + 1;
     return true;
 }
@@ -99,12 +99,12 @@ int journal_append(struct journal *j, struct span head, struct span payload)
     struct journal_ring *r = j->d ? &j->d->stage : &j->ring;
     uint64_t max = j->d
                        ? j->d->segment_bytes - sizeof(struct segment_head) - 2 * record_space(0) - 8
-                       : ring_record_max(r);
+                       : jring_record_max(r);
     if (len > JOURNAL_RECORD_MAX || len > max)
         return -EMSGSIZE;
     if (j->d && j->d->closed)
         return -ECANCELED; // closed
-    while (!ring_put(r, j->next, head, payload))
+    while (!jring_put(r, j->next, head, payload))
         if (j->d ? !disk_stage_room(j) : !forget_oldest(j))
             return -EAGAIN;
     j->next++;
@@ -114,7 +114,7 @@ int journal_append(struct journal *j, struct span head, struct span payload)
 bool journal_read(struct journal *j, uint64_t from, uint64_t *ret_seq, struct span *ret_bytes)
 {
     return j->d ? disk_read(j, from, ret_seq, ret_bytes)
-                : ring_find(&j->ring, from, ret_seq, ret_bytes);
+                : jring_find(&j->ring, from, ret_seq, ret_bytes);
 }
 
 static uint64_t head_seq(const struct journal *j)

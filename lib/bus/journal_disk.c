@@ -298,14 +298,19 @@ int disk_next_segment(struct journal *j, pthread_mutex_t *lock)
 
 // ---- open and close -----------------------------------------------------------------------------------------------
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int take_memory(struct journal *j)
 {
     struct journal_disk *d = j->d;
-    d->batch_cap = sizeof(struct segment_head) + JOURNAL_BATCH + record_space(JOURNAL_RECORD_MAX) +
-                   record_space(0);
+    uint64_t record = record_space(smaller(JOURNAL_RECORD_MAX, d->segment_bytes));
+    d->batch_cap = sizeof(struct segment_head) + JOURNAL_BATCH + record + record_space(0);
     d->batch = mem_take(d->batch_cap);
     d->w.p = mem_take(record_space(JOURNAL_RECORD_MAX));
-    int r = ring_take(&d->stage, d->sync ? JOURNAL_STAGE : JOURNAL_STAGE_LAZY);
+    int r = jring_take(&d->stage, smaller(j->bytes, d->sync ? JOURNAL_STAGE : JOURNAL_STAGE_LAZY));
     return d->batch && d->w.p ? r : -ENOMEM;
 }
 
@@ -392,7 +397,7 @@ void disk_free(struct journal *j)
         mem_give(d->batch, d->batch_cap);
     if (d->w.p)
         mem_give(d->w.p, record_space(JOURNAL_RECORD_MAX));
-    ring_give(&d->stage);
+    jring_give(&d->stage);
     free(d->dir);
     d->batch = d->w.p = NULL;
     d->dir = NULL;

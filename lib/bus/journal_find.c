@@ -114,7 +114,7 @@ bool disk_read(struct journal *j, uint64_t from, uint64_t *ret_seq, struct span 
         return false;
     if (from == 0)
         from = 1;
-    bool staged = ring_oldest(&d->stage, &oldest) && from >= oldest;
+    bool staged = jring_oldest(&d->stage, &oldest) && from >= oldest;
     for (uint32_t i = 0; !staged && i < d->live_n; i++) {
         const struct segment *s = &d->live[i];
         if (s->first == 0 || s->last < from)
@@ -133,7 +133,7 @@ bool disk_read(struct journal *j, uint64_t from, uint64_t *ret_seq, struct span 
         *ret_seq = h.seq;
         return true;
     }
-    return ring_find(&d->stage, from, ret_seq, ret) && *ret_seq <= d->seen;
+    return jring_find(&d->stage, from, ret_seq, ret) && *ret_seq <= d->seen;
 }
 
 // ---- recovery -----------------------------------------------------------------------------------------------------

@@ -42,8 +42,9 @@ static inline int kit_begin(void **state)
 static inline int kit_end(void **state)
 {
     (void)state;
-    kit_clear();
-    return rmdir(kit_base);
+    char cmd[200];
+    snprintf(cmd, sizeof(cmd), "rm -rf '%s'", kit_base);
+    return system(cmd);
 }
 
 static inline int kit_fresh(void **state)
@@ -101,8 +102,8 @@ static inline bool kit_pump(struct journal *j)
         int64_t us = journal_turn(j, NULL);
         if (us > 0 && journal_stat(j).io_error)
             return false;
-        if (us > 0 && us != JOURNAL_NOTHING)
-            usleep((useconds_t)us);
+        if (us > 0 && j->d)
+            j->d->sync_us = 0; // no gathering: the next turn is at once
     }
     return st.head_seq + 1 == st.next_seq;
 }

@@ -35,25 +35,25 @@ static uint64_t skip_wrap(const struct journal_ring *r, uint64_t pos)
     return pos;
 }
 
-int ring_take(struct journal_ring *r, uint64_t bytes)
+int jring_take(struct journal_ring *r, uint64_t bytes)
 {
     *r = (struct journal_ring){.bytes = bytes, .p = mem_take(bytes)};
     return r->p ? 0 : -ENOMEM;
 }
 
-void ring_give(struct journal_ring *r)
+void jring_give(struct journal_ring *r)
 {
     if (r->p)
         mem_give(r->p, r->bytes);
     r->p = NULL;
 }
 
-uint64_t ring_record_max(const struct journal_ring *r)
+uint64_t jring_record_max(const struct journal_ring *r)
 {
     return r->bytes - sizeof(struct rec);
 }
 
-bool ring_put(struct journal_ring *r, uint64_t seq, struct span head, struct span payload)
+bool jring_put(struct journal_ring *r, uint64_t seq, struct span head, struct span payload)
 {
     uint64_t len = head.n + payload.n, need = padded(len);
     if (r->tail == r->head && to_end(r, r->head) < need) // empty: begin at the front
@@ -76,8 +76,8 @@ bool ring_put(struct journal_ring *r, uint64_t seq, struct span head, struct spa
     return true;
 }
 
-bool ring_at(const struct journal_ring *r, uint64_t pos, uint64_t *ret_seq, struct span *ret,
-             uint64_t *ret_end)
+bool jring_at(const struct journal_ring *r, uint64_t pos, uint64_t *ret_seq, struct span *ret,
+              uint64_t *ret_end)
 {
     pos = skip_wrap(r, pos);
     if (pos >= r->head)
@@ -89,27 +89,27 @@ bool ring_at(const struct journal_ring *r, uint64_t pos, uint64_t *ret_seq, stru
     return true;
 }
 
-bool ring_oldest(const struct journal_ring *r, uint64_t *ret_seq)
+bool jring_oldest(const struct journal_ring *r, uint64_t *ret_seq)
 {
     struct span s;
     uint64_t end;
-    return ring_at(r, r->tail, ret_seq, &s, &end);
+    return jring_at(r, r->tail, ret_seq, &s, &end);
 }
 
-void ring_pop(struct journal_ring *r)
+void jring_pop(struct journal_ring *r)
 {
     uint64_t seq, end;
     struct span s;
-    must(ring_at(r, r->tail, &seq, &s, &end));
+    must(jring_at(r, r->tail, &seq, &s, &end));
     r->tail = skip_wrap(r, end);
 }
 
-bool ring_find(struct journal_ring *r, uint64_t from, uint64_t *ret_seq, struct span *ret)
+bool jring_find(struct journal_ring *r, uint64_t from, uint64_t *ret_seq, struct span *ret)
 {
     uint64_t pos = r->tail, end;
     if (r->hint_seq != 0 && r->hint_seq < from && r->hint_pos >= r->tail)
         pos = r->hint_pos; // the position behind hint_seq
-    for (; ring_at(r, pos, ret_seq, ret, &end); pos = end) {
+    for (; jring_at(r, pos, ret_seq, ret, &end); pos = end) {
         if (*ret_seq < from)
             continue;
         r->hint_seq = *ret_seq;

@@ -11,16 +11,16 @@ struct journal_ring {
     uint64_t tail, head;
     uint64_t hint_seq, hint_pos; // where the last search ended: reads go forward
 };
-int ring_take(struct journal_ring *r, uint64_t bytes); // -ENOMEM
-void ring_give(struct journal_ring *r);
+int jring_take(struct journal_ring *r, uint64_t bytes); // -ENOMEM
+void jring_give(struct journal_ring *r);
 // The largest record that it can ever hold.
-uint64_t ring_record_max(const struct journal_ring *r);
+uint64_t jring_record_max(const struct journal_ring *r);
 // False: no room until the oldest goes.
-bool ring_put(struct journal_ring *r, uint64_t seq, struct span head, struct span payload);
+bool jring_put(struct journal_ring *r, uint64_t seq, struct span head, struct span payload);
 // The record at or behind pos; its end in *ret_end. False: none.
-bool ring_at(const struct journal_ring *r, uint64_t pos, uint64_t *ret_seq, struct span *ret,
-             uint64_t *ret_end);
-bool ring_oldest(const struct journal_ring *r, uint64_t *ret_seq);
-void ring_pop(struct journal_ring *r);
+bool jring_at(const struct journal_ring *r, uint64_t pos, uint64_t *ret_seq, struct span *ret,
+              uint64_t *ret_end);
+bool jring_oldest(const struct journal_ring *r, uint64_t *ret_seq);
+void jring_pop(struct journal_ring *r);
 // The record with the lowest seq >= from.
-bool ring_find(struct journal_ring *r, uint64_t from, uint64_t *ret_seq, struct span *ret);
+bool jring_find(struct journal_ring *r, uint64_t from, uint64_t *ret_seq, struct span *ret);

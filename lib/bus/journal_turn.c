@@ -33,14 +33,14 @@ bool disk_stage_room(struct journal *j)
 {
     struct journal_disk *d = j->d;
     uint64_t oldest;
-    if (!ring_oldest(&d->stage, &oldest))
+    if (!jring_oldest(&d->stage, &oldest))
         return false;
     bool held = oldest <= d->written || (d->pending && oldest <= d->batch_last);
     if (!held && j->keep)
         return false;
     if (!held)
         j->overwritten++;
-    ring_pop(&d->stage);
+    jring_pop(&d->stage);
     if (d->taken_pos < d->stage.tail)
         d->taken_pos = d->stage.tail;
     return true;
@@ -59,7 +59,7 @@ static void take_batch(struct journal *j, uint64_t room)
     struct span s;
     d->batch_records = 0;
     d->seen_batch = false;
-    while (ring_at(&d->stage, d->taken_pos, &seq, &s, &end)) {
+    while (jring_at(&d->stage, d->taken_pos, &seq, &s, &end)) {
         uint64_t next = at + record_space(s.n);
         if (d->batch_records > 0 &&
             (next > sizeof(struct segment_head) + JOURNAL_BATCH || next > room))
@@ -112,7 +112,7 @@ static uint64_t stamp(struct journal *j, const struct segment *s, uint64_t promi
 static void rewind_unsynced(struct journal_disk *d, struct segment *s)
 {
     uint64_t oldest;
-    if (d->sync || !ring_oldest(&d->stage, &oldest) || oldest > d->written)
+    if (d->sync || !jring_oldest(&d->stage, &oldest) || oldest > d->written)
         return;
     if (s->last >= oldest) {
         s->last = oldest - 1;
@@ -153,8 +153,8 @@ static void synced(struct journal_disk *d, uint64_t promise)
     d->lazy_records = 0;
     if (promise)
         d->promised = promise;
-    while (ring_oldest(&d->stage, &oldest) && oldest <= d->synced)
-        ring_pop(&d->stage);
+    while (jring_oldest(&d->stage, &oldest) && oldest <= d->synced)
+        jring_pop(&d->stage);
     if (d->taken_pos < d->stage.tail)
         d->taken_pos = d->stage.tail;
 }
@@ -263,7 +263,7 @@ static int64_t turn(struct journal *j, pthread_mutex_t *lock, bool hurry)
     // A segment is made durable before it is left.
     bool due = unsynced && (d->pending ? !fits(d, s) : hurry);
     if (unsynced && (due || now - d->lazy_us >= JOURNAL_LAZY_US ||
-                     d->stage.head - d->stage.tail > JOURNAL_STAGE_LAZY * 3 / 4))
+                     d->stage.head - d->stage.tail > d->stage.bytes * 3 / 4))
         return put_promise(j, lock);
     if (d->pending) {
         d->sync_us = now;
