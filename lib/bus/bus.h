@@ -30,7 +30,7 @@ struct feed_pub_opts {
     Callmesh__V1__Kind kind;
     const char *pub_url;      // dialled (site to centre)
     const char *ask_url;      // dialled
-    const char *journal_path; // file, made when missing; NULL: memory only
+    const char *journal_path; // directory, made when missing; NULL: memory only
     uint64_t journal_bytes;   // default 64 MiB
     bool
         wait_when_full; // file inputs: the source waits for the consumer instead of losing; live inputs: false
