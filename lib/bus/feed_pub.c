@@ -93,14 +93,20 @@ void feed_pub_publish(struct feed_pub *f, struct span head, struct span payload)
     sock_send(f->pub, m, NNG_FLAG_NONBLOCK); // lost here is repaired by the sure path
 }
 
+void feed_pub_wake_ask(struct feed_pub *f, bool live)
+{
+    if ((!live && f->known) || f->quiet)
+        pthread_cond_signal(&f->wake);
+    f->quiet = false;
+}
+
 // Locked. Something was appended: who is to carry it on hears of it.
 static void wake_carrier(struct feed_pub *f, bool live)
 {
     if (f->on_disk && (f->sync_idle || journal_turn_due(f->journal)))
         pthread_cond_signal(&f->sync_wake);
-    if ((!f->on_disk && !live && f->known) || f->quiet)
-        pthread_cond_signal(&f->wake);
-    f->quiet = false;
+    else if (!f->on_disk)
+        feed_pub_wake_ask(f, live);
 }
 
 int feed_pub_send_packed(struct feed_pub *f, struct span payload)

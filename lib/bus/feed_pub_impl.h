@@ -42,7 +42,7 @@ struct feed_pub {
     uint64_t lost, syncs, io_failed; // what is counted of the journal's
     bool sync_idle;                  // the sync thread waits for an append
     bool stopping, live, known;      // known: next_seq is what the consumer said
-    bool quiet;                      // the ask thread sleeps long: who sends wakes it
+    bool quiet;                      // the ask thread sleeps long: who lets be seen wakes it
     uint32_t waiting;                // how many wait for commits
     uint64_t next_seq;               // consumer's
     uint64_t sent, backfilled;
@@ -53,6 +53,7 @@ struct feed_pub {
 
 void feed_pub_wait_us(pthread_cond_t *c, pthread_mutex_t *m, int64_t us); // at most that long
 void feed_pub_gauges(struct feed_pub *f, const struct journal_stat *st);  // locked
+void feed_pub_wake_ask(struct feed_pub *f, bool live); // locked: there is more to be seen
 void feed_ask_body(struct thread *t, void *arg);
 void feed_sync_body(struct thread *t, void *arg);
 void feed_pub_publish(struct feed_pub *f, struct span head,

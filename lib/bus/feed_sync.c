@@ -50,8 +50,8 @@ void feed_sync_body(struct thread *t, void *arg)
             say(f, error, st.io_error);
         error = st.io_error;
         bool live = f->live && st.head_seq > head;
-        if (st.head_seq > head && !live && f->known)
-            pthread_cond_signal(&f->wake);
+        if (st.head_seq > head)
+            feed_pub_wake_ask(f, live);
         if (f->waiting > 0)
             pthread_cond_broadcast(&f->progress); // the stage has room again
         if (live) {
