@@ -33,6 +33,26 @@ static void registered_name(char *codec)
             memcpy(codec, names[i], strlen(names[i]));
 }
 
+static bool says(struct span fmtp, const char *parameter)
+{
+    for (;;) {
+        size_t n = span_find(fmtp, ';');
+        struct span one = span_trim(span_sub(fmtp, 0, n));
+        if (span_istarts(one, span_str(parameter)))
+            return true;
+        if (n >= fmtp.n)
+            return false;
+        fmtp = span_sub(fmtp, n + 1, fmtp.n);
+    }
+}
+
+static uint8_t fmtp_flags(struct span fmtp)
+{
+    bool unusual =
+        says(fmtp, "crc=1") || says(fmtp, "robust-sorting=1") || says(fmtp, "interleaving=");
+    return (uint8_t)((says(fmtp, "octet-align=1") ? 1 : 0) | (unusual ? 2 : 0));
+}
+
 static void add_format(struct leg *l, enum side side, const struct sdp_format *f)
 {
     struct format *at = NULL;
@@ -46,6 +66,7 @@ static void add_format(struct leg *l, enum side side, const struct sdp_format *f
     at->payload_type = f->payload_type;
     at->channels = f->channels;
     at->clock_rate = f->clock_rate;
+    at->fmtp_flags = fmtp_flags(f->fmtp);
     (void)span_utf8(f->codec, at->codec, sizeof at->codec);
     registered_name(at->codec);
 }

@@ -111,6 +111,7 @@ static bool payload_map(struct arena *a, const struct stream *s, Callmesh__V1__C
             m->codec = borrow(f->codec);
             m->clock_rate = f->clock_rate;
             m->channels = f->channels;
+            m->fmtp_flags = f->fmtp_flags;
             out->payload_map[out->n_payload_map++] = m;
         }
     }
@@ -143,6 +144,7 @@ static Callmesh__V1__CallStream *stream(struct arena *a, const struct world *w,
     s->lost = in->lost;
     s->jitter_max_us = in->jitter_max_us;
     s->ended = in->ended;
+    s->srtp = in->srtp;
     s->last_at_us = in->last_us;
     s->harvester = borrow(w->publisher[in->publisher].name);
     return payload_map(a, in, s) ? s : NULL;

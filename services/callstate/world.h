@@ -86,7 +86,7 @@ struct party {
 #define FORMATS_MAX 12
 struct format {
     char codec[19];
-    uint8_t payload_type, channels;
+    uint8_t payload_type, channels, fmtp_flags; // as PayloadMap says them
     uint32_t clock_rate;
 };
 
