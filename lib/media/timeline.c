@@ -7,6 +7,7 @@ void timeline_init(struct timeline *t, struct timeline_segment *segments, size_t
     memset(t, 0, sizeof(*t));
     t->segments = segments;
     t->cap = cap;
+    t->rate = 8000;
     rtpseq_init(&t->seq);
 }
 
@@ -15,14 +16,18 @@ void timeline_rewind(struct timeline *t)
     struct timeline_segment *segments = t->segments;
     size_t n = t->n, cap = t->cap;
     uint64_t refused = t->refused;
+    uint32_t rate = t->rate;
     timeline_init(t, segments, cap);
     t->n = n;
     t->refused = refused;
+    t->rate = rate;
 }
 
-int64_t timeline_samples(int64_t us)
+int64_t timeline_samples(int64_t us, uint32_t rate)
 {
-    return us >= 0 ? (us * 8 + 500) / 1000 : -((-us * 8 + 500) / 1000);
+    // Split, so that no product leaves 64 bits.
+    int64_t s = us / 1000000 * rate, part = us % 1000000 * rate;
+    return s + (part >= 0 ? (part + 500000) / 1000000 : -((-part + 500000) / 1000000));
 }
 
 static int64_t ticks_us(int64_t ticks, uint32_t clock)
@@ -31,9 +36,9 @@ static int64_t ticks_us(int64_t ticks, uint32_t clock)
     return ticks / clock * 1000000 + ticks % clock * 1000000 / clock;
 }
 
-static int64_t ticks_samples(int64_t ticks, uint32_t clock)
+static int64_t ticks_samples(int64_t ticks, uint32_t clock, uint32_t rate)
 {
-    return clock == 8000 ? ticks : ticks / clock * 8000 + ticks % clock * 8000 / clock;
+    return clock == rate ? ticks : ticks / clock * rate + ticks % clock * rate / clock;
 }
 
 // Sequence bookkeeping, the same in both passes.
@@ -173,9 +178,10 @@ enum timeline_verdict timeline_learn(struct timeline *t, const struct timeline_p
     return TIMELINE_PLACED;
 }
 
-static int64_t pos_of(const struct timeline_segment *s, int64_t ticks, int64_t start_us)
+static int64_t pos_of(const struct timeline_segment *s, int64_t ticks, int64_t start_us,
+                      uint32_t rate)
 {
-    return timeline_samples(s->anchor_us - start_us) + ticks_samples(ticks, s->clock);
+    return timeline_samples(s->anchor_us - start_us, rate) + ticks_samples(ticks, s->clock, rate);
 }
 
 enum timeline_verdict timeline_place(struct timeline *t, const struct timeline_packet *p,
@@ -206,8 +212,8 @@ enum timeline_verdict timeline_place(struct timeline *t, const struct timeline_p
         at--;
         ticks = t->ticks_prev + (int32_t)(p->timestamp - t->timestamp_prev);
     }
-    *ret = (struct timeline_place){.pos = pos_of(&t->segments[at], ticks, start_us),
-                                   .samples = ticks_samples(p->duration, p->clock),
+    *ret = (struct timeline_place){.pos = pos_of(&t->segments[at], ticks, start_us, t->rate),
+                                   .samples = ticks_samples(p->duration, p->clock, t->rate),
                                    .missing = late ? 0 : gap,
                                    .fresh = fresh};
     if (late)
@@ -235,7 +241,7 @@ int64_t timeline_end(const struct timeline *t, int64_t start_us)
 {
     int64_t end = 0;
     for (size_t i = 0; i < t->n; i++) {
-        int64_t pos = pos_of(&t->segments[i], t->segments[i].ticks_max, start_us);
+        int64_t pos = pos_of(&t->segments[i], t->segments[i].ticks_max, start_us, t->rate);
         if (pos > end)
             end = pos;
     }

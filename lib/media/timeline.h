@@ -48,6 +48,7 @@ struct timeline {
     uint32_t timestamp_prev;
     uint32_t run;
     uint64_t audio; // audio packets placed
+    uint32_t rate;  // Hz of positions, 8000 unless set after pass 1
 };
 
 enum timeline_verdict {
@@ -59,8 +60,8 @@ enum timeline_verdict {
 };
 
 struct timeline_place {
-    int64_t pos;      // sample at 8 kHz from start_us
-    int64_t samples;  // of this packet, at 8 kHz
+    int64_t pos;      // sample at `rate` from start_us
+    int64_t samples;  // of this packet, at `rate`
     uint32_t missing; // numbers that did not come just before this one
     bool fresh;       // first of its segment
 };
@@ -73,7 +74,7 @@ enum timeline_verdict timeline_place(struct timeline *t, const struct timeline_p
                                      int64_t start_us, struct timeline_place *ret);
 // Capture time of the first audio sample of all segments; false when there is none.
 bool timeline_start(const struct timeline *t, int64_t *ret_start_us);
-// Position after the last sample of all segments, at 8 kHz from start_us; 0 when there is none.
+// Position after the last sample of all segments, at `rate` from start_us; 0 when there is none.
 int64_t timeline_end(const struct timeline *t, int64_t start_us);
-// Samples at 8 kHz in a span of time, rounded.
-int64_t timeline_samples(int64_t us);
+// Samples in a span of time, rounded.
+int64_t timeline_samples(int64_t us, uint32_t rate);

@@ -147,6 +147,7 @@ static void fill_stream(struct job_stream *s, const Callmesh__V1__CallStream *m)
                                                            : 0;
     s->first_at_us = m->info->first_at_us;
     s->reported = m->packets;
+    s->srtp = m->srtp;
     copy_text(s->codec, sizeof(s->codec), m->codec);
     for (size_t i = 0; i < m->n_payload_map && s->maps < JOB_MAP_MAX; i++) {
         const Callmesh__V1__PayloadMap *p = m->payload_map[i];
@@ -155,6 +156,8 @@ static void fill_stream(struct job_stream *s, const Callmesh__V1__CallStream *m)
         struct job_codec *k = &s->map[s->maps++];
         k->payload_type = (uint8_t)(p->payload_type & 0x7Fu);
         k->clock = p->clock_rate;
+        k->channels = p->channels < UINT8_MAX ? (uint8_t)p->channels : UINT8_MAX;
+        k->flags = (uint8_t)(p->fmtp_flags & (CODEC_OCTET_ALIGN | CODEC_UNUSUAL));
         copy_text(k->name, sizeof(k->name), p->codec);
     }
 }

@@ -248,10 +248,21 @@ static void full_feeds_table_gives_the_quietest(void **state)
 static void what_payload_types_mean(void **state)
 {
     (void)state;
-    struct job_stream s = {
-        .maps = 3, .map = {{101, "telephone-even", 8000}, {98, "opus", 48000}, {0, "PCMA", 8000}}};
+    struct job_stream s = {.maps = 5,
+                           .map = {{101, "telephone-even", 8000, 1, 0},
+                                   {98, "opus", 48000, 2, 0},
+                                   {0, "PCMA", 8000, 0, 0},
+                                   {99, "AMR", 8000, 1, CODEC_OCTET_ALIGN},
+                                   {100, "AMR", 8000, 1, CODEC_UNUSUAL}}};
     assert_int_equal(codec_of(&s, 101, 160).kind, CODEC_EVENT); // the name is cut at 14 signs
-    assert_int_equal(codec_of(&s, 98, 100).kind, CODEC_OTHER);
+    assert_int_equal(codec_of(&s, 98, 100).kind, CODEC_DECODED);
+    assert_int_equal(codec_of(&s, 99, 32).kind, CODEC_DECODED);
+    assert_int_equal(codec_of(&s, 99, 32).flags, CODEC_OCTET_ALIGN);
+    assert_int_equal(codec_of(&s, 100, 32).kind, CODEC_OTHER); // with crc or interleaving
+    assert_int_equal(codec_of(&s, 9, 160).kind, CODEC_DECODED);
+    assert_int_equal(codec_of(&s, 10, 160).channels, 2);
+    assert_int_equal(codec_of(&s, 11, 160).channels, 0);
+    assert_int_equal(codec_of(&s, 18, 20).kind, CODEC_OTHER);
     assert_int_equal(codec_of(&s, 98, 100).clock, 48000);
     assert_int_equal(codec_of(&s, 0, 160).kind, CODEC_PCMA); // the SDP rules
     assert_int_equal(codec_of(&s, 8, 160).kind, CODEC_PCMA);

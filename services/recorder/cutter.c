@@ -142,7 +142,7 @@ static int cut(struct cutter *c)
         [RENDER_READY] = "ready", [RENDER_EMPTY] = "empty", [RENDER_FAILED] = "failed"};
     log_info("recording",
              "call=%s status=%s seconds=%.3f bytes=%llu streams=%u gaps=%llu reason=\"%s\"", id,
-             names[c->result.verdict], (double)c->result.wav.frames / 8000.0,
+             names[c->result.verdict], (double)c->result.wav.frames / c->result.wav.sample_rate,
              (unsigned long long)c->result.bytes, c->job.streams,
              (unsigned long long)c->render->window.gaps_total, c->result.reason);
     return 0;

@@ -21,11 +21,13 @@ struct job_codec {
     uint8_t payload_type;
     char name[15]; // as registered, cut
     uint32_t clock;
+    uint8_t channels, flags; // enum codec_flag
 };
 
 struct job_stream {
     struct uuid id;
     uint8_t side; // enum job_side, 0 unknown
+    bool srtp;    // the payload is encrypted
     uint8_t maps;
     struct job_codec map[JOB_MAP_MAX];
     char codec[15]; // by callstate, "" unknown

@@ -43,14 +43,16 @@ static const char *role_of(int channel)
     return channel == 0 ? "caller" : "callee";
 }
 
-static double seconds(int64_t frames)
+static double seconds(const struct render_result *r, int64_t frames)
 {
-    return (double)frames / 8000.0;
+    return (double)frames / r->wav.sample_rate;
 }
 
 static int64_t length_us(const struct render_result *r)
 {
-    return (int64_t)r->wav.frames * 125;
+    // Split, so that no product leaves 64 bits.
+    int64_t n = (int64_t)r->wav.frames, rate = r->wav.sample_rate;
+    return n / rate * US_PER_S + n % rate * US_PER_S / rate;
 }
 
 struct message {
@@ -99,8 +101,8 @@ static void fill_gaps(struct message *m, const struct manifest *f)
     const struct window *w = f->window;
     for (size_t i = 0; i < w->gaps_n; i++) {
         callmesh__v1__recording_gap__init(&m->gap[i]);
-        m->gap[i].from_seconds = seconds(w->gaps[i].from);
-        m->gap[i].to_seconds = seconds(w->gaps[i].to);
+        m->gap[i].from_seconds = seconds(f->result, w->gaps[i].from);
+        m->gap[i].to_seconds = seconds(f->result, w->gaps[i].to);
         m->gap[i].channel = w->gaps[i].channel + 1u;
         m->gap[i].reason = text(gap_reason_name(w->gaps[i].reason));
         m->gap_list[i] = &m->gap[i];
@@ -138,7 +140,7 @@ size_t manifest_pack(const struct manifest *f, uint8_t *buf, size_t cap)
     if (r->verdict != RENDER_EMPTY) {
         m.rec.started_at_us = r->start_us;
         m.rec.ended_at_us = r->start_us + length_us(r);
-        m.rec.duration_seconds = seconds((int64_t)r->wav.frames);
+        m.rec.duration_seconds = seconds(r, (int64_t)r->wav.frames);
     }
     if (r->verdict == RENDER_READY) {
         m.rec.codec = text(wav_format_name(r->wav.format));
@@ -191,14 +193,14 @@ static void put_channels(struct json *j, const struct manifest *f)
     json_arr_end(j);
 }
 
-static void put_gaps(struct json *j, const struct window *w)
+static void put_gaps(struct json *j, const struct render_result *r, const struct window *w)
 {
     json_key(j, "gaps");
     json_arr(j);
     for (size_t i = 0; i < w->gaps_n; i++) {
         json_obj(j);
-        json_kreal(j, "from", seconds(w->gaps[i].from), 6);
-        json_kreal(j, "to", seconds(w->gaps[i].to), 6);
+        json_kreal(j, "from", seconds(r, w->gaps[i].from), 6);
+        json_kreal(j, "to", seconds(r, w->gaps[i].to), 6);
         json_kint(j, "channel", w->gaps[i].channel + 1);
         json_kstr(j, "reason", gap_reason_name(w->gaps[i].reason));
         json_obj_end(j);
@@ -217,7 +219,7 @@ static void put_file(struct json *j, const struct manifest *f)
     json_kuint(j, "size_bytes", r->bytes);
     put_hex(j, "sha256", r->sha256, sizeof(r->sha256));
     json_kstr(j, "path", f->path);
-    put_gaps(j, f->window);
+    put_gaps(j, r, f->window);
 }
 
 size_t manifest_json(const struct manifest *f, char *buf, size_t cap)
@@ -238,7 +240,7 @@ size_t manifest_json(const struct manifest *f, char *buf, size_t cap)
     json_ktime(&j, "started_at", r->start_us);
     json_kint(&j, "started_at_us", r->start_us);
     json_ktime(&j, "ended_at", r->start_us + length_us(r));
-    json_kreal(&j, "duration_seconds", seconds((int64_t)r->wav.frames), 6);
+    json_kreal(&j, "duration_seconds", seconds(r, (int64_t)r->wav.frames), 6);
     if (r->verdict == RENDER_READY)
         put_file(&j, f);
     put_channels(&j, f);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
-#include "media/g711.h"
 #include "wire/rtp.h"
 
 #define EARLY_US                                                                                   \
@@ -26,8 +25,15 @@ int render_init(struct render *r, struct spool_reader *reader, size_t blocks, si
     return sink_init(&r->sink);
 }
 
+static void end_voices(struct render *r)
+{
+    for (size_t i = 0; i < JOB_STREAMS_MAX; i++)
+        voice_end(&r->track[i].voice);
+}
+
 void render_deinit(struct render *r)
 {
+    end_voices(r);
     sink_deinit(&r->sink);
     if (r->refs)
         mem_give(r->refs, r->refs_cap * sizeof(*r->refs));
@@ -42,6 +48,7 @@ struct heard {
     struct rtp rtp;
     struct codec codec;
     struct timeline_packet tp;
+    bool encrypted, malformed; // why the kind is CODEC_OTHER though there is a decoder
 };
 
 static bool hear(const struct track *t, const struct chain_packet *p, struct heard *ret)
@@ -51,17 +58,25 @@ static bool hear(const struct track *t, const struct chain_packet *p, struct hea
     ret->codec = codec_of(t->stream, ret->rtp.payload_type, ret->rtp.payload.n);
     bool audio =
         ret->codec.kind != CODEC_NOISE && ret->codec.kind != CODEC_EVENT && ret->rtp.payload.n > 0;
-    bool g711 = ret->codec.kind == CODEC_PCMU || ret->codec.kind == CODEC_PCMA;
-    uint32_t clock = ret->codec.clock;
-    ret->tp =
-        (struct timeline_packet){.key = p->key,
-                                 .at_us = p->at_us,
-                                 .ssrc = ret->rtp.ssrc,
-                                 .timestamp = ret->rtp.timestamp,
-                                 .seq = ret->rtp.seq,
-                                 .audio = audio,
-                                 .clock = clock,
-                                 .duration = g711 ? (uint32_t)ret->rtp.payload.n : clock / 50};
+    uint32_t clock = ret->codec.clock, duration = clock / 50;
+    ret->encrypted = audio && t->stream->srtp;
+    ret->malformed = false;
+    if (audio && !ret->encrypted && ret->codec.impl) {
+        struct codec_params params = codec_params_of(&ret->codec);
+        uint32_t ticks = codec_ticks(ret->codec.impl, &params, ret->rtp.payload);
+        ret->malformed = ticks == 0;
+        duration = ticks > 0 ? ticks : duration;
+    }
+    if (ret->encrypted || ret->malformed)
+        ret->codec.kind = CODEC_OTHER;
+    ret->tp = (struct timeline_packet){.key = p->key,
+                                       .at_us = p->at_us,
+                                       .ssrc = ret->rtp.ssrc,
+                                       .timestamp = ret->rtp.timestamp,
+                                       .seq = ret->rtp.seq,
+                                       .audio = audio,
+                                       .clock = clock,
+                                       .duration = duration};
     return true;
 }
 
@@ -93,11 +108,19 @@ static void learn_packet(struct render *r, struct track *t, const struct heard *
         r->pcmu++;
     } else if (h->codec.kind == CODEC_PCMA) {
         r->pcma++;
+    } else if (h->codec.kind == CODEC_DECODED) {
+        struct codec_params p = codec_params_of(&h->codec);
+        r->decoded++;
+        if (codec_rate(h->codec.impl, &p) > 8000)
+            r->rate = 16000;
     } else {
         r->other++;
         t->other++;
         ch->other++;
-        r->other_name = h->codec.name;
+        r->encrypted += h->encrypted;
+        r->malformed += h->malformed;
+        if (!h->encrypted && !h->malformed)
+            r->other_name = h->codec.name;
     }
     t->audio++;
     note_codec(ch, h->codec.name);
@@ -136,11 +159,33 @@ static void learn_track(struct render *r, const struct job *j, struct track *t,
     *segments += t->timeline.n;
 }
 
+static enum wav_format format_of(const struct render *r)
+{
+    if (r->decoded > 0 || (r->pcmu > 0 && r->pcma > 0))
+        return WAV_L16;
+    return r->pcma == 0 ? WAV_PCMU : WAV_PCMA;
+}
+
+static void say_why_not(const struct render *r, struct render_result *res)
+{
+    if (r->encrypted > 0)
+        (void)snprintf(res->reason, sizeof(res->reason), "SRTP without keys");
+    else if (r->other_name)
+        (void)snprintf(res->reason, sizeof(res->reason), "codec %.40s is not rendered",
+                       r->other_name);
+    else
+        (void)snprintf(res->reason, sizeof(res->reason),
+                       "%llu packets are no payload of their codec",
+                       (unsigned long long)r->malformed);
+}
+
 void render_learn(struct render *r, const struct job *j, struct render_result *res)
 {
     memset(res, 0, sizeof(*res));
     r->tracks = 0;
-    r->pcmu = r->pcma = r->other = 0;
+    r->pcmu = r->pcma = r->decoded = r->other = r->encrypted = r->malformed = 0;
+    r->rate = 8000;
+    r->other_name = NULL;
     size_t refs = 0, segments = 0;
     for (uint32_t i = 0; i < j->streams; i++) {
         const struct job_stream *s = &j->stream[i];
@@ -174,34 +219,55 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
             res->start_us = t->stream->first_at_us;
     }
     for (size_t i = 0; i < r->tracks; i++) {
+        r->track[i].timeline.rate = r->rate;
         int64_t end = timeline_end(&r->track[i].timeline, res->start_us);
         frames = end > frames ? end : frames;
     }
-    res->wav = (struct wav_info){.format = r->pcma == 0   ? WAV_PCMU
-                                           : r->pcmu == 0 ? WAV_PCMA
-                                                          : WAV_L16,
-                                 .channels = 2,
-                                 .sample_rate = 8000,
-                                 .frames = (uint64_t)frames};
-    res->verdict = !any ? RENDER_EMPTY : r->pcmu + r->pcma == 0 ? RENDER_FAILED : RENDER_READY;
+    res->wav = (struct wav_info){
+        .format = format_of(r), .channels = 2, .sample_rate = r->rate, .frames = (uint64_t)frames};
+    res->verdict = !any                                  ? RENDER_EMPTY
+                   : r->pcmu + r->pcma + r->decoded == 0 ? RENDER_FAILED
+                                                         : RENDER_READY;
     if (res->verdict == RENDER_FAILED)
-        (void)snprintf(res->reason, sizeof(res->reason), "codec %.40s is not rendered yet",
-                       r->other_name);
+        say_why_not(r, res);
 }
 
-static size_t to_samples(const struct heard *h, enum wav_format format, uint16_t *out, size_t cap)
+// As captured.
+static size_t put_codes(struct render *r, const struct track *t, struct span payload, int64_t pos)
 {
-    size_t n = h->rtp.payload.n < cap ? h->rtp.payload.n : cap;
-    const uint8_t *p = h->rtp.payload.p;
-    for (size_t i = 0; i < n; i++) {
-        if (format != WAV_L16)
-            out[i] = p[i];
-        else if (h->codec.kind == CODEC_PCMU)
-            out[i] = (uint16_t)g711_ulaw_decode(p[i]);
-        else
-            out[i] = (uint16_t)g711_alaw_decode(p[i]);
+    uint16_t codes[8192];
+    size_t cap = sizeof(codes) / sizeof(codes[0]), n = payload.n < cap ? payload.n : cap;
+    for (size_t i = 0; i < n; i++)
+        codes[i] = payload.p[i];
+    return window_put(&r->window, t->channel, pos, codes, n, t->rank);
+}
+
+// The sound of a packet that has its place, or why there is none.
+static void put_sound(struct render *r, struct track *t, const struct heard *h,
+                      const struct timeline_place *place, struct render_result *res)
+{
+    struct render_channel *ch = &res->channel[t->channel];
+    int64_t end = place->pos + place->samples;
+    int n = -EBADMSG;
+    if (h->codec.kind != CODEC_OTHER && end <= r->window.base) {
+        ch->late_or_duplicate++;
+        return;
     }
-    return n;
+    if (h->codec.kind != CODEC_OTHER)
+        n = r->window.format != WAV_L16
+                ? (int)put_codes(r, t, h->rtp.payload, place->pos)
+                : voice_say(&t->voice, &h->codec, h->rtp.payload_type, h->rtp.payload, place->pos);
+    if (n > 0)
+        ch->packets++;
+    if (n >= 0)
+        return;
+    window_mark(&r->window, t->channel, place->pos, end, WINDOW_CODEC, place->pos);
+    if (h->codec.kind != CODEC_OTHER) { // its head was good, its inside was not
+        t->other++;
+        ch->other++;
+        res->undecodable++;
+        r->malformed++;
+    }
 }
 
 static void place_packet(struct render *r, struct track *t, struct render_result *res)
@@ -218,25 +284,16 @@ static void place_packet(struct render *r, struct track *t, struct render_result
         ch->late_or_duplicate++; // the timeline did not count it in
         return;
     }
-    bool known = h.codec.kind == CODEC_PCMU || h.codec.kind == CODEC_PCMA;
-    if (place.missing > 0 && t->end > 0 && t->end < place.pos) {
-        // Only as long as the packets that are missing: the rest of a long silence was not sent.
-        int64_t to = t->end + (int64_t)place.missing * place.samples;
-        window_mark(&r->window, t->channel, t->end, to < place.pos ? to : place.pos, WINDOW_LOSS,
-                    place.pos);
-    }
+    bool lost = place.missing > 0 && t->end > 0 && t->end < place.pos;
+    // Only as long as the packets that are missing: the rest of a long silence was not sent.
+    int64_t to = t->end + (int64_t)place.missing * place.samples;
+    to = to < place.pos ? to : place.pos;
+    if (lost)
+        window_mark(&r->window, t->channel, t->end, to, WINDOW_LOSS, place.pos);
     window_reach(&r->window, place.pos, place.samples);
-    if (known) {
-        uint16_t samples[2048];
-        size_t n = to_samples(&h, r->window.format, samples, sizeof(samples) / sizeof(samples[0]));
-        if (place.pos + (int64_t)n <= r->window.base)
-            ch->late_or_duplicate++;
-        else if (window_put(&r->window, t->channel, place.pos, samples, n, t->rank) > 0)
-            ch->packets++;
-    } else {
-        window_mark(&r->window, t->channel, place.pos, place.pos + place.samples, WINDOW_CODEC,
-                    place.pos);
-    }
+    if (lost && h.codec.kind == CODEC_DECODED)
+        voice_conceal(&t->voice, h.rtp.payload_type, t->end, to);
+    put_sound(r, t, &h, &place, res);
     if (place.pos + place.samples > t->end)
         t->end = place.pos + place.samples;
 }
@@ -275,24 +332,22 @@ static void tell_what_is_missing(struct render *r, const struct job *j, struct r
 {
     int64_t dropped = 0;
     for (uint32_t i = 0; i < j->losses; i++)
-        window_add_uncaptured(&r->window, timeline_samples(j->loss[i].from_us - res->start_us),
-                              timeline_samples(j->loss[i].to_us - res->start_us));
+        window_add_uncaptured(&r->window,
+                              timeline_samples(j->loss[i].from_us - res->start_us, r->rate),
+                              timeline_samples(j->loss[i].to_us - res->start_us, r->rate));
     for (size_t i = 0; i < r->tracks; i++) {
         const struct track *t = &r->track[i];
         if (t->chain.truncated && t->first_us > res->start_us + dropped)
             dropped = t->first_us - res->start_us;
     }
     if (dropped > 0) {
-        window_add_uncaptured(&r->window, 0, timeline_samples(dropped));
+        window_add_uncaptured(&r->window, 0, timeline_samples(dropped, r->rate));
         (void)snprintf(res->reason, sizeof(res->reason), "the first %.3f s had left the spool",
                        (double)dropped / 1e6);
     } else if (refused_segments(r) > 0) {
         (void)snprintf(res->reason, sizeof(res->reason),
                        "too many jumps of time stamps: %llu packets kept the clock before",
                        (unsigned long long)refused_segments(r));
-    } else if (res->undecodable > 0) {
-        (void)snprintf(res->reason, sizeof(res->reason), "codec %.40s is not rendered yet",
-                       r->other_name);
     }
 }
 
@@ -304,6 +359,8 @@ static void sum_up(struct render *r, struct render_result *res)
         ch->lost += rtpseq_lost(&t->timeline.seq);
         ch->late_or_duplicate += t->timeline.seq.duplicates;
     }
+    if (res->undecodable > 0 && res->reason[0] == '\0')
+        say_why_not(r, res);
 }
 
 int render_write(struct render *r, const struct job *j, const char *path, struct render_result *res)
@@ -313,7 +370,7 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
     if (n == 0) {
         res->verdict = RENDER_FAILED;
         (void)snprintf(res->reason, sizeof(res->reason), "longer than a WAV file can be: %.0f s",
-                       (double)res->wav.frames / 8000.0);
+                       (double)res->wav.frames / r->rate);
         return 0;
     }
     int e = sink_open(&r->sink, path);
@@ -322,6 +379,9 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
     sink_write(&r->sink, head, n);
     window_init(&r->window, &r->sink, res->wav.format, (int64_t)res->wav.frames);
     rewind_tracks(r, j);
+    for (size_t i = 0; i < r->tracks; i++)
+        voice_begin(&r->track[i].voice, &r->window, &r->room, r->rate, r->track[i].channel,
+                    r->track[i].rank);
     tell_what_is_missing(r, j, res);
     uint32_t ticks = 0;
     for (struct track *t = earliest(r); t; t = earliest(r)) {
@@ -330,10 +390,12 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
         if (++ticks % 1024 == 0 &&
             ((r->cancelled && r->cancelled(r->cancelled_ctx)) || r->sink.error < 0)) {
             e = r->sink.error < 0 ? r->sink.error : -ECANCELED;
+            end_voices(r);
             sink_abandon(&r->sink);
             return e;
         }
     }
+    end_voices(r);
     window_finish(&r->window);
     sum_up(r, res);
     e = sink_commit(&r->sink, res->sha256);

@@ -1,6 +1,7 @@
 // render.h: a stereo file out of the chains of a call's streams: caller left, callee right, for ever. Two passes over the
-// spool: what is there (codecs, timelines, length), then the sound. G.711 alone keeps its bytes (WAV tags 7 and 6), mixed
-// becomes 16-bit linear. Memory is fixed at start whatever the length of the call. One thread (cutter).
+// spool: what is there (codecs, timelines, length), then the sound. One law of G.711 alone keeps its bytes (WAV tags 7 and 6), all
+// else becomes 16-bit linear, at 16 kHz when a codec has that much. Memory of ours is fixed at start whatever the length
+// of the call; decoders live as long as the render. One thread (cutter).
 // Limits: `blocks` places of blocks per call (full: the oldest media is declared missing), `segments` of timelines per call.
 #pragma once
 #include "chain.h"
@@ -8,6 +9,7 @@
 #include "job.h"
 #include "media/timeline.h"
 #include "sink.h"
+#include "voice.h"
 #include "window.h"
 
 #define RENDER_REASON_BYTES 200u
@@ -16,7 +18,7 @@ struct render_channel {
     uint64_t packets; // placed
     uint64_t lost;
     uint64_t late_or_duplicate;
-    uint64_t other; // audio that cannot be decoded yet
+    uint64_t other; // audio that could not be decoded
     char codec[48]; // of its audio, "PCMU" or "PCMU,PCMA"
 };
 
@@ -48,6 +50,7 @@ struct track {
     int64_t end;           // after its newest sample
     struct chain_packet next;
     bool has_next;
+    struct voice voice;
 };
 
 struct render {
@@ -59,8 +62,11 @@ struct render {
     int64_t grace_us; // media this long after the end of the call still belongs to it
     struct track track[JOB_STREAMS_MAX];
     size_t tracks;
-    uint64_t pcmu, pcma, other;
-    const char *other_name;
+    uint64_t pcmu, pcma, decoded, other;
+    uint32_t rate;          // of the file
+    const char *other_name; // of a codec that has no decoder
+    uint64_t encrypted, malformed;
+    struct voice_room room;
     struct window window;
     struct sink sink;
     bool (*cancelled)(void *ctx);
@@ -75,6 +81,6 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
 // Pass 2, to `path`. 0, or negative errno (disk), or -ECANCELED.
 int render_write(struct render *r, const struct job *j, const char *path,
                  struct render_result *res);
-// What the tracks hold, as rtpdump ("#!rtpplay1.0"), to `path`: so that nothing is lost that cannot be rendered yet.
+// What the tracks hold, as rtpdump ("#!rtpplay1.0"), to `path`: so that nothing is lost that cannot be rendered.
 int render_dump(struct render *r, const struct job *j, const char *path, uint64_t *ret_bytes,
                 uint8_t ret_sha256[32]);

@@ -343,7 +343,7 @@ static void silence_events_and_holds(void **state)
     cn.pt = 13;
     ev.pt = 101;
     job_stream(&w, 1, 0);
-    w.job.stream[0].map[0] = (struct job_codec){101, "telephone-event", 8000};
+    w.job.stream[0].map[0] = (struct job_codec){101, "telephone-event", 8000, 1, 0};
     w.job.stream[0].maps = 1;
     uint16_t seq = a.seq;
     uint8_t payload[160] = {5, 10, 0, 160};
@@ -409,7 +409,7 @@ static void what_cannot_be_decoded_is_told_and_kept(void **state)
         put_rtp(&w, &a, T0 + i * 20000, (uint16_t)i, i * 160, payload, sizeof(payload));
     cut(&w);
     assert_int_equal(w.res.verdict, RENDER_FAILED);
-    assert_string_equal(w.res.reason, "codec G729 is not rendered yet");
+    assert_string_equal(w.res.reason, "codec G729 is not rendered");
     uint64_t bytes = 0;
     uint8_t sum[32], head[64];
     char path[100];

@@ -51,7 +51,7 @@ static enum gap_reason reason_at(const struct window *w, int64_t pos, uint8_t st
         if (pos >= w->uncaptured[i].from && pos < w->uncaptured[i].to)
             return GAP_NOT_CAPTURED;
     }
-    return state == WINDOW_LOSS ? GAP_LOSS : GAP_NOT_SENT;
+    return state == WINDOW_LOSS || state == WINDOW_CONCEALED ? GAP_LOSS : GAP_NOT_SENT;
 }
 
 static void close_gap(struct window *w, int channel)
@@ -92,7 +92,7 @@ static void slide(struct window *w, int64_t to)
         size_t i = (size_t)w->base & MASK;
         for (int c = 0; c < 2; c++) {
             uint8_t state = w->state[c][i];
-            uint16_t v = state >= WINDOW_AUDIO ? w->sample[c][i] : quiet;
+            uint16_t v = state >= WINDOW_CONCEALED ? w->sample[c][i] : quiet;
             if (state < WINDOW_AUDIO || w->open[c].to >= 0)
                 note_state(w, c, w->base, state);
             w->state[c][i] = WINDOW_NOTHING;
@@ -113,6 +113,20 @@ void window_reach(struct window *w, int64_t pos, int64_t n)
     must(n <= WINDOW_KEEP);
     if (pos + n > w->base + (int64_t)WINDOW_FRAMES)
         slide(w, pos - WINDOW_KEEP);
+}
+
+void window_conceal(struct window *w, int channel, int64_t pos, const uint16_t *samples, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        int64_t at = pos + (int64_t)k;
+        if (at < w->base || at >= w->total || at >= w->base + (int64_t)WINDOW_FRAMES)
+            continue;
+        size_t i = (size_t)at & MASK;
+        if (w->state[channel][i] > WINDOW_LOSS)
+            continue;
+        w->state[channel][i] = WINDOW_CONCEALED;
+        w->sample[channel][i] = samples[k];
+    }
 }
 
 size_t window_put(struct window *w, int channel, int64_t pos, const uint16_t *samples, size_t n,

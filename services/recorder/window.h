@@ -1,4 +1,4 @@
-// window.h: the two channels on their way to the file: a sliding window of about 16 s of samples, each with a word on where
+// window.h: the two channels on their way to the file: a sliding window of 8 to 16 s of samples, each with a word on where
 // it came from. Packets may come in any order within the window; what slides out is written, and what had no audio
 // becomes silence and a gap. Constant memory for a call of any length. One thread.
 #pragma once
@@ -9,15 +9,17 @@
 #include "media/wav.h"
 #include "sink.h"
 
-#define WINDOW_FRAMES   131072u // 16.4 s at 8 kHz, a power of two
-#define WINDOW_KEEP     65536   // behind the newest packet: what comes later than 8 s is too late
+#define WINDOW_FRAMES 131072u // 16.4 s at 8 kHz, 8.2 s at 16 kHz, a power of two
+#define WINDOW_KEEP                                                                                \
+    65536 // behind the newest packet: what comes later than 8 s (16 kHz: 4 s) is too late
 #define WINDOW_GAPS_MAX 256u
 
 enum window_state {
     WINDOW_NOTHING = 0, // not sent
     WINDOW_LOSS = 1,
     WINDOW_CODEC = 2,
-    WINDOW_AUDIO = 16, // + rank
+    WINDOW_CONCEALED = 3, // lost, and the decoder said what may have been there
+    WINDOW_AUDIO = 16,    // + rank
 };
 
 enum gap_reason {
@@ -58,6 +60,8 @@ void window_reach(struct window *w, int64_t pos, int64_t n);
 // Samples of a packet where nothing of the same or a higher rank stands. Returns how many found their place.
 size_t window_put(struct window *w, int channel, int64_t pos, const uint16_t *samples, size_t n,
                   uint8_t rank);
+// Samples of a decoder for packets that were lost, where nothing stands: heard, and still a gap.
+void window_conceal(struct window *w, int channel, int64_t pos, const uint16_t *samples, size_t n);
 // Why there is nothing in [from, to), where there is nothing; `ahead` is the position the caller is at.
 void window_mark(struct window *w, int channel, int64_t from, int64_t to, enum window_state state,
                  int64_t ahead);
