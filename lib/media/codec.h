@@ -28,7 +28,6 @@ struct codec_impl;
 struct codec_decoder {
     const struct codec_impl *impl; // NULL: not open
     void *state;                   // the library's
-    void *plc;                     // the library's, for concealment
     uint32_t rate;                 // of the PCM
     uint8_t channels, flags;
 };
