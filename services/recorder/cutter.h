@@ -25,7 +25,7 @@ struct cutter {
     int wake;             // eventfd of jobs
     const _Atomic bool *disk_low;
     struct spool_reader *reader;
-    struct render *render; // 1.4 MiB
+    struct render *render; // 1.6 MiB
     struct job job;
     struct render_result result;
     struct manifest manifest;
