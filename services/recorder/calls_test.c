@@ -261,7 +261,7 @@ static void what_payload_types_mean(void **state)
     assert_int_equal(codec_of(&s, 100, 32).kind, CODEC_OTHER); // with crc or interleaving
     assert_int_equal(codec_of(&s, 9, 160).kind, CODEC_DECODED);
     assert_int_equal(codec_of(&s, 10, 160).channels, 2);
-    assert_int_equal(codec_of(&s, 11, 160).channels, 0);
+    assert_int_equal(codec_of(&s, 11, 160).channels, 1);
     assert_int_equal(codec_of(&s, 18, 20).kind, CODEC_OTHER);
     assert_int_equal(codec_of(&s, 98, 100).clock, 48000);
     assert_int_equal(codec_of(&s, 0, 160).kind, CODEC_PCMA); // the SDP rules

@@ -6,16 +6,15 @@
 struct fixed {
     const char *name;
     uint32_t clock;
-    uint8_t channels;
 };
 
 // RFC 3551, tables 4 and 5: the audio types. 2 is what its first edition (RFC 1890) said, and what gateways still send.
 static const struct fixed fixed[] = {
-    [0] = {"PCMU", 8000},   [2] = {"G726-32", 8000},  [3] = {"GSM", 8000},   [4] = {"G723", 8000},
-    [5] = {"DVI4", 8000},   [6] = {"DVI4", 16000},    [7] = {"LPC", 8000},   [8] = {"PCMA", 8000},
-    [9] = {"G722", 8000},   [10] = {"L16", 44100, 2}, [11] = {"L16", 44100}, [12] = {"QCELP", 8000},
-    [13] = {"CN", 8000},    [14] = {"MPA", 90000},    [15] = {"G728", 8000}, [16] = {"DVI4", 11025},
-    [17] = {"DVI4", 22050}, [18] = {"G729", 8000},    [19] = {"CN", 8000},
+    [0] = {"PCMU", 8000},   [2] = {"G726-32", 8000}, [3] = {"GSM", 8000},   [4] = {"G723", 8000},
+    [5] = {"DVI4", 8000},   [6] = {"DVI4", 16000},   [7] = {"LPC", 8000},   [8] = {"PCMA", 8000},
+    [9] = {"G722", 8000},   [10] = {"L16", 44100},   [11] = {"L16", 44100}, [12] = {"QCELP", 8000},
+    [13] = {"CN", 8000},    [14] = {"MPA", 90000},   [15] = {"G728", 8000}, [16] = {"DVI4", 11025},
+    [17] = {"DVI4", 22050}, [18] = {"G729", 8000},   [19] = {"CN", 8000},
 };
 
 static struct codec make(const char *name, uint32_t clock, uint8_t channels, uint8_t flags)
@@ -54,7 +53,7 @@ struct codec codec_of(const struct job_stream *s, uint8_t payload_type, size_t p
     }
     if (payload_type < sizeof(fixed) / sizeof(fixed[0]) && fixed[payload_type].name) {
         const struct fixed *f = &fixed[payload_type];
-        return make(f->name, f->clock, f->channels, 0);
+        return make(f->name, f->clock, payload_type == 10 ? 2 : 1, 0);
     }
     if (payload_type >= 96 && payload_bytes == 4)
         return make("telephone-event", 8000, 1, 0);
