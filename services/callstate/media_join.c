@@ -6,6 +6,7 @@
 #include "recordings.h"
 #include "rows.h"
 #include "stats.h"
+#include "fmtp.h"
 
 #define SLACK_US          (5 * US_PER_S)
 #define LEG_ADDRESSES_MAX 32
@@ -31,26 +32,6 @@ static void registered_name(char *codec)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcasecmp(codec, names[i]) == 0)
             memcpy(codec, names[i], strlen(names[i]));
-}
-
-static bool says(struct span fmtp, const char *parameter)
-{
-    for (;;) {
-        size_t n = span_find(fmtp, ';');
-        struct span one = span_trim(span_sub(fmtp, 0, n));
-        if (span_istarts(one, span_str(parameter)))
-            return true;
-        if (n >= fmtp.n)
-            return false;
-        fmtp = span_sub(fmtp, n + 1, fmtp.n);
-    }
-}
-
-static uint8_t fmtp_flags(struct span fmtp)
-{
-    bool unusual =
-        says(fmtp, "crc=1") || says(fmtp, "robust-sorting=1") || says(fmtp, "interleaving=");
-    return (uint8_t)((says(fmtp, "octet-align=1") ? 1 : 0) | (unusual ? 2 : 0));
 }
 
 static void add_format(struct leg *l, enum side side, const struct sdp_format *f)
