@@ -23,6 +23,7 @@ struct flows {
     struct flows_opts o;
     struct slab *slab;
     struct stream_cold *cold;
+    struct play *play;
     struct map *map;
     struct queue probation, confirmed;
     uint32_t last_no;
@@ -76,8 +77,9 @@ struct flows *flows_new(const struct flows_opts *o)
     f->o = *o;
     f->slab = slab_new("streams", o->streams, sizeof(struct stream));
     f->cold = calloc(o->streams, sizeof *f->cold);
+    f->play = aligned_alloc(64, o->streams * sizeof *f->play); // given its first value in flows_add
     f->map = map_new(o->streams, flow_eq, f);
-    if (!f->slab || !f->cold || !f->map)
+    if (!f->slab || !f->cold || !f->play || !f->map)
         return flows_free(f);
     return f;
 }
@@ -86,6 +88,7 @@ struct flows *flows_free(struct flows *f)
 {
     if (f) {
         map_free(f->map);
+        free(f->play);
         free(f->cold);
         slab_free(f->slab);
         free(f);
@@ -102,6 +105,11 @@ struct stream *flows_find(const struct flows *f, const struct flow_key *k, uint6
 struct stream_cold *flows_cold(const struct flows *f, const struct stream *s)
 {
     return &f->cold[slab_index_of(f->slab, s)];
+}
+
+struct play *flows_play(const struct flows *f, const struct stream *s)
+{
+    return &f->play[slab_index_of(f->slab, s)];
 }
 
 static struct queue *queue_of(struct flows *f, const struct stream *s)
@@ -181,6 +189,7 @@ struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t has
     s->no = f->last_no;
     struct stream_cold *c = flows_cold(f, s);
     *c = (struct stream_cold){.first_at_us = now_us};
+    play_init(flows_play(f, s), now_us);
     must(map_put(f->map, hash, slab_handle_of(f->slab, s)));
     queue_append(f, &f->probation, c, now_us + PROBATION_LOOK_US);
     return s;
@@ -237,7 +246,8 @@ void flows_end_all(struct flows *f)
 struct flows_stat flows_stat(const struct flows *f)
 {
     struct slab_stat s = slab_stat(f->slab);
-    return (struct flows_stat){s.used, s.slots, s.bytes + s.slots * sizeof *f->cold, f->evicted,
+    return (struct flows_stat){s.used, s.slots,
+                               s.bytes + s.slots * (sizeof *f->cold + sizeof *f->play), f->evicted,
                                f->refused};
 }
 

@@ -1,5 +1,6 @@
 // flows.h: the RTP streams: one SSRC on one address pair in one direction. A stream is two cache lines that each of its
-// packets touches (struct stream) and what is needed seldom (struct stream_cold). Slots are fixed; one owner thread.
+// packets touches (struct stream), its playout buffers (struct play) and what is needed seldom (struct stream_cold). Slots
+// are fixed; one owner thread.
 //
 // Each stream stands in one of two queues by the time when it is looked at next: those on probation each 3 s, the
 // confirmed each 5 s. So ageing and reports cost nothing per packet and nothing per empty slot.
@@ -8,6 +9,7 @@
 #pragma once
 #include "base/uuid.h"
 #include "classify.h"
+#include "jitter_sim.h"
 #include "quality.h"
 #include "wire/pkt.h"
 
@@ -67,6 +69,10 @@ struct stream_cold {
     char codec[18];
     struct probation probation;
     struct stream_rtcp rtcp;
+    // Packets the harvester lost while this stream was alive: at its begin and at each look the total is read.
+    uint64_t drops_seen, capture_lost;
+    uint32_t drops_packets;  // packets at that look
+    bool capture_lost_bound; // others were alive too: so many at most were of this stream
 };
 
 // The same 40 bytes as at the head of struct stream, in words: written whole and read whole, which the processor
@@ -101,6 +107,7 @@ struct stream *flows_find(const struct flows *f, const struct flow_key *k, uint6
 // A new stream on probation, or NULL when refused.
 struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t hash, int64_t now_us);
 struct stream_cold *flows_cold(const struct flows *f, const struct stream *s);
+struct play *flows_play(const struct flows *f, const struct stream *s);
 void flows_confirm(struct flows *f, struct stream *s, int64_t now_us);
 // Looks at what is due.
 void flows_advance(struct flows *f, int64_t now_us);

@@ -52,11 +52,12 @@ static bool codec_is_aid(const char *codec)
 
 // The stream's codec is that of its first payload type that is sound or picture; events and noise stand in only until
 // such a one comes.
-static void stream_take_codec(struct stream_cold *c, const struct media_format *f)
+static void stream_take_codec(struct stream_cold *c, struct play *p, const struct media_format *f)
 {
     if (f->codec[0] && (!c->codec[0] || (codec_is_aid(c->codec) && !codec_is_aid(f->codec)))) {
         memcpy(c->codec, f->codec, sizeof c->codec);
         c->clock_rate = f->clock_rate;
+        p->codec = emodel_codec(c->codec);
     }
 }
 
@@ -77,7 +78,7 @@ static void stream_payload_type(const struct worker *w, struct stream *s, struct
         c->clock_from_us = s->q.last_at_us;
         c->clock_from_timestamp = r->timestamp;
     }
-    stream_take_codec(c, &f);
+    stream_take_codec(c, flows_play(w->flows, s), &f);
     for (uint8_t i = 0; i < c->payload_types; i++)
         if (c->payload_type[i] == r->payload_type)
             return;
@@ -127,6 +128,7 @@ static struct stream *stream_begin(struct worker *w, const struct pkt *p, const 
     c->first_timestamp = r->timestamp;
     c->first_seq = r->seq;
     c->first_payload_type = r->payload_type;
+    c->drops_seen = worker_drops(w);
     quality_init(&s->q, r->seq, r->timestamp, p->at_us);
     stream_payload_type(w, s, c, r);
     if (announced) {
@@ -176,6 +178,21 @@ static void stream_on_probation(struct worker *w, struct stream *s, const struct
     }
 }
 
+// Into the playout buffers.
+static inline void stream_play(struct play *p, const struct play_packet *k)
+{
+    if (__builtin_expect(k->step == QUALITY_DUPLICATE || k->step == QUALITY_STRAY, 0))
+        return;
+    if (__builtin_expect(k->step == QUALITY_RESTART, 0)) {
+        struct play_packet second = *k;
+        second.step = 2;
+        play_restart(p);
+        play_step(p, &second);
+        return;
+    }
+    play_step(p, k);
+}
+
 void media_rtp(struct worker *w, const struct pkt *p)
 {
     struct rtp r;
@@ -208,15 +225,18 @@ void media_rtp(struct worker *w, const struct pkt *p)
     }
     if (__builtin_expect(r.payload_type != s->payload_type, 0))
         stream_payload_type(w, s, flows_cold(w->flows, s), &r);
-    quality_packet(&s->q, r.seq, r.timestamp, p->at_us, (uint32_t)r.payload.n,
-                   !(s->flags & STREAM_UNTIMED));
+    bool timed = !(s->flags & STREAM_UNTIMED);
+    int32_t step =
+        quality_packet(&s->q, r.seq, r.timestamp, p->at_us, (uint32_t)r.payload.n, timed);
+    stream_play(flows_play(w->flows, s), &(struct play_packet){p->at_us, r.timestamp, step,
+                                                               s->q.us_per_tick, timed, r.marker});
     if (__builtin_expect(s->flags & STREAM_EVENT, 0))
         flows_cold(w->flows, s)->dtmf_packets++;
     w->counts.n[CAPTURE_RTP] += s->state == STREAM_CONFIRMED;
     if (w->o.out) {
         outbox_media(w->o.out, s->no, p->at_us, r.packet, s->state != STREAM_CONFIRMED);
         if (fresh) // the mesh sees a stream at once, not after five seconds
-            outbox_report(w->o.out, s, flows_cold(w->flows, s), false);
+            outbox_report(w->o.out, s, flows_cold(w->flows, s), flows_play(w->flows, s), false);
     }
 }
 
@@ -234,14 +254,36 @@ static void stream_guess_clock(struct stream *s, const struct stream_cold *c)
             quality_set_clock(&s->q, clocks[i]);
 }
 
+// What the kernel or we lost since the last look, if the stream was alive since: one of its own, when it was alone.
+static void stream_stamp_drops(struct worker *w, const struct stream *s, struct stream_cold *c)
+{
+    if (s->q.packets == c->drops_packets)
+        return;
+    uint64_t drops = worker_drops(w), fresh = drops - c->drops_seen;
+    c->drops_packets = s->q.packets;
+    c->drops_seen = drops;
+    c->capture_lost += fresh;
+    if (fresh && flows_stat(w->flows).used > 1)
+        c->capture_lost_bound = true;
+}
+
+static void stream_set_ptime(struct worker *w, const struct stream *s)
+{
+    uint32_t ptime_us = quality_ptime_us(&s->q);
+    if (ptime_us)
+        flows_play(w->flows, s)->ptime_us = ptime_us;
+}
+
 static void stream_report(struct worker *w, struct stream *s, struct stream_cold *c)
 {
     if (s->q.us_per_tick <= 0)
         stream_guess_clock(s, c);
+    stream_stamp_drops(w, s, c);
+    stream_set_ptime(w, s);
     if (!c->codec[0]) { // an SDP may have come since
         struct announced a = stream_announced(w, s);
         struct media_format f = format_of(&a, c->first_payload_type);
-        stream_take_codec(c, &f);
+        stream_take_codec(c, flows_play(w->flows, s), &f);
         if (f.codec[0] && c->first_payload_type == s->payload_type)
             s->payload_type = UINT8_MAX;
     }
@@ -249,7 +291,7 @@ static void stream_report(struct worker *w, struct stream *s, struct stream_cold
         return;
     c->looks++;
     if (c->reported != s->q.packets)
-        outbox_report(w->o.out, s, c, false);
+        outbox_report(w->o.out, s, c, flows_play(w->flows, s), false);
     c->reported = s->q.packets;
     if (c->looks % 2 == 0)
         outbox_stream_info(w->o.out, s, c);
@@ -276,10 +318,14 @@ void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_
     }
     w->counts.n[CAPTURE_STREAMS_EVICTED] += why == FLOW_END_EVICTED;
     if (s->state == STREAM_CONFIRMED) {
+        struct play *play = flows_play(w->flows, s);
+        stream_stamp_drops(w, s, c);
+        stream_set_ptime(w, s);
+        play_end(play);
         if (w->o.on_stream)
-            w->o.on_stream(w->o.ctx, s, c);
+            w->o.on_stream(w->o.ctx, s, c, play);
         if (w->o.out)
-            outbox_report(w->o.out, s, c, true);
+            outbox_report(w->o.out, s, c, play, true);
     } else if (s->state == STREAM_PROBATION) {
         w->counts.n[CAPTURE_PROBATION_FAILED]++;
     }

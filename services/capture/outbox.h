@@ -34,7 +34,7 @@ void outbox_hello(struct outbox *o, const struct outbox_hello *h);
 void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool truncated,
                 uint64_t frame);
 void outbox_report(struct outbox *o, const struct stream *s, const struct stream_cold *c,
-                   bool ended);
+                   const struct play *p, bool ended);
 void outbox_tick(struct outbox *o, int64_t at_us, bool with_counters);
 struct outbox_end {
     int64_t at_us;

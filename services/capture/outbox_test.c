@@ -81,11 +81,12 @@ static void each_kind_of_slot_overflows(void **state)
     struct outbox *o = box(&g);
     struct stream s = {.family = 4, .no = 1};
     struct stream_cold c = {.payload_types = STREAM_PAYLOAD_TYPES_MAX, .rtcp.packets = 1};
+    static struct play p;
     for (unsigned i = 0; i < 5000; i++) {
         outbox_stream_info(o, &s, &c);
         outbox_stream_ended(o, 1);
         outbox_loss(o, &(struct outbox_loss){"kernel", 1, 0, 0}, true);
-        outbox_report(o, &s, &c, false);
+        outbox_report(o, &s, &c, &p, false);
         outbox_tick(o, i, true);
     }
     outbox_end(o, &(struct outbox_end){0});

@@ -38,8 +38,8 @@ static void range_begin(struct quality *q, uint16_t seq)
     q->has_bad = false;
 }
 
-// A step of more than one, or back. False: a duplicate.
-static bool seq_odd(struct quality *q, uint16_t seq, uint16_t ahead)
+// A step of more than one, or back.
+static int32_t seq_odd(struct quality *q, uint16_t seq, uint16_t ahead)
 {
     if (ahead != 0 && ahead < QUALITY_MAX_DROPOUT) { // a gap
         if (seq < q->max_seq)
@@ -47,13 +47,13 @@ static bool seq_odd(struct quality *q, uint16_t seq, uint16_t ahead)
         q->max_seq = seq;
         q->window = ahead < 64 ? q->window << ahead | 1 : 1;
         q->has_bad = false;
-        return true;
+        return ahead;
     }
     uint16_t behind = (uint16_t)(q->max_seq - seq);
     if (behind <= QUALITY_MAX_MISORDER) {
         if (behind < 64) {
             if (q->window >> behind & 1)
-                return false;
+                return QUALITY_DUPLICATE;
             q->window |= UINT64_C(1) << behind;
         }
         q->out_of_order++;
@@ -61,17 +61,17 @@ static bool seq_odd(struct quality *q, uint16_t seq, uint16_t ahead)
         if (q->cycles == 0 && seq < q->base_seq &&
             (uint16_t)(q->base_seq - seq) <= QUALITY_MAX_MISORDER)
             q->base_seq = seq;
-        return true;
+        return -(int32_t)behind;
     }
     if (q->has_bad && seq == q->bad_seq) { // two in a row
         q->strays--;
         range_begin(q, seq);
-        return true;
+        return QUALITY_RESTART;
     }
     q->has_bad = true;
     q->bad_seq = (uint16_t)(seq + 1);
     q->strays++;
-    return true;
+    return QUALITY_STRAY;
 }
 
 // The most common spacing by Boyer and Moore's vote: two words instead of a histogram.
@@ -88,8 +88,8 @@ static inline void step_vote(struct quality *q, uint32_t step)
     }
 }
 
-void quality_packet(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t at_us,
-                    uint32_t payload_bytes, bool timed)
+int32_t quality_packet(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t at_us,
+                       uint32_t payload_bytes, bool timed)
 {
     bool first = q->packets == 0;
     q->packets++;
@@ -103,22 +103,26 @@ void quality_packet(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t
     q->since_timed_us = gap;
     uint16_t ahead = (uint16_t)(seq - q->max_seq);
     bool next = ahead == 1;
+    int32_t step = 1;
     if (__builtin_expect(next, 1)) {
         q->max_seq = seq;
         q->cycles = (uint16_t)(q->cycles + (seq == 0));
         q->window = q->window << 1 | 1;
         q->has_bad = false;
-    } else if (!seq_odd(q, seq, ahead)) {
-        q->duplicates++;
-        return;
+    } else {
+        step = seq_odd(q, seq, ahead);
+        if (step == QUALITY_DUPLICATE) {
+            q->duplicates++;
+            return step;
+        }
     }
     if (!timed)
-        return;
+        return step;
     int32_t ticks = (int32_t)(timestamp - q->last_timestamp);
     q->last_timestamp = timestamp;
     q->since_timed_us = 0;
     if (first)
-        return;
+        return step;
     if (next && ticks > 0)
         step_vote(q, (uint32_t)ticks);
     if (q->us_per_tick > 0) {
@@ -129,6 +133,7 @@ void quality_packet(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t
         if (q->jitter_us > q->jitter_max_us)
             q->jitter_max_us = q->jitter_us;
     }
+    return step;
 }
 
 uint64_t quality_lost(const struct quality *q)

@@ -34,8 +34,12 @@ _Static_assert(sizeof(struct quality) == 80, "with the key a stream is two cache
 void quality_init(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t at_us);
 // The clock of the payload type that comes now; 0 unknown. timed: the time stamps go with the packets (not
 // telephone-event, whose stamp stands still, RFC 4733 2.2.1, and not comfort noise).
-void quality_packet(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t at_us,
-                    uint32_t payload_bytes, bool timed);
+// How far beyond the newest sequence number it is (1: the next), 0 or less: how far behind; or one of the three.
+#define QUALITY_DUPLICATE INT32_MIN
+#define QUALITY_STRAY     (INT32_MIN + 1) // far outside; most likely nobody's
+#define QUALITY_RESTART   INT32_MAX       // the second of a new range
+int32_t quality_packet(struct quality *q, uint16_t seq, uint32_t timestamp, int64_t at_us,
+                       uint32_t payload_bytes, bool timed);
 // Clock in Hz of the payload type that comes now (0: unknown). The next packet begins a new jitter pair.
 void quality_set_clock(struct quality *q, uint32_t clock_rate);
 // Expected minus received over the sequence ranges, never below 0 (A.3).

@@ -7,6 +7,7 @@
 struct ended_stream {
     struct stream s;
     struct stream_cold c;
+    struct play_figures play;
 };
 
 struct report {
@@ -34,14 +35,15 @@ struct report *report_free(struct report *r)
     return NULL;
 }
 
-void report_stream(void *ctx, const struct stream *s, const struct stream_cold *c)
+void report_stream(void *ctx, const struct stream *s, const struct stream_cold *c,
+                   const struct play *p)
 {
     struct report *r = ctx;
     if (r->n == r->cap) {
         r->not_listed++;
         return;
     }
-    r->stream[r->n++] = (struct ended_stream){*s, *c};
+    r->stream[r->n++] = (struct ended_stream){*s, *c, play_figures(p)};
 }
 
 static double us_to_ms(double us)
@@ -82,6 +84,47 @@ static void json_rtcp(struct json *j, const struct stream_rtcp *r)
     json_obj_end(j);
 }
 
+// As the API has it.
+static void json_quality(struct json *j, const struct ended_stream *e)
+{
+    const struct play_figures *f = &e->play;
+    double ms = quality_ptime_us(&e->s.q) / 1000.0;
+    json_key(j, "mos");
+    if (f->rated) {
+        json_obj(j);
+        json_kreal(j, "f1", f->mos[PLAY_F1], 2);
+        json_kreal(j, "f2", f->mos[PLAY_F2], 2);
+        json_kreal(j, "adaptive", f->mos[PLAY_ADAPTIVE], 2);
+        json_kreal(j, "min", f->mos_min, 2);
+        json_kreal(j, "avg", f->mos_avg, 2);
+        json_obj_end(j);
+        json_kreal(j, "r", f->r_adaptive, 1);
+    } else {
+        json_null(j);
+        json_knull(j, "r");
+    }
+    json_key(j, "late");
+    json_obj(j);
+    json_kuint(j, "f1", f->late[PLAY_F1]);
+    json_kuint(j, "f2", f->late[PLAY_F2]);
+    json_kuint(j, "adaptive", f->late[PLAY_ADAPTIVE]);
+    json_obj_end(j);
+    json_key(j, "burst");
+    json_obj(j);
+    json_kuint(j, "count", f->burst.bursts);
+    json_kreal(j, "density", f->burst.burst_density, 4);
+    json_kreal(j, "gap_density", f->burst.gap_density, 4);
+    json_kreal(j, "duration_ms", f->burst.burst_packets * ms, 1);
+    json_kreal(j, "gap_duration_ms", f->burst.gap_packets * ms, 1);
+    json_obj_end(j);
+    if (f->skew_known)
+        json_kreal(j, "skew_ppm", f->skew_ppm, 1);
+    else
+        json_knull(j, "skew_ppm");
+    json_kuint(j, "capture_lost", e->c.capture_lost);
+    json_kbool(j, "capture_lost_bound", e->c.capture_lost_bound);
+}
+
 static void json_stream(struct json *j, const struct report *r, const struct ended_stream *e)
 {
     const struct quality *q = &e->s.q;
@@ -111,6 +154,7 @@ static void json_stream(struct json *j, const struct report *r, const struct end
     json_kreal(j, "max", us_to_ms(quality_whole_us(q->jitter_max_us)), 3);
     json_obj_end(j);
     json_kreal(j, "delta_ms_max", us_to_ms(q->delta_max_us), 3);
+    json_quality(j, e);
     json_kuint(j, "dtmf_packets", e->c.dtmf_packets);
     json_kbool(j, "srtp", e->s.flags & STREAM_SRTP);
     json_rtcp(j, &e->c.rtcp);

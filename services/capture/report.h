@@ -9,8 +9,8 @@ struct report;
 // site and publisher are borrowed.
 struct report *report_new(size_t streams, const char *site, const char *publisher);
 struct report *report_free(struct report *r);
-void report_stream(void *ctx, const struct stream *s,
-                   const struct stream_cold *c); // for worker_opts.on_stream
+void report_stream(void *ctx, const struct stream *s, const struct stream_cold *c,
+                   const struct play *p); // for worker_opts.on_stream
 
 struct report_input {
     const char *file; // or interface

@@ -22,7 +22,8 @@ struct worker_opts {
     uint32_t tcp;           // directions, default 256
     const char *hep_key;    // HEP messages without it are refused; NULL or "": any
     // Called for each stream that leaves confirmed; may be NULL.
-    void (*on_stream)(void *ctx, const struct stream *s, const struct stream_cold *c);
+    void (*on_stream)(void *ctx, const struct stream *s, const struct stream_cold *c,
+                      const struct play *p);
     void *ctx;
 };
 

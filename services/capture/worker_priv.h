@@ -36,6 +36,13 @@ void worker_hep_publish(struct worker *w);
 bool media_on_due(void *ctx, struct stream *s, struct stream_cold *c);
 void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_end why);
 
+// Packets of any stream that were lost between the wire and our counting.
+static inline uint64_t worker_drops(const struct worker *w)
+{
+    return w->counts.n[CAPTURE_DROP_KERNEL] + w->counts.n[CAPTURE_DROP_INTERFACE] +
+           w->counts.n[CAPTURE_DROP_FRAGMENTS];
+}
+
 static inline void worker_event(struct worker *w, enum wire_event e)
 {
     w->counts.event[e]++;
