@@ -5,7 +5,7 @@
 #pragma once
 #include "api.h"
 
-#define API_SCHEMA_VERSION 1
+#define API_SCHEMA_VERSION 2
 
 int db_start(void);
 void db_stop(void);

@@ -31,3 +31,7 @@ void media_forget_addresses(struct world *w, struct leg *l);
 // Streams without a call that have ended are forgotten by a bounded hand, `n` slots a call.
 void media_sweep(struct world *w, size_t n);
 size_t media_unjoined(const struct world *w);
+// The side that alone was heard after the answer (at least 50 packets, more than 3 s), or SIDE_NONE.
+enum side media_one_way(const struct call *c);
+// The least MOS of its streams. False: none is rated; ret is not touched.
+bool media_mos_min(const struct call *c, double *ret);

@@ -147,6 +147,11 @@ static Callmesh__V1__CallStream *stream(struct arena *a, const struct world *w,
     s->srtp = in->srtp;
     s->last_at_us = in->last_us;
     s->harvester = borrow(w->publisher[in->publisher].name);
+    union { // packing does not write
+        const Callmesh__V1__StreamQuality *in;
+        Callmesh__V1__StreamQuality *out;
+    } quality = {.in = &in->quality};
+    s->quality = in->rated ? quality.out : NULL;
     return payload_map(a, in, s) ? s : NULL;
 }
 
@@ -198,6 +203,7 @@ Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, cons
     c->hold_us = in->hold_us;
     c->hold_count = in->hold_count;
     c->message_count = in->message_count;
+    c->one_way = (Callmesh__V1__Side)media_one_way(in);
     return fill_lists(a, w, in, c) && !arena_overflowed(a) ? m : NULL;
 }
 

@@ -75,6 +75,47 @@ static struct leg *leg_by_id(struct call *c, const struct uuid *id)
     return c->legs;
 }
 
+#define QUALITY_COLUMNS                                                                            \
+    " s.late IS NOT NULL, s.mos_min IS NOT NULL, s.mos_f1, s.mos_f2, s.mos_adaptive, s.mos_min, "  \
+    "s.mos_avg, s.r,"                                                                              \
+    " (s.late->>'f1')::bigint, (s.late->>'f2')::bigint, (s.late->>'adaptive')::bigint,"            \
+    " (s.burst->>'count')::bigint, (s.burst->>'density')::float8, "                                \
+    "(s.burst->>'gap_density')::float8,"                                                           \
+    " (s.burst->>'duration_ms')::float8, (s.burst->>'gap_duration_ms')::float8,"                   \
+    " s.skew_ppm IS NOT NULL, s.skew_ppm, s.capture_lost, s.capture_lost_bound"
+
+static float real32(const struct store_result *r, size_t i, size_t col)
+{
+    return (float)store_real(r, i, col);
+}
+
+// at: the first of QUALITY_COLUMNS.
+static void one_quality(struct stream *s, const struct store_result *r, size_t i, size_t at)
+{
+    Callmesh__V1__StreamQuality *q = &s->quality;
+    callmesh__v1__stream_quality__init(q);
+    s->rated = store_bool(r, i, at);
+    q->rated = store_bool(r, i, at + 1);
+    q->mos_f1 = real32(r, i, at + 2);
+    q->mos_f2 = real32(r, i, at + 3);
+    q->mos_adaptive = real32(r, i, at + 4);
+    q->mos_min = real32(r, i, at + 5);
+    q->mos_avg = real32(r, i, at + 6);
+    q->r_adaptive = real32(r, i, at + 7);
+    q->late_f1 = (uint64_t)store_int(r, i, at + 8);
+    q->late_f2 = (uint64_t)store_int(r, i, at + 9);
+    q->late_adaptive = (uint64_t)store_int(r, i, at + 10);
+    q->bursts = (uint32_t)store_int(r, i, at + 11);
+    q->burst_density = real32(r, i, at + 12);
+    q->gap_density = real32(r, i, at + 13);
+    q->burst_ms = real32(r, i, at + 14);
+    q->gap_ms = real32(r, i, at + 15);
+    q->skew_known = store_bool(r, i, at + 16);
+    q->skew_ppm = real32(r, i, at + 17);
+    q->capture_lost = (uint64_t)store_int(r, i, at + 18);
+    q->capture_lost_bound = store_bool(r, i, at + 19);
+}
+
 static void one_stream(struct world *w, const struct store_result *r, size_t i)
 {
     struct uuid id, call_id, leg_id = {0};
@@ -106,6 +147,7 @@ static void one_stream(struct world *w, const struct store_result *r, size_t i)
     s->ended = store_bool(r, i, 24);
     s->first_us = store_time(r, i, 25);
     s->last_us = store_time(r, i, 26);
+    one_quality(s, r, i, 28);
     struct call *c = store_uuid(r, i, 1, &call_id) ? call_by_id(w, &call_id) : NULL;
     if (!c || c->stream_count >= CALL_STREAMS_MAX)
         return;
@@ -138,7 +180,8 @@ static int streams(struct store *s, struct world *w, size_t *ret_n)
         "s.out_of_order,"
         " s.duplicates, s.jitter_ms, s.jitter_ms_max, s.delta_ms_max, s.dtmf_packets, s.srtp, "
         "s.ended, s.first_at,"
-        " s.last_at, s.side FROM streams s WHERE s.call_id IN (SELECT id FROM open_calls)"
+        " s.last_at, s.side," QUALITY_COLUMNS
+        " FROM streams s WHERE s.call_id IN (SELECT id FROM open_calls)"
         " OR (s.call_id IS NULL AND s.last_at > (SELECT max(h.feed_at) FROM harvesters h WHERE "
         "h.site = s.site)"
         " - interval '60 s' AND NOT EXISTS (SELECT FROM harvesters h WHERE h.site = s.site AND "

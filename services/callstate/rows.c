@@ -115,6 +115,48 @@ static void rtcp_json(const struct stream *s, char *buf, size_t cap)
     buf[j.overflow ? 0 : j.n] = 0;
 }
 
+static void real_or_null(struct table *t, bool known, double v)
+{
+    if (known)
+        row_real(t, v);
+    else
+        row_null(t);
+}
+
+// Eleven columns.
+static void stream_quality(struct table *t, const struct stream *s)
+{
+    const Callmesh__V1__StreamQuality *q = &s->quality;
+    bool rated = s->rated && q->rated;
+    char text[256];
+    real_or_null(t, rated, (double)q->mos_f1);
+    real_or_null(t, rated, (double)q->mos_f2);
+    real_or_null(t, rated, (double)q->mos_adaptive);
+    real_or_null(t, rated, (double)q->mos_min);
+    real_or_null(t, rated, (double)q->mos_avg);
+    real_or_null(t, rated, (double)q->r_adaptive);
+    struct json j;
+    json_init(&j, text, sizeof text);
+    json_obj(&j);
+    json_kuint(&j, "f1", q->late_f1);
+    json_kuint(&j, "f2", q->late_f2);
+    json_kuint(&j, "adaptive", q->late_adaptive);
+    json_obj_end(&j);
+    row_str(t, s->rated ? text : NULL);
+    json_init(&j, text, sizeof text);
+    json_obj(&j);
+    json_kuint(&j, "count", q->bursts);
+    json_kreal(&j, "density", (double)q->burst_density, 4);
+    json_kreal(&j, "gap_density", (double)q->gap_density, 4);
+    json_kreal(&j, "duration_ms", (double)q->burst_ms, 1);
+    json_kreal(&j, "gap_duration_ms", (double)q->gap_ms, 1);
+    json_obj_end(&j);
+    row_str(t, s->rated ? text : NULL);
+    real_or_null(t, s->rated && q->skew_known, (double)q->skew_ppm);
+    row_int(t, s->rated ? (int64_t)q->capture_lost : 0);
+    row_bool(t, s->rated && q->capture_lost_bound);
+}
+
 void rows_stream(struct world *w, const struct stream *s)
 {
     struct table *t = w->batch->t[ROWS_STREAMS];
@@ -155,6 +197,7 @@ void rows_stream(struct world *w, const struct stream *s)
     row_str(t, rtcp[0] ? rtcp : "{}");
     row_time(t, s->last_us > 0 ? s->last_us : 1);
     row_bool(t, s->ended);
+    stream_quality(t, s);
     rows_done(w, t);
 }
 
@@ -214,6 +257,11 @@ static void call_row(struct world *w, const struct call *c)
     row_str(t, recording_state_name(c->recording_state));
     row_bool(t, c->live);
     row_int(t, (int64_t)c->lost_packets);
+    double mos_min = 0;
+    bool rated = media_mos_min(c, &mos_min);
+    real_or_null(t, rated, mos_min);
+    enum side one_way = media_one_way(c);
+    row_str(t, one_way == SIDE_CALLER ? "caller" : one_way == SIDE_CALLEE ? "callee" : NULL);
     rows_done(w, t);
 }
 

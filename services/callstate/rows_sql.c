@@ -31,40 +31,43 @@ const struct table_def rows_def[ROWS_TABLES] = {
                   COL_BOOL, COL_BYTES}},
     [ROWS_CALLS] =
         {.name = "calls",
-         .sql = "INSERT INTO calls AS c (site, started_at, id, revision, state, result, "
-                "sip_status, sip_reason, hangup_by,"
-                " from_uri, from_user, from_name, to_uri, to_user, to_name, from_digits, "
-                "to_digits, ringing_at,"
-                " answered_at, ended_at, hold_seconds, hold_count, sip_call_ids, harvesters, "
-                "message_count,"
-                " recording_state, live, lost_packets)"
-                " SELECT u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11, u12, u13, u14, u15, u16, "
-                "u17, u18, u19, u20, u21,"
-                " u22, ARRAY[u23], string_to_array(u24, E'\\t'), u25, u26, u27, u28"
-                " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-                "$16, $17, $18, $19, $20,"
-                " $21, $22, $23, $24, $25, $26, $27, $28) AS u(u1, u2, u3, u4, u5, u6, u7, u8, u9, "
-                "u10, u11, u12, u13,"
-                " u14, u15, u16, u17, u18, u19, u20, u21, u22, u23, u24, u25, u26, u27, u28)"
-                " ON CONFLICT (site, started_at, id) DO UPDATE SET revision = excluded.revision, "
-                "state = excluded.state,"
-                " result = excluded.result, sip_status = excluded.sip_status, sip_reason = "
-                "excluded.sip_reason,"
-                " hangup_by = excluded.hangup_by, to_uri = excluded.to_uri, to_user = "
-                "excluded.to_user,"
-                " to_name = excluded.to_name, to_digits = excluded.to_digits, ringing_at = "
-                "excluded.ringing_at,"
-                " answered_at = excluded.answered_at, ended_at = excluded.ended_at,"
-                " hold_seconds = excluded.hold_seconds, hold_count = excluded.hold_count,"
-                " harvesters = excluded.harvesters, message_count = excluded.message_count,"
-                " recording_state = excluded.recording_state, lost_packets = excluded.lost_packets"
-                " WHERE c.revision < excluded.revision",
-         .columns = 28,
+         .sql =
+             "INSERT INTO calls AS c (site, started_at, id, revision, state, result, "
+             "sip_status, sip_reason, hangup_by,"
+             " from_uri, from_user, from_name, to_uri, to_user, to_name, from_digits, "
+             "to_digits, ringing_at,"
+             " answered_at, ended_at, hold_seconds, hold_count, sip_call_ids, harvesters, "
+             "message_count,"
+             " recording_state, live, lost_packets, mos_min, one_way)"
+             " SELECT u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11, u12, u13, u14, u15, u16, "
+             "u17, u18, u19, u20, u21,"
+             " u22, ARRAY[u23], string_to_array(u24, E'\\t'), u25, u26, u27, u28, u29, u30"
+             " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+             "$16, $17, $18, $19, $20,"
+             " $21, $22, $23, $24, $25, $26, $27, $28, $29, $30) AS u(u1, u2, u3, u4, u5, u6, u7, "
+             "u8, u9, "
+             "u10, u11, u12, u13,"
+             " u14, u15, u16, u17, u18, u19, u20, u21, u22, u23, u24, u25, u26, u27, u28, u29, u30)"
+             " ON CONFLICT (site, started_at, id) DO UPDATE SET revision = excluded.revision, "
+             "state = excluded.state,"
+             " result = excluded.result, sip_status = excluded.sip_status, sip_reason = "
+             "excluded.sip_reason,"
+             " hangup_by = excluded.hangup_by, to_uri = excluded.to_uri, to_user = "
+             "excluded.to_user,"
+             " to_name = excluded.to_name, to_digits = excluded.to_digits, ringing_at = "
+             "excluded.ringing_at,"
+             " answered_at = excluded.answered_at, ended_at = excluded.ended_at,"
+             " hold_seconds = excluded.hold_seconds, hold_count = excluded.hold_count,"
+             " harvesters = excluded.harvesters, message_count = excluded.message_count,"
+             " recording_state = excluded.recording_state, lost_packets = excluded.lost_packets,"
+             " mos_min = excluded.mos_min, one_way = excluded.one_way"
+             " WHERE c.revision < excluded.revision",
+         .columns = 30,
          .text_max = TEXT_MAX,
-         .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_INT8, COL_TEXT, COL_TEXT, COL_INT4,
-                  COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT,
-                  COL_TEXT, COL_TEXT, COL_TEXT, COL_TIME, COL_TIME, COL_TIME, COL_REAL,
-                  COL_INT4, COL_TEXT, COL_TEXT, COL_INT4, COL_TEXT, COL_BOOL, COL_INT8}},
+         .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_INT8, COL_TEXT, COL_TEXT, COL_INT4, COL_TEXT,
+                  COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT,
+                  COL_TEXT, COL_TIME, COL_TIME, COL_TIME, COL_REAL, COL_INT4, COL_TEXT, COL_TEXT,
+                  COL_INT4, COL_TEXT, COL_BOOL, COL_INT8, COL_REAL, COL_TEXT}},
     [ROWS_OPEN] =
         {.name = "open_calls",
          .sql =
@@ -104,16 +107,21 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 " dst_ip, dst_port, codec, payload_type, clock_rate, ptime_ms, packets, bytes, "
                 "lost, out_of_order,"
                 " duplicates, jitter_ms, jitter_ms_max, delta_ms_max, dtmf_packets, srtp, rtcp, "
-                "last_at, ended)"
+                "last_at, ended, mos_f1, mos_f2, mos_adaptive, mos_min, mos_avg, r, late, burst, "
+                "skew_ppm, capture_lost,"
+                " capture_lost_bound)"
                 " SELECT u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11, u12, u13, u14, u15, u16, "
                 "u17, u18, u19, u20,"
-                " u21, u22, u23, u24, u25, u26, u27::jsonb, u28, u29"
+                " u21, u22, u23, u24, u25, u26, u27::jsonb, u28, u29, u30, u31, u32, u33, u34, "
+                "u35, u36::jsonb, "
+                "u37::jsonb, u38, u39, u40"
                 " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
                 "$16, $17, $18, $19,"
-                " $20, $21, $22, $23, $24, $25, $26, $27, $28, $29) AS u(u1, u2, u3, u4, u5, u6, "
+                " $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, "
+                "$36, $37, $38, $39, $40) AS u(u1, u2, u3, u4, u5, u6, "
                 "u7, u8, u9, u10, u11,"
                 " u12, u13, u14, u15, u16, u17, u18, u19, u20, u21, u22, u23, u24, u25, u26, u27, "
-                "u28, u29)"
+                "u28, u29, u30, u31, u32, u33, u34, u35, u36, u37, u38, u39, u40)"
                 " ON CONFLICT (site, first_at, id) DO UPDATE SET call_id = "
                 "coalesce(excluded.call_id, s.call_id),"
                 " leg_id = coalesce(excluded.leg_id, s.leg_id), side = coalesce(excluded.side, "
@@ -126,13 +134,21 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 " jitter_ms = excluded.jitter_ms, jitter_ms_max = excluded.jitter_ms_max,"
                 " delta_ms_max = excluded.delta_ms_max, dtmf_packets = excluded.dtmf_packets, srtp "
                 "= excluded.srtp,"
-                " rtcp = excluded.rtcp, last_at = excluded.last_at, ended = excluded.ended",
-         .columns = 29,
+                " rtcp = excluded.rtcp, last_at = excluded.last_at, ended = excluded.ended,"
+                " mos_f1 = excluded.mos_f1, mos_f2 = excluded.mos_f2, mos_adaptive = "
+                "excluded.mos_adaptive,"
+                " mos_min = excluded.mos_min, mos_avg = excluded.mos_avg, r = excluded.r, late = "
+                "excluded.late,"
+                " burst = excluded.burst, skew_ppm = excluded.skew_ppm, capture_lost = "
+                "excluded.capture_lost,"
+                " capture_lost_bound = excluded.capture_lost_bound",
+         .columns = 40,
          .text_max = TEXT_MAX,
          .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_UUID, COL_UUID, COL_TEXT, COL_TEXT, COL_INT8,
                   COL_INET, COL_INT4, COL_INET, COL_INT4, COL_TEXT, COL_INT4, COL_INT4, COL_REAL,
                   COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_REAL, COL_REAL, COL_REAL,
-                  COL_INT8, COL_BOOL, COL_TEXT, COL_TIME, COL_BOOL}},
+                  COL_INT8, COL_BOOL, COL_TEXT, COL_TIME, COL_BOOL, COL_REAL, COL_REAL, COL_REAL,
+                  COL_REAL, COL_REAL, COL_REAL, COL_TEXT, COL_TEXT, COL_REAL, COL_INT8, COL_BOOL}},
     [ROWS_MESSAGES] =
         {.name = "sip_messages",
          .sql = "INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, leg_id, "

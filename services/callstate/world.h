@@ -144,6 +144,9 @@ struct stream {
     int32_t rtcp_lost;
     uint64_t rtcp_packets, rtcp_sender_packets;
     bool rtcp_bye;
+    bool rated; // quality was told
+    Callmesh__V1__StreamQuality quality;
+    uint64_t packets_early; // when the call was not answered yet
     struct link dirty_link, idle_link; // idle: its call has left memory
 };
 
