@@ -35,7 +35,10 @@ export interface Call {
   message_count: number;
   recording_state: RecordingState;
   codecs: string[];
-  quality: { packets: number; lost: number; loss_pct: number; jitter_ms_max: number } | null;
+  quality: {
+    packets: number; lost: number; loss_pct: number; jitter_ms_max: number;
+    mos_min: number | null; mos_avg: number | null; one_way: "caller" | "callee" | null; capture_lost: number; capture_lost_bound: boolean;
+  } | null;
   listeners: number;
 }
 
@@ -82,6 +85,13 @@ export interface Stream {
   jitter_ms: { last: number; max: number };
   delta_ms_max: number;
   dtmf_packets: number;
+  mos: { f1: number; f2: number; adaptive: number; min: number; avg: number } | null;
+  r: number | null;
+  late: { f1: number; f2: number; adaptive: number } | null;
+  burst: { count: number; density: number; gap_density: number; duration_ms: number; gap_duration_ms: number } | null;
+  skew_ppm: number | null;
+  capture_lost: number;
+  capture_lost_bound: boolean;
   srtp: boolean;
   rtcp: Record<string, unknown>;
   first_at: Time;

@@ -53,6 +53,27 @@ static bool where_call_id(struct http_req *q, struct sql *s)
     return true;
 }
 
+// mos_min[lt]=3.6: calls of which one stream was worse for 5 s. At most two decimals.
+static bool where_mos(struct http_req *q, struct sql *s)
+{
+    const char *v = query_get(q, "mos_min[lt]");
+    uint64_t whole = 0, part = 0;
+    if (!v || !v[0])
+        return true;
+    struct span all = span_str(v);
+    size_t dot = span_find(all, '.');
+    bool has_part = dot < all.n;
+    struct span after = has_part ? span_sub(all, dot + 1, all.n) : (struct span){NULL, 0};
+    if (!span_u64(span_sub(all, 0, dot), 5, &whole) ||
+        (has_part && (after.n > 2 || !span_u64(after, 99, &part)))) {
+        http_problem(q, 400, "bad_parameter", "mos_min[lt] is a number from 0 to 5, like 3.6");
+        return false;
+    }
+    sql_add(s, " AND mos_min < ?::float8 / 100");
+    store_arg_int(&s->args, (int64_t)(whole * 100 + (after.n == 1 ? part * 10 : part)));
+    return true;
+}
+
 static bool where_calls(struct http_req *q, struct sql *s, const struct page *p)
 {
     if (!sql_where_time(q, s, "started_at") || !sql_where_number(q, s, "number", true, true) ||
@@ -63,7 +84,7 @@ static bool where_calls(struct http_req *q, struct sql *s, const struct page *p)
         !sql_where_list(q, s, "result", "result", results, COUNT(results)) ||
         !sql_where_list(q, s, "recording_state", "recording_state", recording_states,
                         COUNT(recording_states)) ||
-        !where_call_id(q, s) || !where_text(q, s))
+        !where_call_id(q, s) || !where_mos(q, s) || !where_text(q, s))
         return false;
     if (p->has_cursor) {
         sql_add(s, " AND (started_at, id) < (?, ?)");

@@ -84,6 +84,12 @@ void row_call(const struct store_result *r, size_t i, struct call_row *row)
     v->packets = store_int(r, i, 27);
     v->lost = store_int(r, i, 28);
     v->jitter_ms_max = store_real(r, i, 29);
+    v->rated = !store_null(r, i, 30);
+    v->mos_min = store_real(r, i, 30);
+    v->mos_avg = store_real(r, i, 31);
+    v->one_way = store_span(r, i, 32);
+    v->capture_lost = store_int(r, i, 33);
+    v->capture_lost_bound = store_bool(r, i, 34);
 }
 
 void row_leg(struct json *j, const struct store_result *r, size_t i)
@@ -127,6 +133,45 @@ static void stream_counts(struct json *j, const struct store_result *r, size_t i
     json_kint(j, "dtmf_packets", store_int(r, i, 23));
 }
 
+static void row_real_or_null(struct json *j, const char *key, const struct store_result *r,
+                             size_t row, size_t col, int decimals)
+{
+    if (store_null(r, row, col))
+        json_knull(j, key);
+    else
+        json_kreal(j, key, store_real(r, row, col), decimals);
+}
+
+static void row_json_or_null(struct json *j, const char *key, const struct store_result *r,
+                             size_t row, size_t col)
+{
+    json_key(j, key);
+    if (store_null(r, row, col))
+        json_null(j);
+    else
+        json_raw(j, store_span(r, row, col));
+}
+
+static void stream_quality(struct json *j, const struct store_result *r, size_t i)
+{
+    static const char *const names[] = {"f1", "f2", "adaptive", "min", "avg"};
+    json_key(j, "mos");
+    if (store_null(r, i, 29)) {
+        json_null(j);
+    } else {
+        json_obj(j);
+        for (size_t k = 0; k < 5; k++)
+            json_kreal(j, names[k], store_real(r, i, 29 + k), 2);
+        json_obj_end(j);
+    }
+    row_real_or_null(j, "r", r, i, 34, 1);
+    row_json_or_null(j, "late", r, i, 35);
+    row_json_or_null(j, "burst", r, i, 36);
+    row_real_or_null(j, "skew_ppm", r, i, 37, 1);
+    json_kint(j, "capture_lost", store_int(r, i, 38));
+    json_kbool(j, "capture_lost_bound", store_bool(r, i, 39));
+}
+
 void row_stream(struct json *j, const struct store_result *r, size_t i)
 {
     json_obj(j);
@@ -144,6 +189,7 @@ void row_stream(struct json *j, const struct store_result *r, size_t i)
     json_kint(j, "clock_rate", store_int(r, i, 13));
     json_kreal(j, "ptime_ms", store_real(r, i, 14), 3);
     stream_counts(j, r, i);
+    stream_quality(j, r, i);
     json_kbool(j, "srtp", store_bool(r, i, 24));
     json_key(j, "rtcp");
     json_raw(j, store_span(r, i, 25));

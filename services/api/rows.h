@@ -11,15 +11,19 @@
     "c.ringing_at, c.answered_at, "                                                                \
     "c.ended_at, c.hold_seconds, c.hold_count, c.sip_call_ids, c.message_count, "                  \
     "c.recording_state, s.codecs, s.n, "                                                           \
-    "s.packets, s.lost, s.jitter"
+    "s.packets, s.lost, s.jitter, s.mos_min, s.mos_avg, c.one_way, "                               \
+    "coalesce(s.cap_sure, 0) + coalesce(s.cap_bound, 0), coalesce(s.cap_bound, 0) > 0"
 // A stream is never older than its call by more than the 5 s that joining allows: old partitions are left out.
 #define ROW_CALL_JOIN                                                                              \
     "LEFT JOIN LATERAL (SELECT array_agg(DISTINCT codec) FILTER (WHERE codec <> '') AS codecs, "   \
     "count(*) AS n, "                                                                              \
-    "sum(packets)::bigint AS packets, sum(lost)::bigint AS lost, max(jitter_ms_max) AS jitter "    \
+    "sum(packets)::bigint AS packets, sum(lost)::bigint AS lost, max(jitter_ms_max) AS jitter, "   \
+    "min(mos_min) AS mos_min, avg(mos_avg) AS mos_avg, "                                           \
+    "(sum(capture_lost) FILTER (WHERE NOT capture_lost_bound))::bigint AS cap_sure, "              \
+    "max(capture_lost) FILTER (WHERE capture_lost_bound) AS cap_bound "                            \
     "FROM streams "                                                                                \
     "WHERE call_id = c.id AND first_at >= c.started_at - interval '1 minute') s ON true"
-#define ROW_CALL_COLUMNS 30
+#define ROW_CALL_COLUMNS 35
 struct call_row {
     struct call_view view;
     char keep[8192]; // elements of the arrays
@@ -38,8 +42,10 @@ void row_leg(struct json *j, const struct store_result *r, size_t row);
     "dst_port, codec, "                                                                            \
     "payload_type, clock_rate, ptime_ms, packets, bytes, lost, out_of_order, duplicates, "         \
     "jitter_ms, jitter_ms_max, "                                                                   \
-    "delta_ms_max, dtmf_packets, srtp, rtcp, first_at, last_at, ended"
-#define ROW_STREAM_COLUMNS 29
+    "delta_ms_max, dtmf_packets, srtp, rtcp, first_at, last_at, ended, "                           \
+    "mos_f1, mos_f2, mos_adaptive, mos_min, mos_avg, r, late, burst, skew_ppm, capture_lost, "     \
+    "capture_lost_bound"
+#define ROW_STREAM_COLUMNS 40
 void row_stream(struct json *j, const struct store_result *r, size_t row);
 
 #define ROW_RECORDING                                                                              \

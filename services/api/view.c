@@ -54,6 +54,14 @@ static void seconds_or_null(struct json *j, const char *key, int64_t from_us, in
         json_null(j);
 }
 
+static void real_or_null(struct json *j, const char *key, bool known, double v)
+{
+    if (known)
+        json_kreal(j, key, v, 2);
+    else
+        json_knull(j, key);
+}
+
 static void list_json(struct json *j, const char *key, const struct view_list *l)
 {
     json_key(j, key);
@@ -122,6 +130,11 @@ void call_json_open(struct json *j, const struct call_view *v)
         json_kint(j, "lost", v->lost);
         json_kreal(j, "loss_pct", view_pct(v->lost, v->packets), 3);
         json_kreal(j, "jitter_ms_max", v->jitter_ms_max, 3);
+        real_or_null(j, "mos_min", v->rated, v->mos_min);
+        real_or_null(j, "mos_avg", v->rated, v->mos_avg);
+        word_or_null(j, "one_way", v->one_way);
+        json_kint(j, "capture_lost", v->capture_lost);
+        json_kbool(j, "capture_lost_bound", v->capture_lost_bound);
         json_obj_end(j);
     } else {
         json_null(j);
@@ -171,6 +184,33 @@ static void list_add(struct view_list *l, struct span s)
         l->item[l->n++] = s;
 }
 
+// As ROW_CALL_JOIN has it: what was surely lost adds up, of what may be the same loss twice the most counts.
+static void call_quality_of(const Callmesh__V1__Call *c, struct call_view *v)
+{
+    int64_t bound = 0, rated = 0;
+    for (size_t i = 0; i < c->n_streams; i++) {
+        const Callmesh__V1__StreamQuality *q = c->streams[i]->quality;
+        if (!q)
+            continue;
+        int64_t lost = (int64_t)q->capture_lost;
+        if (!q->capture_lost_bound)
+            v->capture_lost += lost;
+        else if (lost > bound)
+            bound = lost;
+        if (!q->rated)
+            continue;
+        v->mos_min = !rated || (double)q->mos_min < v->mos_min ? (double)q->mos_min : v->mos_min;
+        v->mos_avg += (double)q->mos_avg;
+        rated++;
+    }
+    v->capture_lost += bound;
+    v->capture_lost_bound = bound > 0;
+    v->rated = rated > 0;
+    if (rated)
+        v->mos_avg /= (double)rated;
+    v->one_way = span_str(view_side(c->one_way) ? view_side(c->one_way) : "");
+}
+
 static void call_media_of(const Callmesh__V1__Call *c, struct call_view *v)
 {
     for (size_t i = 0; i < c->n_streams; i++) {
@@ -218,6 +258,7 @@ void call_view_of(const Callmesh__V1__Call *c, struct call_view *v)
     for (size_t i = 0; i < c->n_legs; i++)
         list_add(&v->sip_call_ids, cut(bytes(c->legs[i]->sip_call_id), VIEW_NAME));
     call_media_of(c, v);
+    call_quality_of(c, v);
 }
 
 void address_json(struct json *j, const char *key, struct span ip, int64_t port)

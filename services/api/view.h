@@ -28,6 +28,11 @@ struct call_view {
     bool has_quality;
     int64_t packets, lost;
     double jitter_ms_max;
+    bool rated; // at least one stream: the two below hold
+    double mos_min, mos_avg;
+    struct span one_way; // empty is null
+    int64_t capture_lost;
+    bool capture_lost_bound;
 };
 
 // Everything but listeners and the closing brace: the mirror keeps it so and adds the number of the moment.

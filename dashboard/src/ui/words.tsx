@@ -74,6 +74,11 @@ export function PartyText({ party }: { party: Party }) {
   );
 }
 
+/** G.109: below 3.6 many users are dissatisfied, below 4.03 some. */
+export function mosTone(mos: number): string {
+  return mos < 3.6 ? "bad" : mos < 4.03 ? "mid" : "good";
+}
+
 export function lossTone(pct: number): string {
   return pct >= 3 ? "bad" : pct >= 1 ? "mid" : "good";
 }

@@ -17,6 +17,11 @@ import { LadderView } from "./ladder";
 import { Legs, Story, Streams } from "./calltables";
 import { TimelineBar } from "./timeline";
 
+function mosText(call: Call): string {
+  const q = call.quality;
+  return q && q.mos_min !== null && q.mos_avg !== null ? `${q.mos_min.toFixed(2)} / ${q.mos_avg.toFixed(2)}` : "–";
+}
+
 /** Name in the URL, word, scope. */
 const TABS: [string, string, string][] = [
   ["ladder", "Ladder", "messages:read"],
@@ -52,6 +57,8 @@ function Facts({ call }: { call: Call }) {
     ["Codecs", call.codecs.join(", ") || "–"],
     ["Loss", call.quality ? `${call.quality.loss_pct.toFixed(2)} % of ${call.quality.packets + call.quality.lost}` : "–"],
     ["Jitter max", call.quality ? `${call.quality.jitter_ms_max.toFixed(1)} ms` : "–"],
+    ["MOS worst / mean", mosText(call)],
+    ...(call.quality?.capture_lost ? [["Lost by us", `${call.quality.capture_lost_bound ? "at most " : ""}${call.quality.capture_lost}`] as [string, string]] : []),
     ["Site", call.site],
     ["Messages", String(call.message_count)],
     ["Harvesters", call.harvesters.join(", ") || "–"],

@@ -2,7 +2,7 @@
 import { formatBytes, formatCount, formatSpan, formatTime } from "../time";
 import type { Leg, Stream, TimelineEvent } from "../types";
 import { Empty } from "../ui/states";
-import { lossTone, StatePill } from "../ui/words";
+import { lossTone, mosTone, StatePill } from "../ui/words";
 
 const address = (a: { ip: string; port: number } | null) => (a && a.ip ? `${a.ip.includes(":") ? `[${a.ip}]` : a.ip}:${a.port}` : "–");
 
@@ -16,6 +16,12 @@ function StreamRow({ stream: s }: { stream: Stream }) {
       <td class="num">{s.ptime_ms ? `${s.ptime_ms} ms` : "–"}</td>
       <td class="num">{formatCount(s.packets)}</td>
       <td class="num"><span class={`tone-${lossTone(s.lost_pct)}`}>{formatCount(s.lost)} · {s.lost_pct.toFixed(2)} %</span></td>
+      <td class="num" title={s.mos ? `50 ms buffer ${s.mos.f1.toFixed(2)}, 200 ms ${s.mos.f2.toFixed(2)}, adaptive ${s.mos.adaptive.toFixed(2)}, R ${s.r?.toFixed(0) ?? "–"}` : "no published values for this codec, or under a second of sound"}>
+        {s.mos ? <><span class={`tone-${mosTone(s.mos.min)}`}>{s.mos.min.toFixed(2)}</span> / {s.mos.avg.toFixed(2)}</> : <span class="dim">–</span>}
+      </td>
+      <td class="num">{s.late ? `${s.late.f1} / ${s.late.f2}` : "–"}</td>
+      <td class="num">{s.burst?.count ? `${s.burst.count} × ${Math.round(s.burst.duration_ms)} ms` : ""}</td>
+      <td class="num">{s.capture_lost ? `${s.capture_lost_bound ? "≤ " : ""}${formatCount(s.capture_lost)}` : ""}</td>
       <td class="num">{s.jitter_ms.last.toFixed(1)} / {s.jitter_ms.max.toFixed(1)}</td>
       <td class="num">{s.delta_ms_max.toFixed(1)}</td>
       <td class="num">{s.out_of_order} / {s.duplicates}</td>
@@ -34,6 +40,8 @@ function verdict(streams: Stream[]): string {
   if (streams.length > 0 && (caller.length === 0) !== (callee.length === 0)) {
     return `One-way sound: no stream was seen from the ${caller.length === 0 ? "caller" : "callee"}.`;
   }
+  const dull = streams.filter((s) => s.mos && s.mos.min < 3.6).sort((a, b) => a.mos!.min - b.mos!.min)[0];
+  if (dull?.mos) return `From ${address(dull.src)} the sound was bad for some seconds: MOS ${dull.mos.min.toFixed(2)}, ${dull.mos.avg.toFixed(2)} on average.`;
   const worst = [...streams].sort((a, b) => b.lost_pct - a.lost_pct)[0];
   if (worst && worst.lost_pct >= 1) return `${worst.lost_pct.toFixed(1)} % of the packets from ${address(worst.src)} were lost.`;
   return "";
@@ -50,8 +58,8 @@ export function Streams({ streams }: { streams: Stream[] }) {
           <thead>
             <tr>
               <th scope="col">From</th><th scope="col">Addresses</th><th scope="col">SSRC</th><th scope="col">Codec</th><th scope="col" class="num">Packet</th>
-              <th scope="col" class="num">Packets</th><th scope="col" class="num">Lost</th><th scope="col" class="num">Jitter last / max ms</th><th scope="col" class="num">Delta max ms</th>
-              <th scope="col" class="num">Late / twice</th><th scope="col" class="num">DTMF</th><th scope="col" class="num">Size</th><th scope="col" class="num">First</th><th scope="col" class="num">Length</th>
+              <th scope="col" class="num">Packets</th><th scope="col" class="num">Lost</th><th scope="col" class="num">MOS worst / mean</th><th scope="col" class="num">Too late 50 / 200 ms</th><th scope="col" class="num">Bursts</th><th scope="col" class="num">Lost by us</th><th scope="col" class="num">Jitter last / max ms</th><th scope="col" class="num">Delta max ms</th>
+              <th scope="col" class="num">Out of order / twice</th><th scope="col" class="num">DTMF</th><th scope="col" class="num">Size</th><th scope="col" class="num">First</th><th scope="col" class="num">Length</th>
             </tr>
           </thead>
           <tbody>{streams.map((s) => <StreamRow key={s.id} stream={s} />)}</tbody>

@@ -43,7 +43,7 @@ export function step(call, state, atMs, more = {}) {
   if (state === "ringing") call.ringing_at = at;
   if (state === "answered" && !call.answered_at) {
     Object.assign(call, { answered_at: at, result: "answered", sip_status: 200, sip_reason: "OK", recording_state: "active", codecs: [pick(["PCMU", "PCMU", "PCMA"])] });
-    call.quality = { packets: 0, lost: 0, loss_pct: 0, jitter_ms_max: 0 };
+    call.quality = { packets: 0, lost: 0, loss_pct: 0, jitter_ms_max: 0, mos_min: null, mos_avg: null, one_way: null, capture_lost: 0, capture_lost_bound: false };
   }
   if (state === "held") call.hold_count++;
   if (state === "ended") call.ended_at = at;
@@ -65,7 +65,7 @@ function finish(call, endMs) {
     const packets = Math.round(call.talk_seconds * 100);
     const loss = random() < 0.8 ? random() * 0.4 : random() * 6;
     const lost = Math.round((packets * loss) / 100);
-    call.quality = { packets, lost, loss_pct: Number(((100 * lost) / Math.max(1, packets + lost)).toFixed(2)), jitter_ms_max: Number((1 + random() * 12).toFixed(2)) };
+    call.quality = { packets, lost, loss_pct: Number(((100 * lost) / Math.max(1, packets + lost)).toFixed(2)), jitter_ms_max: Number((1 + random() * 12).toFixed(2)), mos_min: 3.92, mos_avg: 4.31, one_way: null, capture_lost: 0, capture_lost_bound: false };
   }
   return call;
 }
@@ -169,7 +169,8 @@ export function streams(call, nowMs) {
       id: derived(call, String(i + 1)), call_id: call.id, leg_id: derived(call, "d"), side, site: call.site, harvester: call.harvesters[0], ssrc: (parseInt(call.id.slice(-8), 16) ^ i) >>> 0,
       src: address(`${net(call)}.${i ? 31 : 20}`, 11780 + 2 * i), dst: address(`${net(call)}.${i ? 20 : 31}`, 11782 - 2 * i), codec: call.codecs[0], payload_type: call.codecs[0] === "PCMA" ? 8 : 0, clock_rate: 8000, ptime_ms: 20,
       packets, bytes: packets * 172, lost, lost_pct: Number(((100 * lost) / (packets + lost)).toFixed(3)), out_of_order: i, duplicates: 0, jitter_ms: { last: 0.8 + i, max: call.quality?.jitter_ms_max ?? 0 },
-      delta_ms_max: 41.3, dtmf_packets: i ? 0 : 14, srtp: false, rtcp: {}, first_at: iso(from), last_at: iso(to), ended: call.ended_at !== null,
+      delta_ms_max: 41.3, dtmf_packets: i ? 0 : 14, mos: { f1: 4.36, f2: 4.13, adaptive: 4.37, min: 3.92, avg: 4.31 }, r: 91.3, late: { f1: i, f2: 0, adaptive: 0 },
+      burst: { count: 1, density: 0.4, gap_density: 0.001, duration_ms: 160, gap_duration_ms: 20400 }, skew_ppm: -12.5, capture_lost: 0, capture_lost_bound: false, srtp: false, rtcp: {}, first_at: iso(from), last_at: iso(to), ended: call.ended_at !== null,
     };
   });
 }
