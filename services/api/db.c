@@ -214,9 +214,11 @@ static int look_at_schema(struct store *s, char *why, size_t cap)
     store_result_free(res);
     if (version == API_SCHEMA_VERSION)
         return 0;
+    snprintf(why, cap, "schema version %lld, wanted %d", (long long)version, API_SCHEMA_VERSION);
+    if (version < API_SCHEMA_VERSION) // callstate brings it on at its start
+        return -1;
     log_error("wrong schema version in the store", "found=%lld wanted=%d", (long long)version,
               API_SCHEMA_VERSION);
-    snprintf(why, cap, "schema version %lld, wanted %d", (long long)version, API_SCHEMA_VERSION);
     set_fatal(76);
     return -1;
 }
