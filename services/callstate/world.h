@@ -146,7 +146,7 @@ struct stream {
     bool rtcp_bye;
     bool rated; // quality was told
     Callmesh__V1__StreamQuality quality;
-    uint64_t packets_early; // when the call was not answered yet
+    uint64_t packets_early;            // when the call was not answered yet
     struct link dirty_link, idle_link; // idle: its call has left memory
 };
 
