@@ -1,4 +1,3 @@
-// Over 450 lines: where addresses of SDP and streams meet; each rule beside the others it must agree with.
 #include "media_join.h"
 #include <string.h>
 #include <strings.h>
@@ -106,8 +105,7 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
     c->streams = s;
     c->stream_count++;
     c->lost_packets += s->lost;
-    if (!c->answered_us || s->last_us <= c->answered_us)
-        s->packets_early = s->packets;
+    media_note_early(s);
     if (s->last_us > c->last_media_us)
         c->last_media_us = s->last_us;
     count(STAT_STREAMS_JOINED);
@@ -341,47 +339,7 @@ static void take_report(struct stream *s, const Callmesh__V1__StreamReport *r)
         s->rtcp_sender_packets = r->rtcp->sender_packets;
         s->rtcp_bye = r->rtcp->bye;
     }
-    s->rated = r->quality != NULL;
-    if (r->quality) {
-        s->quality = *r->quality; // numbers alone
-        s->quality.base.n_unknown_fields = 0;
-        s->quality.base.unknown_fields = NULL;
-    }
-}
-
-#define ONE_WAY_US      (3 * US_PER_S)  // of an ended call
-#define ONE_WAY_LIVE_US (10 * US_PER_S) // of one that goes on: both sides have reported twice
-#define ONE_WAY_PACKETS 50
-
-enum side media_one_way(const struct call *c)
-{
-    uint64_t sent[3] = {0};
-    bool heard[3] = {false};
-    int64_t talk_us = (c->ended_us ? c->ended_us : c->last_media_us) - c->answered_us;
-    if (!c->answered_us || talk_us <= (c->ended_us ? ONE_WAY_US : ONE_WAY_LIVE_US))
-        return SIDE_NONE;
-    for (const struct stream *s = c->streams; s; s = s->next) {
-        if (s->last_us <= c->answered_us)
-            continue;
-        heard[s->side] = true;
-        sent[s->side] += s->packets - s->packets_early;
-    }
-    for (enum side side = SIDE_CALLER; side <= SIDE_CALLEE; side++)
-        if (sent[side] >= ONE_WAY_PACKETS && !heard[other(side)])
-            return side;
-    return SIDE_NONE;
-}
-
-bool media_mos_min(const struct call *c, double *ret)
-{
-    bool found = false;
-    for (const struct stream *s = c->streams; s; s = s->next) {
-        if (!s->rated || !s->quality.rated || (found && (double)s->quality.mos_min >= *ret))
-            continue;
-        *ret = (double)s->quality.mos_min;
-        found = true;
-    }
-    return found;
+    media_take_quality(s, r->quality);
 }
 
 void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__StreamReport *r)
@@ -414,8 +372,7 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
         try_join(w, s);
         return;
     }
-    if (!s->call->answered_us || s->last_us <= s->call->answered_us)
-        s->packets_early = s->packets;
+    media_note_early(s);
     s->call->lost_packets += s->lost - lost_before;
     if (s->last_us > s->call->last_media_us)
         s->call->last_media_us = s->last_us;

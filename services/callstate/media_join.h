@@ -35,3 +35,7 @@ size_t media_unjoined(const struct world *w);
 enum side media_one_way(const struct call *c);
 // The least MOS of its streams. False: none is rated; ret is not touched.
 bool media_mos_min(const struct call *c, double *ret);
+// Keeps what the harvester says of its sound; NULL: nothing.
+void media_take_quality(struct stream *s, const Callmesh__V1__StreamQuality *q);
+// Its packets so far came before its call was answered, if that is so.
+void media_note_early(struct stream *s);

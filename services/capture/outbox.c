@@ -1,4 +1,3 @@
-// Over 450 lines: one function for each message that goes out, all of one shape.
 #include "outbox.h"
 #include <endian.h>
 #include <stdlib.h>
@@ -330,7 +329,8 @@ void outbox_report(struct outbox *o, const struct stream *st, const struct strea
     r->first_seq = c->first_seq;
     r->first_timestamp = c->first_timestamp;
     r->srtp = st->flags & STREAM_SRTP;
-    put_quality(s, c, p);
+    outbox_quality(&s->quality, c, p);
+    r->quality = &s->quality;
     if (c->rtcp.packets)
         put_rtcp(s, &c->rtcp);
 }

@@ -35,6 +35,9 @@ void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool
                 uint64_t frame);
 void outbox_report(struct outbox *o, const struct stream *s, const struct stream_cold *c,
                    const struct play *p, bool ended);
+// Fills the message; used by outbox_report.
+void outbox_quality(Callmesh__V1__StreamQuality *q, const struct stream_cold *c,
+                    const struct play *p);
 void outbox_tick(struct outbox *o, int64_t at_us, bool with_counters);
 struct outbox_end {
     int64_t at_us;
