@@ -6,7 +6,7 @@
 #include "base/slab.h"
 
 #define PROBATION_LOOK_US (3 * US_PER_S)
-#define CONFIRMED_LOOK_US (5 * US_PER_S)
+#define CONFIRMED_LOOK_US (1 * US_PER_S)
 #define EVICT_IDLE_US     (1 * US_PER_S)
 #define EVICT_LOOKS       64
 

@@ -3,7 +3,7 @@
 // are fixed; one owner thread.
 //
 // Each stream stands in one of two queues by the time when it is looked at next: those on probation each 3 s, the
-// confirmed each 5 s. So ageing and reports cost nothing per packet and nothing per empty slot.
+// confirmed each second. So ageing and reports cost nothing per packet and nothing per empty slot.
 // Full: the one longest on probation goes; else, of the 64 next in the queue, the one idle longest if it is idle for a
 // second; else the newcomer is refused. Each is counted.
 #pragma once

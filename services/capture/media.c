@@ -289,19 +289,27 @@ static void stream_report(struct worker *w, struct stream *s, struct stream_cold
     }
     if (!w->o.out)
         return;
-    c->looks++;
     if (c->reported != s->q.packets)
         outbox_report(w->o.out, s, c, flows_play(w->flows, s), false);
     c->reported = s->q.packets;
-    if (c->looks % 2 == 0)
-        outbox_stream_info(w->o.out, s, c);
 }
+
+#define REPORT_LOOKS 5  // a stream that runs: each 5 s
+#define INFO_LOOKS   10 // its StreamInfo again, for a recorder that came late
+#define QUIET_US                                                                                   \
+    (US_PER_S /                                                                                    \
+     2) // a stream that has stopped: at the next look, so that an ended call's figures are whole
 
 bool media_on_due(void *ctx, struct stream *s, struct stream_cold *c)
 {
     struct worker *w = ctx;
-    if (s->state == STREAM_CONFIRMED)
+    if (s->state != STREAM_CONFIRMED)
+        return true;
+    bool quiet = c->due_us - s->q.last_at_us >= QUIET_US;
+    if (++c->looks % REPORT_LOOKS == 0 || quiet)
         stream_report(w, s, c);
+    if (w->o.out && c->looks % INFO_LOOKS == 0)
+        outbox_stream_info(w->o.out, s, c);
     return true;
 }
 
