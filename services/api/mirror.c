@@ -167,8 +167,12 @@ static void take_call(const Callmesh__V1__Call *c, bool quiet, bool new_life)
     name_codecs(m, c);
     if (!write_text(m, &v))
         stat_add(&mi.stat[MI_BAD], 1);
-    else if (!quiet)
+    else if (!quiet) {
+        // A call that was quicker than its first announcement has started all the same.
+        if (is_new && c->state > CALLMESH__V1__CALL_STATE__CALL_STATE_STARTED)
+            emit_call("call.started", m);
         emit_call(type, m);
+    }
     pthread_mutex_unlock(&mi.lock);
     if (news)
         listen_on_state(&v.id, view_state(c->state),
