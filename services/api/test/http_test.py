@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """callmesh-api as clients see it: a real PostgreSQL, the real bus, every response checked against openapi.yaml.
+Over 450 lines: one case after the other for one service, in the order in which they build on each other.
 usage: http_test.py REPOSITORY CALLMESH-API API_MESH_PEER [CASE...]"""
 import hashlib
 import json
