@@ -33,7 +33,7 @@ static uint32_t bits_at(struct span s, size_t at, unsigned n)
 {
     uint32_t v = 0;
     for (; n > 0; n--, at++)
-        v = v << 1 | (s.p[at / 8] >> (7 - at % 8) & 1u);
+        v = v << 1 | ((unsigned)s.p[at / 8] >> (7 - at % 8) & 1u);
     return v;
 }
 
@@ -81,7 +81,7 @@ static void one_frame(struct codec_decoder *d, uint8_t type, struct span s, size
     uint8_t frame[FRAME_ROOM] = {(uint8_t)(type << 3 | 4)};
     size_t bits = frame_bits[d->impl->detail][type];
     for (size_t i = 0; i < bits; i++, at++)
-        frame[1 + i / 8] |= (uint8_t)((s.p[at / 8] >> (7 - at % 8) & 1u) << (7 - i % 8));
+        frame[1 + i / 8] |= (uint8_t)(((unsigned)s.p[at / 8] >> (7 - at % 8) & 1u) << (7 - i % 8));
     if (d->impl->detail == WIDE)
         D_IF_decode(d->state, frame, pcm, 0);
     else

@@ -104,7 +104,7 @@ static const uint8_t wide[30][33] = {
 static size_t put_bits(uint8_t *to, size_t at, const uint8_t *from, size_t bits)
 {
     for (size_t i = 0; i < bits; i++, at++)
-        to[at / 8] |= (uint8_t)((from[i / 8] >> (7 - i % 8) & 1u) << (7 - at % 8));
+        to[at / 8] |= (uint8_t)(((unsigned)from[i / 8] >> (7 - i % 8) & 1u) << (7 - at % 8));
     return at;
 }
 

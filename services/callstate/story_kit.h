@@ -71,7 +71,7 @@ static inline void kit_seal(void *ctx)
 
 static inline struct publisher *kit_publisher(struct kit *k, int n)
 {
-    char name[16];
+    char name[24];
     (void)snprintf(name, sizeof name, "main/cap%d", n);
     uint16_t at;
     struct publisher *p = publisher_intern(k->w, span_str(name), SPAN_LIT("main"), &at);
