@@ -31,7 +31,7 @@ function format(which: Zone, parts: "date" | "time"): Intl.DateTimeFormat {
     const zoneOption = which === "utc" ? { timeZone: "UTC" } : {};
     made =
       parts === "date"
-        ? new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit", ...zoneOption })
+        ? new Intl.DateTimeFormat("en-GB", { year: "numeric", month: "2-digit", day: "2-digit", ...zoneOption })
         : new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...zoneOption });
     formats.set(key, made);
   }
@@ -40,7 +40,10 @@ function format(which: Zone, parts: "date" | "time"): Intl.DateTimeFormat {
 
 export function formatDate(iso: string, which: Zone = zone.value): string {
   const at = Date.parse(iso);
-  return Number.isNaN(at) ? "–" : format(which, "date").format(at);
+  if (Number.isNaN(at)) return "–";
+  // By parts: the order that a locale gives them differs between versions of its data.
+  const part = Object.fromEntries(format(which, "date").formatToParts(at).map((p) => [p.type, p.value]));
+  return `${part.year}-${part.month}-${part.day}`;
 }
 
 export function formatTime(iso: string | null, which: Zone = zone.value, ms = false): string {

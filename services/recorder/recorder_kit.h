@@ -192,6 +192,15 @@ static inline void kit_open(struct kit *k, const char *what)
     assert_int_equal(feed_pub_open(&k->rtp, &po, err, sizeof(err)), 0);
 }
 
+// What the mesh says of the call; the answering thread reads it.
+static inline void kit_set(struct kit *k, size_t streams, bool snapshot_has_call)
+{
+    (void)pthread_mutex_lock(&k->lock);
+    k->streams = streams;
+    k->snapshot_has_call = snapshot_has_call;
+    (void)pthread_mutex_unlock(&k->lock);
+}
+
 static inline void kit_send_call(struct kit *k, bool ended)
 {
     struct kit_call m;

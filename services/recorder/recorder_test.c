@@ -95,8 +95,7 @@ static void a_call_becomes_a_file_and_a_report(void **state)
     (void)state;
     struct kit *k = kit_next();
     kit_open(k, "whole");
-    k->streams = 2;
-    k->snapshot_has_call = true;
+    kit_set(k, 2, true);
     kit_spawn(k);
     send_media(k, 0, PACKETS);
     pass_the_end(k);
@@ -114,8 +113,7 @@ static void killed_in_mid_call_the_recording_is_whole(void **state)
     (void)state;
     struct kit *k = kit_next();
     kit_open(k, "kill");
-    k->streams = 2;
-    k->snapshot_has_call = true;
+    kit_set(k, 2, true);
     kit_spawn(k);
     send_media(k, 0, 120);
     // Part of it committed, part still in blocks.
@@ -145,8 +143,7 @@ static void a_tap_carries_what_is_said(void **state)
     (void)state;
     struct kit *k = kit_next();
     kit_open(k, "tap");
-    k->streams = 2;
-    k->snapshot_has_call = true;
+    kit_set(k, 2, true);
     kit_spawn(k);
     uint32_t i = 0, frames = 0;
     bool sides[3] = {false, false, false};
@@ -185,11 +182,14 @@ static void a_call_without_media_is_empty(void **state)
     (void)state;
     struct kit *k = kit_next();
     kit_open(k, "empty");
-    k->streams = 2;
+    kit_set(k, 2, false);
     kit_spawn(k);
     k->ended_us = k->started_us + 1000000;
     kit_send_batch(k, false, k->ended_us, true); // end of input: nothing more will come
-    k->ended = k->snapshot_has_call = true;
+    kit_set(k, 2, true);
+    (void)pthread_mutex_lock(&k->lock);
+    k->ended = true;
+    (void)pthread_mutex_unlock(&k->lock);
     const Callmesh__V1__Recording *r = kit_recording(k, 20 * US_PER_S);
     assert_non_null(r);
     assert_int_equal(r->status, CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_EMPTY);
