@@ -59,7 +59,7 @@ ctest_part() { # PART DIR CTEST-ARGS...
 part_unit() { if configure_build build -DCMAKE_BUILD_TYPE=Release; then ctest_part unit build; else tally unit 0 1 0; fi; }
 part_asan() { if configure_build build-asan -DCMAKE_BUILD_TYPE=Asan; then ctest_part asan build-asan -LE check; else tally asan 0 1 0; fi; }
 # Whole services with a database or a kill -9 take their time under Tsan and give up waiting: they run in unit and asan.
-TSAN_NOT='recorder/recorder_test|store/store_test|callstate/director_test|bus/journal_fault|daemon/daemon_test'
+TSAN_NOT='recorder/recorder_test|store/store_test|callstate/director_test|bus/journal_fault|bus/journal_test|daemon/daemon_test'
 part_tsan() {
     if configure_build build-tsan -DCMAKE_BUILD_TYPE=Tsan; then ctest_part tsan build-tsan -L unit -E "$TSAN_NOT"; else tally tsan 0 1 0; fi
 }

@@ -163,10 +163,12 @@ static int segment_walk(struct journal *j, struct segment *s, uint64_t *promise,
             struct segment probe = *s;
             uint64_t there = at;
             probe.serial = h.serial;
-            if (h.magic == RECORD_DATA && h.serial != 0 && h.len <= JOURNAL_RECORD_MAX &&
-                record_next(d, &probe, &there, s->size, 0, &h, &bytes))
+            if (h.magic != RECORD_DATA || h.serial == 0 || h.len > JOURNAL_RECORD_MAX)
+                continue;
+            if (record_next(d, &probe, &there, s->size, 0, &h, &bytes))
                 s->serial = probe.serial;
-            d->w.n = 0;
+            d->w.n =
+                0; // it was read under another serial; else the window stays: a segment is long
         }
         at = sizeof(sh);
     }
