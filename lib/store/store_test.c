@@ -342,15 +342,17 @@ static void migration_by_two(void **state)
     assert_int_equal(made, 45);
     assert_int_equal(partitions_make(s, now + 86400 * US_PER_S, -1, 7, &made), STORE_OK);
     assert_int_equal(made, 5);
-    assert_int_equal(store_query(s, "INSERT INTO schema_version (version) VALUES (9)", NULL, NULL),
-                     STORE_OK);
+    assert_int_equal(
+        store_query(s, "INSERT INTO schema_version (version) VALUES (9999)", NULL, NULL), STORE_OK);
     assert_int_equal(schema_apply(s, schema_folder(), err, sizeof err), SCHEMA_E_VERSION);
-    assert_non_null(strstr(err, "9"));
-    assert_non_null(strstr(err, "2"));
+    char ours[16];
+    (void)snprintf(ours, sizeof ours, "%d", STORE_SCHEMA_VERSION);
+    assert_non_null(strstr(err, "9999"));
+    assert_non_null(strstr(err, ours));
     store_free(s);
 }
 
-// A database of version 1 with rows in it becomes version 2; the rows stay, their new columns are null.
+// A database of version 1 with rows in it becomes one of today; the rows stay, their new columns are null.
 static void an_old_database(void **state)
 {
     (void)state;
