@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "daemon/daemon.h"
+#include "housekeeping.h"
 #include "restore.h"
 #include "state.h"
 #include "stats.h"
@@ -72,6 +73,7 @@ static struct {
     struct store *store;
     struct world *world;
     struct persist *persist;
+    struct housekeeping *housekeeping;
     struct feed_sub *sub;
     struct cast_pub *mesh;
     struct answer *answer;
@@ -232,7 +234,9 @@ static int start(const struct conf *c)
                             .knowns = g.knowns};
     g.state = g.control ? state_new(&so) : NULL;
     char err[256] = "out of memory";
-    if (!g.state || persist_start(g.persist) || state_start(g.state) ||
+    g.housekeeping = housekeeping_new(conf_str(c, "store.dsn"));
+    if (!g.state || !g.housekeeping || persist_start(g.persist) || state_start(g.state) ||
+        housekeeping_start(g.housekeeping) ||
         answer_open(&g.answer, conf_str(c, "bus.control-url"), control_answer, g.control, err,
                     sizeof err)) {
         log_error("cannot start", "why=\"%s\"", err);
@@ -263,6 +267,7 @@ static void stop(void)
     if (g.answer)
         answer_stop(g.answer);
     bool all = true;
+    housekeeping_stop(g.housekeeping);
     if (g.state) {
         all = state_stop(g.state, 2 * US_PER_S);
         all &= persist_stop(g.persist, all ? 2 * US_PER_S : 0);

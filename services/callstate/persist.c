@@ -13,12 +13,10 @@
 #include "daemon/daemon.h"
 #include "rows.h"
 #include "stats.h"
-#include "store/schema.h"
 
-#define BATCHES_MAX   16
-#define PARTITIONS_US (3600 * US_PER_S)
-#define LOG_EVERY_US  (10 * US_PER_S)
-#define WAIT_STEP_US  1000
+#define BATCHES_MAX  16
+#define LOG_EVERY_US (10 * US_PER_S)
+#define WAIT_STEP_US 1000
 
 struct persist {
     struct persist_opts o;
@@ -201,25 +199,9 @@ static bool write_surely(struct persist *p, struct thread *t, struct batch *b)
     }
 }
 
-// Once an hour, between two batches: partitions ahead, and cursors of feeds that nobody has heard of for a quarter.
-static void housekeeping(struct persist *p)
-{
-    int made = 0;
-    if (partitions_make(p->o.store, wall_now_us(), -1, 7, &made) == STORE_OK)
-        count_n(STAT_DB_PARTITIONS, (uint64_t)made);
-    else
-        log_warn("day partitions not made: rows go to the default ones", "error=\"%s\"",
-                 store_error(p->o.store));
-    if (store_query(p->o.store,
-                    "DELETE FROM feed_cursors WHERE updated_at < now() - interval '90 days'", NULL,
-                    NULL))
-        log_warn("old cursors stay", "error=\"%s\"", store_error(p->o.store));
-}
-
 static void body(struct thread *t, void *arg)
 {
     struct persist *p = arg;
-    int64_t partitions_us = mono_now_us() + PARTITIONS_US;
     while (!p->lost && !p->give_up) {
         struct batch *b;
         if (ring_pop(p->sealed, &b)) {
@@ -232,10 +214,6 @@ static void body(struct thread *t, void *arg)
         }
         if (thread_should_stop(t))
             break;
-        if (mono_now_us() >= partitions_us && !store_connect(p->o.store)) {
-            partitions_us = mono_now_us() + PARTITIONS_US;
-            housekeeping(p);
-        }
         struct pollfd f = {.fd = ring_eventfd(p->sealed), .events = POLLIN};
         uint64_t pushed;
         if (poll(&f, 1, 100) > 0 && read(f.fd, &pushed, sizeof pushed) < 0)

@@ -95,7 +95,9 @@
       "Rows that PostgreSQL refused (quarantine)", STAT_COUNTER)                                   \
     X(DB_UP, "callstate_db_up", NULL, "1 when the last transaction was committed", STAT_GAUGE)     \
     X(DB_PARTITIONS, "callstate_db_partitions_made_total", NULL, "Day partitions made",            \
-      STAT_COUNTER)
+      STAT_COUNTER)                                                                                \
+    X(DB_WORD_INDEXES, "callstate_db_word_indexes_made_total", NULL,                               \
+      "Days that got their index of words", STAT_COUNTER)
 
 #define STATS_ENUM(id, name, labels, help, kind) STAT_##id,
 enum callstate_stat {
