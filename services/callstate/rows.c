@@ -366,7 +366,7 @@ void rows_publisher(struct world *w, const struct publisher *p)
     rows_done(w, t);
 }
 
-void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n,
+void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n, uint64_t first_seq,
                const Callmesh__V1__Loss *l)
 {
     struct table *t = w->batch->t[ROWS_LOSSES];
@@ -380,6 +380,15 @@ void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n,
     row_time(t, l->from_us);
     row_time(t, l->to_us);
     row_str(t, l->detail);
+    row_int(t, (int64_t)p->epoch);
+    if (first_seq) {
+        row_int(t, (int64_t)first_seq);
+        row_int(t, (int64_t)seq - 1);
+    } else {
+        row_null(t);
+        row_null(t);
+    }
+    row_bool(t, l->bound);
     rows_done(w, t);
 }
 

@@ -21,6 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PG_BIN = os.environ.get("CALLMESH_PG_BIN", "/usr/lib/postgresql/15/bin")
 USER = "nobody"
 PATIENCE_S = 60
+EXIT_NO_DISK = 73
 
 
 def as_user(*args, net_raw=False):
@@ -58,6 +59,8 @@ class Process:
         self.starts = 0
         self.may_end = ()        # exit codes that are an answer, not a failure
         self.ended_badly = []
+        self.disk_was_full = lambda: False  # then a start may be refused (exit 73), and is tried again
+        self.refused = 0
 
     def start(self):
         with open(self.log, "ab") as out:
@@ -97,7 +100,10 @@ class Process:
         if self.p is not None and self.p.poll() is not None and self.start_at is None:
             code = self.p.returncode
             if not self.struck and code not in self.may_end:
-                self.ended_badly.append(code)
+                if code == EXIT_NO_DISK and self.disk_was_full():
+                    self.refused += 1
+                else:
+                    self.ended_badly.append(code)
             self.start_at = now + 0.2
         if self.start_at is not None and now >= self.start_at:
             self.start()

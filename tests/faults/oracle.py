@@ -257,22 +257,17 @@ def check_one(v, who, made, rec, folder, windows):
 
 
 def judge_missing(v, who, name, side, lost, found, gaps, start, windows):
-    """A frame that is missing is declared when a gap of the recording stands where it would have been, or a Loss record covers its time."""
-    if not found:
-        spans = None
-    else:
-        anchor = min(found)
-        spans = found[anchor] - anchor * FRAME
+    """A frame that is missing is declared when a gap of the recording (seconds from its start; one that says it was lost, not that it was never
+    sent) stands where it would have been, or a Loss record covers its time."""
+    own = [g for g in gaps if g["channel"] == side + 1 and g["reason"] in ("loss", "not_captured")]
+    origin = found[min(found)] - min(found) * FRAME if found else None
     undeclared = []
     for f in lost:
-        if spans is None:
-            at_us = None
-            declared = bool(windows) or any(g["channel"] == side + 1 for g in gaps)
+        if origin is None:
+            declared = bool(own) or call_in_window(v.truth, who, windows)
         else:
-            at = spans + f * FRAME  # sample of the channel
-            at_us = start + at * 125
-            declared = any(g["channel"] == side + 1 and us(g["from"]) - 2000 <= at_us + 20000 and at_us <= us(g["to"]) + 2000 for g in gaps)
-            declared = declared or in_window(windows, at_us)
+            at = (origin + f * FRAME) / 8000  # seconds into the recording
+            declared = any(g["from"] - 0.002 <= at + 0.02 and at <= g["to"] + 0.002 for g in own) or in_window(windows, start + at * 1e6)
         if declared:
             v.n["frames_declared"] += 1
         else:
@@ -298,6 +293,7 @@ def judge(pg, tee, lines, sites, recordings):
     verdicts = []
     for site in sites:
         v = Verdict(site)
+        v.truth = truth
         windows = windows_of(pg, site)
         v.n["loss_records"] = len(windows)
         missing = check_messages(pg, truth, v, windows)
