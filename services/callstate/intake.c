@@ -5,6 +5,7 @@
 #include "call.h"
 #include "expiry.h"
 #include "media_join.h"
+#include "plant.h"
 #include "recordings.h"
 #include "rows.h"
 #include "stats.h"
@@ -249,7 +250,8 @@ void intake_sig(struct intake *in, struct publisher *p, uint64_t seq,
             on_hello(in, p, seq, n, e->hello);
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_SIP:
-            on_sip(in, p, seq, n, e->sip);
+            if (!plant_now(PLANT_DROP))
+                on_sip(in, p, seq, n, e->sip);
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_STREAM:
             media_on_report(w, index, e->stream);

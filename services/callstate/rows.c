@@ -8,6 +8,7 @@
 #include "base/mono.h"
 #include "blob.h"
 #include "media_join.h"
+#include "plant.h"
 #include "recordings.h"
 #include "stats.h"
 
@@ -54,7 +55,7 @@ void rows_done(struct world *w, struct table *t)
             STAT_ROWS_TOO_LONG); // world_batch_full looks first: only a text beyond all bounds ends here
 }
 
-void rows_message(struct world *w, const struct message *m)
+static void message_row(struct world *w, const struct message *m, bool again)
 {
     const struct sip_msg *sip = m->sip;
     struct table *t = w->batch->t[ROWS_MESSAGES];
@@ -63,7 +64,7 @@ void rows_message(struct world *w, const struct message *m)
     row_time(t, m->at_us > 0 ? m->at_us : 1);
     row_str(t, w->publisher[m->publisher].name);
     row_int(t, (int64_t)m->seq);
-    row_int(t, m->n);
+    row_int(t, PLANT_DOUBLE && again ? (int64_t)m->n + 100000 : (int64_t)m->n);
     row_uuid(t, m->call ? &m->call->id : NULL);
     row_uuid(t, m->leg ? &m->leg->id : NULL);
     row_text(t, sip->call_id);
@@ -81,6 +82,13 @@ void rows_message(struct world *w, const struct message *m)
     row_bool(t, m->retransmission);
     row_bytes(t, m->raw);
     rows_done(w, t);
+}
+
+void rows_message(struct world *w, const struct message *m)
+{
+    message_row(w, m, false);
+    if (plant_now(PLANT_DOUBLE))
+        message_row(w, m, true);
 }
 
 void rows_assign(struct world *w, const struct message *m)

@@ -175,9 +175,9 @@ class Postgres(Process):
 class Mesh:
     """Four services (capture once for each site), PostgreSQL, the traffic maker. self.proc: by name."""
 
-    def __init__(self, seed, pg_bytes=1 << 30, spool_bytes=512 << 20, binaries=None, standby=False):
+    def __init__(self, seed, pg_bytes=1 << 30, spool_bytes=512 << 20, plant=None, standby=False):
         self.rng = random.Random(seed)
-        self.bin = binaries or os.environ.get("CALLMESH_BIN") or os.path.join(ROOT, "build", "bin")
+        self.bin = os.environ.get("CALLMESH_BIN") or os.path.join(ROOT, "build", "bin")
         self.dir = tempfile.mkdtemp(prefix="callmesh-faults-")
         os.chmod(self.dir, 0o755)
         self.mounts = []
@@ -190,6 +190,8 @@ class Mesh:
         self.folder("log")
         for f in ("capture", "callstate", "recorder", "api"):
             shutil.copy(os.path.join(self.bin, f"callmesh-{f}"), self.path("bin"))
+        if plant:
+            shutil.copy(os.path.join(self.bin, "..", "plants", f"callmesh-callstate-plant-{plant}"), self.path("bin/callmesh-callstate"))
         shutil.copytree(os.path.join(ROOT, "deploy", "schema"), self.path("schema"))
         self.base = free_base()
         self.pg = self.proc["postgres"] = Postgres("postgres", self.disk["postgres"], self.path("log/postgres.log"))

@@ -36,6 +36,10 @@ def read_tee(path):
         yield sec * 1_000_000 + usec, src, sport, dst, dport, p[42:]
 
 
+def stamp(at_us):
+    return datetime.datetime.fromtimestamp(at_us / 1e6, datetime.timezone.utc).strftime("%H:%M:%S.%f")
+
+
 def message_key(src, sport, dst, dport, digest):
     return f"{src}:{sport}>{dst}:{dport} {digest}"
 
@@ -274,7 +278,7 @@ def judge_missing(v, who, name, side, lost, found, gaps, start, windows):
             undeclared.append(f)
     if undeclared:
         v.n["frames_undeclared"] += len(undeclared)
-        v.wrong.append(f"{v.site}: frames_undeclared: {who} {name}: {len(undeclared)} of {len(lost)} missing frames, first {undeclared[:5]}, "
+        v.wrong.append(f"{v.site}: frames_undeclared: {who} {name}: {len(undeclared)} of {len(lost)} missing frames, first {undeclared[:5]} at {stamp(start + (origin + undeclared[0] * FRAME) * 125) if origin is not None else '?'}, "
                        f"found {len(found)}, gaps {json.dumps(gaps)[:300]}")
 
 
@@ -300,6 +304,8 @@ def judge(pg, tee, lines, sites, recordings):
         good = check_calls(pg, truth, v, missing)
         if recordings:
             check_recordings(pg, truth, v, good, recordings, windows)
+        if v.bad() and windows:
+            v.wrong.append(f"{site}: windows " + " ".join(f"{stamp(a)}-{stamp(b)}" for a, b in windows[:20]))
         v.n["quarantined"] = int(pg.query(f"SELECT count(*) FROM quarantine WHERE publisher LIKE '{site}/%'")[0][0])
         verdicts.append(v)
     return verdicts

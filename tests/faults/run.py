@@ -1,11 +1,11 @@
 """Kills, stops and fills at random from a seed while real calls run, then counts what was sent, stored, lost, doubled and declared.
 
-usage: run.py [--seed N] [--kills N] [--every S] [--rate CPS] [--talk S] [--fill N] [--keep] [--binaries DIR]
+usage: run.py [--seed N] [--kills N] [--every S] [--rate CPS] [--talk S] [--fill N] [--keep] [--plant NAME]
 
   --kills N     faults: kill -9 and stops over capture, callstate, recorder, api, PostgreSQL (100)
   --every S     mean seconds between two of them (0.8)
   --fill N      of them: times that a small disk (PostgreSQL's, spool, journals) is filled and freed (kills / 20)
-  --binaries D  programs of another build (a build with a planted bug)
+  --plant NAME  callstate with a planted bug (build/plants): drop, double, cursor, fence; the run must fail
   --only A,B    strike these alone (capture callstate recorder api postgres backend disk)
   --standby     two callstate processes
 
@@ -30,7 +30,7 @@ STRUCK = "capture-struck"
 # what, how, weight
 FAULTS = [("callstate", "kill", 20), ("recorder", "kill", 16), (STRUCK, "kill", 12), ("postgres", "kill", 10), ("api", "kill", 8),
           ("backend", "kill", 6), ("callstate", "stop", 8), ("recorder", "stop", 6), (STRUCK, "stop", 4), ("postgres", "stop", 4), ("api", "stop", 4)]
-DISKS = [("postgres", 6), ("spool", 3), ("journal", 2)]
+DISKS = [("postgres", 6), ("spool", 0), ("journal", 2)]
 
 
 def parse():
@@ -45,7 +45,7 @@ def parse():
     a.add_argument("--settle", type=float, default=180)
     a.add_argument("--keep", action="store_true")
     a.add_argument("--standby", action="store_true")
-    a.add_argument("--binaries", default=None)
+    a.add_argument("--plant", default=None)
     a.add_argument("--pg-bytes", type=int, default=0)
     return a.parse_args()
 
@@ -129,6 +129,12 @@ def strike(mesh, disks, what, how, length):
     return True
 
 
+def note(mesh, text):
+    """faults.log: what was struck when, for whoever looks for a bug."""
+    with open(mesh.path("faults.log"), "a", encoding="utf-8") as f:
+        f.write(f"{oracle.stamp(time.time() * 1e6)} {text}\n")
+
+
 def run_faults(mesh, o, disks):
     done, skipped = {}, 0
     t0 = said = time.monotonic()
@@ -148,6 +154,7 @@ def run_faults(mesh, o, disks):
             disks.look()
             time.sleep(0.02)
         else:
+            note(mesh, f"{what} {how} {length:.3f}")
             key = f"{what.removesuffix('-struck')} {how}"
             done[key] = done.get(key, 0) + 1
         if not mesh.maker.running():
@@ -221,7 +228,7 @@ def main():
         print("skipped: root is needed for capturing, small disks and a namespace")
         return 77
     fills_bytes = o.pg_bytes or (512 << 20) + o.kills * (1200 << 10)
-    mesh = m.Mesh(o.seed, pg_bytes=fills_bytes, binaries=o.binaries, standby=o.standby)
+    mesh = m.Mesh(o.seed, pg_bytes=fills_bytes, plant=o.plant, standby=o.standby)
     sites = ("steady", "struck")
     ok = False
     try:
