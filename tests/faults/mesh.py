@@ -22,6 +22,7 @@ PG_BIN = os.environ.get("CALLMESH_PG_BIN", "/usr/lib/postgresql/15/bin")
 USER = "nobody"
 PATIENCE_S = 60
 EXIT_NO_DISK = 73
+EXIT_UNAVAILABLE = 69
 
 
 def as_user(*args, net_raw=False):
@@ -195,7 +196,7 @@ class Mesh:
         shutil.copytree(os.path.join(ROOT, "deploy", "schema"), self.path("schema"))
         self.base = free_base()
         self.pg = self.proc["postgres"] = Postgres("postgres", self.disk["postgres"], self.path("log/postgres.log"))
-        self.unexpected = []
+        self.dsn = self.pg.dsn()
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -219,13 +220,24 @@ class Mesh:
         return self.proc[name]
 
     def bus(self, *pairs):
-        return [f"--bus.{p.split(':')[0]}={self.url(int(p.split(':')[1]))}" for p in pairs]
+        """Settings of who dials: callstate's four URLs are two each when there is a standby."""
+        args = []
+        for name, n in (p.split(":") for p in pairs):
+            urls = self.url(int(n))
+            if self.standby and int(n) <= 4:
+                urls += "," + self.url(int(n) + 20)
+            args.append(f"--bus.{name}={urls}")
+        return args
 
-    def add_callstate(self, name="callstate", dsn=None, health=12, extra=()):
-        return self.add(name, "callstate", *self.bus("sig-url:1", "sig-ask-url:2", "mesh-url:3", "control-url:4"),
-                        f"--store.dsn={dsn or self.pg.dsn()}", f"--store.schema-dir={self.path('schema')}", f"--node={name}",
+    def add_callstate(self, name="callstate", health=12, first=1, extra=()):
+        listen = [f"--bus.{n}={self.url(first + i)}" for i, n in enumerate(("sig-url", "sig-ask-url", "mesh-url", "control-url"))]
+        p = self.add(name, "callstate", *listen,
+                        f"--store.dsn={self.dsn}", f"--store.schema-dir={self.path('schema')}", f"--node={name}",
                         f"--health.listen=127.0.0.1:{self.base + health}", "--store.timeout=5s", "--timers.media-silence=30s", "--timers.idle=60s",
                         "--timers.no-answer=20s", "--timers.provisional=30s", "--timers.linger=5s", *extra)
+        if self.standby:
+            p.may_end = (EXIT_UNAVAILABLE,)  # it slept, another leads now: it steps down and is started again
+        return p
 
     def add_capture(self, site, health, extra=()):
         return self.add(f"capture-{site}", "capture", *self.bus("sig-url:1", "sig-ask-url:2", "rtp-url:5", "rtp-ask-url:6"), f"--site={site}",
@@ -240,12 +252,12 @@ class Mesh:
             shutil.chown(path, USER, "nogroup")
         return path
 
-    def add_rest(self, dsn=None):
+    def add_rest(self):
         self.add("recorder", "recorder", *self.bus("sig-url:1", "sig-ask-url:2", "mesh-url:3", "control-url:4", "rtp-url:5", "rtp-ask-url:6", "live-url:7"),
                  f"--spool.dir={self.disk['spool']}", f"--recordings.dir={self.recordings}", f"--journal.dir={self.journal('recorder')}",
                  "--node=store", f"--health.listen=127.0.0.1:{self.base + 13}", "--spool.bytes=256M", "--spool.segment-bytes=16M",
-                 "--disk.min-free=16M", "--cut.delay=1s")
-        self.add("api", "api", *self.bus("mesh-url:3", "control-url:4", "live-url:7"), f"--store.dsn={dsn or self.pg.dsn()}",
+                 "--disk.min-free=16M")
+        self.add("api", "api", *self.bus("mesh-url:3", "control-url:4", "live-url:7"), f"--store.dsn={self.dsn}",
                  f"--recordings.dir={self.recordings}", f"--http.listen=127.0.0.1:{self.base + 30}",
                  f"--auth.first-start-file={self.path('secrets/first-start')}", f"--health.listen=127.0.0.1:{self.base + 14}")
 
@@ -255,7 +267,7 @@ class Mesh:
         wait_for("PostgreSQL", self.pg.ready)
         self.add_callstate()
         if self.standby:
-            self.add_callstate("callstate-2", health=15)
+            self.add_callstate("callstate-2", health=15, first=21)
         self.add_rest()
         for i, site in enumerate(sites):
             self.add_capture(site, 16 + i)

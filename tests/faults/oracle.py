@@ -70,6 +70,7 @@ class Verdict:
         self.site = site
         self.n = collections.Counter()
         self.wrong = []
+        self.look_at = []
 
     def add(self, what, text):
         self.n[what] += 1
@@ -278,6 +279,7 @@ def judge_missing(v, who, name, side, lost, found, gaps, start, windows):
             undeclared.append(f)
     if undeclared:
         v.n["frames_undeclared"] += len(undeclared)
+        v.look_at.append((who, name))
         v.wrong.append(f"{v.site}: frames_undeclared: {who} {name}: {len(undeclared)} of {len(lost)} missing frames, first {undeclared[:5]} at {stamp(start + (origin + undeclared[0] * FRAME) * 125) if origin is not None else '?'}, "
                        f"found {len(found)}, gaps {json.dumps(gaps)[:300]}")
 
@@ -304,8 +306,12 @@ def judge(pg, tee, lines, sites, recordings):
         good = check_calls(pg, truth, v, missing)
         if recordings:
             check_recordings(pg, truth, v, good, recordings, windows)
+        for who, name in v.look_at[:6]:
+            rows = pg.query(f"SELECT id, call_id, first_at AT TIME ZONE 'UTC', last_at AT TIME ZONE 'UTC', packets, ended FROM streams WHERE site = '{site}' "
+                            f"AND ssrc = {truth.calls[who][name]['ssrc']} ORDER BY 3")
+            v.wrong.append(f"{site}: {who} {name}: its streams {rows}, its messages " + " ".join(stamp(at) for _, at in truth.of_call[who]))
         if v.bad() and windows:
-            v.wrong.append(f"{site}: windows " + " ".join(f"{stamp(a)}-{stamp(b)}" for a, b in windows[:20]))
+            v.wrong.append(f"{site}: windows " + " ".join(f"{stamp(a)}-{stamp(b)}" for a, b in windows))
         v.n["quarantined"] = int(pg.query(f"SELECT count(*) FROM quarantine WHERE publisher LIKE '{site}/%'")[0][0])
         verdicts.append(v)
     return verdicts

@@ -30,7 +30,7 @@ STRUCK = "capture-struck"
 # what, how, weight
 FAULTS = [("callstate", "kill", 20), ("recorder", "kill", 16), (STRUCK, "kill", 12), ("postgres", "kill", 10), ("api", "kill", 8),
           ("backend", "kill", 6), ("callstate", "stop", 8), ("recorder", "stop", 6), (STRUCK, "stop", 4), ("postgres", "stop", 4), ("api", "stop", 4)]
-DISKS = [("postgres", 6), ("spool", 0), ("journal", 2)]
+DISKS = [("postgres", 6), ("spool", 3), ("journal", 2)]
 
 
 def parse():
