@@ -215,12 +215,10 @@ static bool expand_wanted(struct http_req *q, const char *what)
 }
 
 // Legs, streams or recordings as a member of the call. False: the problem is set.
-static bool expand(struct store *st, struct http_req *q, const char *what, const char *sql,
-                   void (*row)(struct json *, const struct store_result *, size_t))
+static bool sub_rows(struct store *st, struct http_req *q, const char *what, const char *sql,
+                     void (*row)(struct json *, const struct store_result *, size_t))
 {
     struct store_args a;
-    if (!expand_wanted(q, what))
-        return true;
     store_args_init(&a);
     store_arg_uuid(&a, &req_of(q)->id);
     struct store_result *r = db_query(st, q, sql, &a);
@@ -233,6 +231,12 @@ static bool expand(struct store *st, struct http_req *q, const char *what, const
     json_arr_end(&q->json);
     store_result_free(r);
     return true;
+}
+
+static bool expand(struct store *st, struct http_req *q, const char *what, const char *sql,
+                   void (*row)(struct json *, const struct store_result *, size_t))
+{
+    return !expand_wanted(q, what) || sub_rows(st, q, what, sql, row);
 }
 
 // The open text of the newer of store and mirror into buf. False: the problem is set.
@@ -297,6 +301,8 @@ static void job_call(struct store *st, struct http_req *q)
                 "SELECT " ROW_RECORDING
                 " FROM recordings WHERE call_id = $1 ORDER BY started_at DESC, id DESC LIMIT 200",
                 row_recording))
+        return;
+    if (!sub_rows(st, q, "losses", losses_of_call, row_loss))
         return;
     json_kuint(j, "listeners", listen_count(&req->id));
     json_obj_end(j);
