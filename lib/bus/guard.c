@@ -17,9 +17,10 @@ void bus_admit(const struct bus_admitted *list, size_t n)
     if (n > BUS_ADMITTED_MAX)
         n = BUS_ADMITTED_MAX;
     pthread_mutex_lock(&g.lock);
-    bool same = g.loaded && g.n == n && memcmp(g.list, list, n * sizeof(*list)) == 0;
+    bool same = g.loaded && g.n == n && (n == 0 || memcmp(g.list, list, n * sizeof(*list)) == 0);
     if (!same) {
-        memcpy(g.list, list, n * sizeof(*list));
+        if (n)
+            memcpy(g.list, list, n * sizeof(*list));
         g.n = n;
         g.loaded = true;
         atomic_fetch_add(&g.generation, 1);

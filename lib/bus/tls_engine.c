@@ -120,6 +120,31 @@ static int verify_pinned(X509_STORE_CTX *sc, void *arg)
     return good;
 }
 
+static bool print_of(X509 *cert, uint8_t ret[GUARD_PRINT])
+{
+    uint8_t print[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    if (!X509_digest(cert, EVP_sha256(), print, &n) || n != GUARD_PRINT)
+        return false;
+    memcpy(ret, print, GUARD_PRINT);
+    return true;
+}
+
+// The authority's word, then the guard's: so a site that is revoked hears the reason, as TLS has an alert for it.
+static int verify_admitted(X509_STORE_CTX *sc, void *arg)
+{
+    (void)arg;
+    uint8_t print[GUARD_PRINT];
+    if (X509_verify_cert(sc) <= 0)
+        return 0;
+    enum guard_answer a =
+        print_of(X509_STORE_CTX_get0_cert(sc), print) ? guard_certificate(print) : GUARD_UNKNOWN;
+    if (a != GUARD_GOOD)
+        X509_STORE_CTX_set_error(sc, a == GUARD_REVOKED ? X509_V_ERR_CERT_REVOKED
+                                                        : X509_V_ERR_CERT_REJECTED);
+    return a == GUARD_GOOD;
+}
+
 static int config_init(nng_tls_engine_config *cfg, nng_tls_mode mode)
 {
     cfg->server = mode == NNG_TLS_MODE_SERVER;
@@ -130,6 +155,8 @@ static int config_init(nng_tls_engine_config *cfg, nng_tls_mode mode)
     SSL_CTX_set_num_tickets(cfg->ctx, 0); // each connection shows its certificate
     SSL_CTX_set_session_cache_mode(cfg->ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(cfg->ctx, cfg->server ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+    if (cfg->server)
+        SSL_CTX_set_cert_verify_callback(cfg->ctx, verify_admitted, NULL);
     return 0;
 }
 
@@ -277,7 +304,12 @@ static void refuse(const nng_tls_engine_conn *c, enum count_in why, const char *
 static void count_failure(const nng_tls_engine_conn *c)
 {
     int reason = ERR_GET_REASON(ERR_peek_last_error());
-    if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+    long verdict = SSL_get_verify_result(c->ssl);
+    if (verdict == X509_V_ERR_CERT_REVOKED)
+        refuse(c, IN_REFUSED_REVOKED, "certificate is revoked");
+    else if (verdict == X509_V_ERR_CERT_REJECTED)
+        refuse(c, IN_REFUSED_UNKNOWN, "certificate is of no admitted site");
+    else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
         refuse(c, IN_REFUSED_NO_CERTIFICATE, "no certificate");
     else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
         refuse(c, IN_REFUSED_FOREIGN, "certificate of another authority");
@@ -307,16 +339,11 @@ static bool admitted(nng_tls_engine_conn *c)
 static void read_peer(nng_tls_engine_conn *c)
 {
     X509 *cert = SSL_get1_peer_certificate(c->ssl);
-    unsigned n = 0;
-    uint8_t print[EVP_MAX_MD_SIZE];
     if (!cert)
         return;
     (void)X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, c->subject,
                                     sizeof(c->subject));
-    if (X509_digest(cert, EVP_sha256(), print, &n) && n >= sizeof(c->print)) {
-        memcpy(c->print, print, sizeof(c->print));
-        c->checked = c->server;
-    }
+    c->checked = c->server && print_of(cert, c->print);
     X509_free(cert);
 }
 

@@ -6,6 +6,8 @@
 #include "base/mono.h"
 #include "daemon/daemon.h"
 #include "restore.h"
+#include "sites/admit.h"
+#include "sites/join.h"
 #include "state.h"
 #include "stats.h"
 #include "store/schema.h"
@@ -23,6 +25,15 @@ static const struct conf_def defs[] = {
     {"bus.mesh-url", CONF_STR, "tcp://127.0.0.1:7643", 0, 0, "the mesh; listened on", false},
     {"bus.control-url", CONF_STR, "tcp://127.0.0.1:7644", 0, 0, "snapshots and taps; listened on",
      false},
+    {"sites.join-url", CONF_STR, "", 0, 0,
+     "wss:// address where machines with a token join a site; empty: none can", false},
+    {"sites.ca-cert", CONF_STR, "", 0, 0, "PEM file: the authority that signs their certificates",
+     false},
+    {"sites.ca-key", CONF_STR, "", 0, 0, "PEM file: its private key", false},
+    {"sites.certificate-days", CONF_INT, "3650", 1, 36500,
+     "life of a site's certificate: nothing renews it yet, and a revocation counts at once", false},
+    {"sites.refresh", CONF_DURATION, "1s", 100000, 3600000000,
+     "how often the table of admitted sites is read: a revocation counts after that", false},
     {"store.dsn", CONF_STR, "host=/var/run/postgresql dbname=callmesh", 0, 0,
      "PostgreSQL: libpq connection string", true},
     {"store.schema-dir", CONF_STR, "deploy/schema", 0, 0, "folder of the migrations NNNN_*.sql",
@@ -79,6 +90,8 @@ static struct {
     struct state *state;
     struct known_cursor *known;
     size_t knowns;
+    struct admit *admit;
+    struct join *join;
 } g;
 
 static struct limits limits_of(const struct conf *c)
@@ -161,6 +174,27 @@ static int open_bus(const struct conf *c)
     return 0;
 }
 
+// Who may come in from outside, before anyone can.
+static int open_sites(const struct conf *c)
+{
+    char err[256] = "";
+    struct admit_opts ao = {.dsn = conf_str(c, "store.dsn"),
+                            .app = "callmesh-callstate-sites",
+                            .every_us = conf_int(c, "sites.refresh")};
+    struct join_opts jo = {.url = conf_str(c, "sites.join-url"),
+                           .dsn = ao.dsn,
+                           .app = ao.app,
+                           .ca_cert = conf_str(c, "sites.ca-cert"),
+                           .ca_key = conf_str(c, "sites.ca-key"),
+                           .certificate_days = conf_int(c, "sites.certificate-days")};
+    int r = admit_start(&g.admit, &ao);
+    if (r == 0 && jo.url[0])
+        r = join_open(&g.join, &jo, err, sizeof err);
+    if (r < 0)
+        log_error("sites cannot join", "why=\"%s\"", err[0] ? err : strerror(-r));
+    return r < 0 ? EXIT_UNAVAILABLE : 0;
+}
+
 static void on_committed(void *ctx, uint32_t bus_slot, uint64_t seq)
 {
     (void)ctx;
@@ -219,6 +253,8 @@ static int start(const struct conf *c)
     if (!r)
         r = open_database(c);
     if (!r)
+        r = open_sites(c);
+    if (!r)
         r = open_bus(c);
     if (r)
         return r;
@@ -269,6 +305,8 @@ static void stop(void)
     }
     if (g.sub)
         feed_sub_stop(g.sub);
+    join_stop(g.join);
+    admit_stop(g.admit);
     log_info("stopped", "stored=%s",
              all ? "all" : "not all: the journals of the sites give the rest again");
 }
