@@ -126,17 +126,22 @@ static int read_realms(struct admit *a)
     return STORE_OK;
 }
 
+static void read_all(struct admit *a)
+{
+    bool good = store_connect(a->store) == STORE_OK && read_keys(a) == STORE_OK &&
+                read_realms(a) == STORE_OK;
+    stat_add(&cells[good ? ADMIT_READS : ADMIT_FAILED], 1);
+}
+
 static void body(struct thread *t, void *arg)
 {
     struct admit *a = arg;
     while (!thread_should_stop(t)) {
-        bool good = store_connect(a->store) == STORE_OK && read_keys(a) == STORE_OK &&
-                    read_realms(a) == STORE_OK;
-        stat_add(&cells[good ? ADMIT_READS : ADMIT_FAILED], 1);
         for (int64_t left = a->every_us; left > 0 && !thread_should_stop(t); left -= LOOK_US) {
             struct timespec ts = {.tv_nsec = (left < LOOK_US ? left : LOOK_US) * 1000};
             nanosleep(&ts, NULL);
         }
+        read_all(a);
     }
 }
 
@@ -151,7 +156,11 @@ int admit_start(struct admit **ret, const struct admit_opts *o)
     }
     stat_register(defs, cells, ADMIT_N);
     bus_admit(NULL, 0); // until the database has answered
-    int r = a && a->list && a->store ? thread_start(&a->thread, "sites", body, a) : -ENOMEM;
+    int r = a && a->list && a->store ? 0 : -ENOMEM;
+    if (r == 0) {
+        read_all(a); // when it can be had now, it counts from the first connection on
+        r = thread_start(&a->thread, "sites", body, a);
+    }
     if (r < 0) {
         admit_stop(a);
         return r;

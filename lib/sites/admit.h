@@ -12,7 +12,7 @@ struct admit_opts {
     const char *dsn, *app;
     int64_t every_us;
 };
-// Starts the thread. 0 or negative errno.
+// Reads once, then starts the thread. 0 or negative errno.
 int admit_start(struct admit **ret, const struct admit_opts *o);
 void admit_stop(struct admit *a);
 

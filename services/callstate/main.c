@@ -122,6 +122,15 @@ static struct limits limits_of(const struct conf *c)
     };
 }
 
+// Who may come in from outside, before anyone can; and which sites share their addresses, before any is met.
+static int admit_sites(const struct conf *c)
+{
+    struct admit_opts o = {.dsn = conf_str(c, "store.dsn"),
+                           .app = "callmesh-callstate-sites",
+                           .every_us = conf_int(c, "sites.refresh")};
+    return g.admit ? 0 : admit_start(&g.admit, &o);
+}
+
 // Tries until the database answers or someone stops us. 0 or an exit code.
 static int open_database(const struct conf *c)
 {
@@ -132,6 +141,8 @@ static int open_database(const struct conf *c)
         int r = schema_apply(g.store, conf_str(c, "store.schema-dir"), err, sizeof err);
         if (r == SCHEMA_OK)
             r = partitions_make(g.store, wall_now_us(), -1, 7, &made) ? SCHEMA_E_AWAY : SCHEMA_OK;
+        if (r == SCHEMA_OK && admit_sites(c) < 0)
+            return EXIT_UNAVAILABLE;
         if (r == SCHEMA_OK)
             r = restore_world(g.store, g.world, g.known, KNOWN_MAX, &g.knowns) ? SCHEMA_E_AWAY
                                                                                : SCHEMA_OK;
@@ -174,22 +185,16 @@ static int open_bus(const struct conf *c)
     return 0;
 }
 
-// Who may come in from outside, before anyone can.
-static int open_sites(const struct conf *c)
+static int open_join(const struct conf *c)
 {
     char err[256] = "";
-    struct admit_opts ao = {.dsn = conf_str(c, "store.dsn"),
-                            .app = "callmesh-callstate-sites",
-                            .every_us = conf_int(c, "sites.refresh")};
     struct join_opts jo = {.url = conf_str(c, "sites.join-url"),
-                           .dsn = ao.dsn,
-                           .app = ao.app,
+                           .dsn = conf_str(c, "store.dsn"),
+                           .app = "callmesh-callstate-join",
                            .ca_cert = conf_str(c, "sites.ca-cert"),
                            .ca_key = conf_str(c, "sites.ca-key"),
                            .certificate_days = conf_int(c, "sites.certificate-days")};
-    int r = admit_start(&g.admit, &ao);
-    if (r == 0 && jo.url[0])
-        r = join_open(&g.join, &jo, err, sizeof err);
+    int r = jo.url[0] ? join_open(&g.join, &jo, err, sizeof err) : 0;
     if (r < 0)
         log_error("sites cannot join", "why=\"%s\"", err[0] ? err : strerror(-r));
     return r < 0 ? EXIT_UNAVAILABLE : 0;
@@ -216,6 +221,7 @@ static int open_state(const struct conf *c)
     if (!g.world || !g.known)
         return EXIT_CREATE;
     g.world->wall_us = wall_now_us();
+    g.world->realm = admit_realm;
     return 0;
 }
 
@@ -253,7 +259,7 @@ static int start(const struct conf *c)
     if (!r)
         r = open_database(c);
     if (!r)
-        r = open_sites(c);
+        r = open_join(c);
     if (!r)
         r = open_bus(c);
     if (r)
