@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api.h"
 #include "assets.h"
@@ -15,9 +16,11 @@
 #include "listen.h"
 #include "mirror.h"
 #include "recordings.h"
+#include "sites/admit.h"
 
 struct api_settings settings;
 struct http_server *http;
+static struct admit *admit; // NULL: no recorder of a site comes by wss://
 
 static const struct conf_def defs[] = {
     {"store.dsn", CONF_STR, "host=/var/run/postgresql dbname=callmesh", 0, 0,
@@ -26,6 +29,8 @@ static const struct conf_def defs[] = {
      "questions to PostgreSQL at one time; each has a connection", false},
     {"store.queue", CONF_INT, "256", 1, 4096,
      "requests that may wait for PostgreSQL; more are answered 503", false},
+    {"sites.refresh", CONF_DURATION, "1s", 100000, 3600000000,
+     "how often the table of admitted sites is read: a revocation counts after that", false},
     {"http.listen", CONF_STR, "127.0.0.1:8080", 0, 0, "host:port of the API and the dashboard",
      false},
     {"http.connections", CONF_INT, "1024", 8, 65536, "connections at one time; about 16 KiB each",
@@ -133,6 +138,12 @@ static int start(const struct conf *c)
         log_error("not enough memory for the tables", "%s", "");
         return 69;
     }
+    struct admit_opts ao = {
+        .dsn = settings.dsn, .app = "callmesh-api-sites", .every_us = conf_int(c, "sites.refresh")};
+    if (strstr(settings.live_url, "wss://") && admit_start(&admit, &ao)) {
+        log_error("the table of sites cannot be read", "%s", "");
+        return 69;
+    }
     if (listen_start() || mirror_start())
         return 69;
     if (db_start()) {
@@ -157,6 +168,7 @@ static void stop(void)
     http_server_stop(http, 2 * US_PER_S);
     db_stop();
     listen_stop();
+    admit_stop(admit);
     mirror_stop();
     http_server_stop(http, 100 * US_PER_MS); // what the last jobs woke
     http = http_server_free(http);

@@ -107,6 +107,20 @@ static void envelope_done(struct publisher *p, uint64_t seq)
     p->taken.done = 0;
 }
 
+// A newer publisher's word: its bytes are kept, so that a later version can take them in.
+static void unknown_event(struct world *w, struct publisher *p, uint64_t seq, int n,
+                          const ProtobufCMessage *e)
+{
+    uint8_t buf[16384];
+    size_t size = protobuf_c_message_get_packed_size(e);
+    count(STAT_UNKNOWN_EVENTS);
+    if (size > sizeof buf)
+        rows_quarantine(w, p, seq, n, "unknown event, longer than 16 KiB", span_of("", 0));
+    else
+        rows_quarantine(w, p, seq, n, "unknown event",
+                        span_of(buf, protobuf_c_message_pack(e, buf)));
+}
+
 // ---- sig feed -----------------------------------------------------------------------------------------------------
 
 static void on_sip(struct intake *in, struct publisher *p, uint64_t seq, uint32_t n,
@@ -268,9 +282,11 @@ void intake_sig(struct intake *in, struct publisher *p, uint64_t seq,
             on_end(in, p, e->end);
             break;
         default: // a newer publisher's word
-            rows_quarantine(w, p, seq, (int)n, "unknown event", span_of("", 0));
+            unknown_event(w, p, seq, (int)n, &e->base);
             break;
         }
+        if (e->base.n_unknown_fields && e->event_case)
+            count(STAT_UNKNOWN_FIELDS);
         event_done(p, seq, n);
     }
     envelope_done(p, seq);
@@ -293,7 +309,7 @@ void intake_report(struct intake *in, struct publisher *p, uint64_t seq,
             recordings_on_alive(w);
             break;
         default:
-            rows_quarantine(w, p, seq, (int)n, "unknown event", span_of("", 0));
+            unknown_event(w, p, seq, (int)n, &e->base);
             break;
         }
         event_done(p, seq, n);

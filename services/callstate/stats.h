@@ -80,6 +80,10 @@
     X(ENVELOPES, "callstate_envelopes_total", NULL, "Envelopes taken in", STAT_COUNTER)            \
     X(QUARANTINED, "callstate_quarantined_total", NULL, "Events that could not be used",           \
       STAT_COUNTER)                                                                                \
+    X(UNKNOWN_EVENTS, "callstate_unknown_events_total", NULL,                                      \
+      "Events of a later version, kept in quarantine", STAT_COUNTER)                               \
+    X(UNKNOWN_FIELDS, "callstate_unknown_fields_total", NULL,                                      \
+      "Events with fields of a later version, which were passed over", STAT_COUNTER)               \
     X(ANNOUNCED, "callstate_mesh_changes_total", NULL, "Changes sent on the mesh feed",            \
       STAT_COUNTER)                                                                                \
     X(SNAPSHOTS, "callstate_snapshots_total", NULL, "Snapshots begun", STAT_COUNTER)               \

@@ -249,7 +249,7 @@ static inline void kit_rtp(struct kit *k, int64_t at_us, char *const *word, int 
     Callmesh__V1__SigEvent e = CALLMESH__V1__SIG_EVENT__INIT;
     e.event_case = CALLMESH__V1__SIG_EVENT__EVENT_STREAM;
     e.stream = &r;
-    kit_event(k, 1, &e);
+    kit_event(k, (int)strtol(kit_key(word, n, "pub", "1"), NULL, 10), &e);
 }
 
 static inline void kit_sweep(struct kit *k)

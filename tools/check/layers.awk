@@ -11,11 +11,12 @@ BEGIN {
     may["store"] = "base"
     may["http"] = "base"
     may["bus"] = "base protos"
+    may["sites"] = "base bus store protos"
     may["daemon"] = "base bus http protos"
     may["capture"] = "base wire bus daemon protos"
-    may["callstate"] = "base wire bus store daemon protos"
+    may["callstate"] = "base wire bus store sites daemon protos"
     may["recorder"] = "base wire media bus daemon protos"
-    may["api"] = "base media bus store http daemon protos"
+    may["api"] = "base media bus store sites http daemon protos"
 
     # Header prefix and the folder that is its door. tests/ may look at anything, tools/ and bench/ are programs of
     # their own.
