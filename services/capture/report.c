@@ -188,6 +188,18 @@ static void json_counts(struct json *j, const struct report *r, const struct rep
     json_obj_end(j);
     json_kuint(j, "rtp_packets", n[CAPTURE_RTP]);
     json_kuint(j, "rtcp_packets", n[CAPTURE_RTCP]);
+    json_key(j, "tls");
+    json_obj(j);
+    json_kuint(j, "connections", n[CAPTURE_TLS]);
+    json_kuint(j, "records", n[CAPTURE_TLS_RECORDS]);
+    json_kuint(j, "decrypted", n[CAPTURE_TLS_DECRYPTED]);
+    json_kuint(j, "sip_messages", n[CAPTURE_TLS_MESSAGES]);
+    json_kuint(j, "opaque_connections", n[CAPTURE_TLS_OPAQUE]);
+    json_kuint(j, "opaque_records", n[CAPTURE_TLS_OPAQUE_RECORDS]);
+    json_kuint(j, "holes", n[CAPTURE_TLS_HOLES]);
+    json_kuint(j, "keys", n[CAPTURE_TLS_KEYS]);
+    json_kuint(j, "keys_bad", n[CAPTURE_TLS_KEYS_BAD]);
+    json_obj_end(j);
     json_kuint(j, "fragments", n[CAPTURE_FRAGMENTS]);
     json_kuint(j, "streams_not_listed", r->not_listed);
     json_events(j, in->counts, "malformed", false);

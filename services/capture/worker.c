@@ -1,12 +1,40 @@
 #include "worker.h"
 #include <stdlib.h>
 #include "base/mono.h"
+#include "tls.h"
 #include "worker_priv.h"
 
 #define FEED_SLACK_US                                                                              \
     (100 * US_PER_MS) // packets of several queues of a card come this much out of order at most
 #define TICK_US     (200 * US_PER_MS)
 #define COUNTERS_US (1 * US_PER_S)
+
+static void on_tls_packet(void *ctx, const struct pkt *p);
+
+static struct sipstream *sip_in_tcp(const struct worker_opts *o)
+{
+    return sipstream_new(&(struct sipstream_opts){o->tcp, 65536 + 16384, 3600 * US_PER_S});
+}
+
+static bool tls_start(struct worker *w)
+{
+    const struct worker_opts *o = &w->o;
+    if (o->tls == 0)
+        return true;
+    w->tls = tls_new(&(struct tls_opts){
+        .connections = o->tls,
+        .hold_bytes = o->tls_hold_bytes,
+        .wait_us = o->tls_wait_us,
+        .secrets = o->tls_secrets,
+        .keylog_fd = o->tls_keylog_fd > 0 ? o->tls_keylog_fd : -1,
+        .counts = &w->counts,
+        .on_plain = on_tls_packet,
+        .ctx = w,
+    });
+    if (o->tls_keylog_fd > 0)
+        w->in_tls = sip_in_tcp(o);
+    return w->tls && (o->tls_keylog_fd <= 0 || w->in_tls);
+}
 
 struct worker *worker_new(const struct worker_opts *o)
 {
@@ -23,8 +51,8 @@ struct worker *worker_new(const struct worker_opts *o)
     });
     w->media = media_table_new(o->media_addresses, o->media_age_us);
     w->frag = frag_new(&(struct frag_opts){o->fragments, UINT16_MAX, 30 * US_PER_S});
-    w->tcp = sipstream_new(&(struct sipstream_opts){o->tcp, 65536 + 16384, 3600 * US_PER_S});
-    if (!w->flows || !w->media || !w->frag || !w->tcp)
+    w->tcp = sip_in_tcp(o);
+    if (!w->flows || !w->media || !w->frag || !w->tcp || !tls_start(w))
         return worker_free(w);
     return w;
 }
@@ -32,6 +60,8 @@ struct worker *worker_new(const struct worker_opts *o)
 struct worker *worker_free(struct worker *w)
 {
     if (w) {
+        tls_free(w->tls);
+        sipstream_free(w->in_tls);
         sipstream_free(w->tcp);
         frag_free(w->frag);
         media_table_free(w->media);
@@ -69,6 +99,37 @@ static void on_tcp_message(void *ctx, const struct pkt *p, struct span message, 
     struct worker *w = ctx;
     w->counts.n[CAPTURE_TCP_MESSAGES]++;
     worker_sip_message(w, p, message, truncated);
+}
+
+static void on_tls_message(void *ctx, const struct pkt *p, struct span message, bool truncated)
+{
+    struct worker *w = ctx;
+    w->counts.n[CAPTURE_TLS_MESSAGES]++;
+    tls_found_sip(w->tls);
+    worker_sip_message(w, p, message, truncated);
+}
+
+static void on_tls_packet(void *ctx, const struct pkt *p)
+{
+    struct worker *w = ctx;
+    enum wire_event e;
+    sipstream_feed(w->in_tls, p, on_tls_message, w, &e);
+    if (e != WIRE_NONE)
+        worker_event(w, e);
+}
+
+static void on_segment(struct worker *w, const struct pkt *p)
+{
+    enum wire_event e;
+    if (w->tls) {
+        // A body of SIP may look like the beginning of TLS: who is known to send SIP does not change to it.
+        bool taken = p->payload.n > 0 && p->payload.p[0] == 22 && sipstream_has(w->tcp, p);
+        if (tls_feed(w->tls, p, taken))
+            return;
+    }
+    sipstream_feed(w->tcp, p, on_tcp_message, w, &e);
+    if (e != WIRE_NONE)
+        worker_event(w, e);
 }
 
 static void on_datagram(struct worker *w, const struct pkt *p)
@@ -128,9 +189,7 @@ static void packet_way(struct worker *w, const struct source_packet *in)
         on_datagram(w, p);
         return;
     }
-    sipstream_feed(w->tcp, p, on_tcp_message, w, &e);
-    if (e != WIRE_NONE)
-        worker_event(w, e);
+    on_segment(w, p);
 }
 
 void worker_packet(struct worker *w, const struct source_packet *p)
@@ -160,7 +219,7 @@ static void gather_counts(struct worker *w)
     n[CAPTURE_FRAGMENTS] = frag.fragments;
     n[CAPTURE_DATAGRAMS_JOINED] = frag.joined;
     n[CAPTURE_DROP_FRAGMENTS] = frag.evicted + frag.refused;
-    n[CAPTURE_DROP_TCP] = tcp.evicted;
+    n[CAPTURE_DROP_TCP] = tcp.evicted + (w->in_tls ? sipstream_stat(w->in_tls).evicted : 0);
 }
 
 // The second law: what was dropped since the last look is said on the feed it belongs to.
@@ -172,7 +231,8 @@ static void announce_losses(struct worker *w, int64_t feed_us)
         if (!place || now <= w->loss_announced[i])
             continue;
         struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, feed_us};
-        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_JOURNAL && i != CAPTURE_DROP_BUS;
+        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_TLS && i != CAPTURE_DROP_JOURNAL &&
+                     i != CAPTURE_DROP_BUS;
         outbox_loss(w->o.out, &l, media);
         w->loss_announced[i] = now;
     }
@@ -186,6 +246,8 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
     w->feed_us = feed_us;
     if (!w->announced_at_us)
         w->announced_at_us = feed_us;
+    if (w->tls)
+        tls_tick(w->tls, feed_us, clock_us);
     flows_advance(w->flows, feed_us);
     media_table_age(w->media, feed_us);
     bool counters = feed_us - w->counters_at_us >= COUNTERS_US;
@@ -211,6 +273,10 @@ void worker_dropped(struct worker *w, enum capture_stat place, uint64_t total)
 
 void worker_end(struct worker *w, bool truncated)
 {
+    if (w->tls)
+        tls_end(w->tls, w->last_at_us);
+    if (w->in_tls)
+        sipstream_flush(w->in_tls);
     sipstream_flush(w->tcp);
     flows_end_all(w->flows);
     gather_counts(w);
@@ -266,5 +332,6 @@ const struct worker_sip *worker_sip(const struct worker *w)
 size_t worker_bytes(const struct worker *w)
 {
     return sizeof *w + flows_stat(w->flows).bytes + media_table_stat(w->media).bytes +
-           frag_stat(w->frag).bytes + sipstream_stat(w->tcp).bytes;
+           frag_stat(w->frag).bytes + sipstream_stat(w->tcp).bytes +
+           (w->tls ? tls_bytes(w->tls) : 0) + (w->in_tls ? sipstream_stat(w->in_tls).bytes : 0);
 }
