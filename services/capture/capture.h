@@ -29,6 +29,10 @@
     X(DATAGRAMS_JOINED, "capture_datagrams_joined_total", NULL, "datagrams joined from fragments", \
       COUNTER)                                                                                     \
     X(TCP_MESSAGES, "capture_tcp_messages_total", NULL, "SIP messages cut from TCP", COUNTER)      \
+    X(DUPLICATES, "capture_duplicates_total", NULL,                                                \
+      "packets that a mirror showed twice: dropped, nothing else counts them", COUNTER)            \
+    X(DUPLICATES_EVICTED, "capture_duplicates_evicted_total", NULL,                                \
+      "packets forgotten before their copy could come", COUNTER)                                   \
     X(TLS, "capture_tls_connections_seen_total", NULL, "TLS connections whose beginning was seen", \
       COUNTER)                                                                                     \
     X(TLS_UP, "capture_tls_connections", NULL, "places of the TLS table in use", GAUGE)            \

@@ -129,6 +129,8 @@ static int start(const struct conf *c)
         .media_age_us = conf_int(c, "capture.media-age"),
         .fragments = (uint32_t)conf_int(c, "capture.fragments"),
         .tcp = (uint32_t)conf_int(c, "capture.tcp"),
+        .duplicate_window_us = conf_int(c, "capture.duplicate-window"),
+        .duplicate_entries = (size_t)conf_int(c, "capture.duplicate-entries"),
         .tls = (size_t)conf_int(c, "capture.tls-connections"),
         .tls_hold_bytes = (uint32_t)conf_int(c, "capture.tls-hold"),
         .tls_wait_us = conf_int(c, "capture.tls-wait"),

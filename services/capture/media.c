@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/mono.h"
+#include "duplicates.h"
 #include "worker_priv.h"
 
 #define CLOCK_GUESS_US US_PER_S // of time stamps, before they tell a clock
@@ -230,6 +231,8 @@ void media_rtp(struct worker *w, const struct pkt *p)
         quality_packet(&s->q, r.seq, r.timestamp, p->at_us, (uint32_t)r.payload.n, timed);
     stream_play(flows_play(w->flows, s), &(struct play_packet){p->at_us, r.timestamp, step,
                                                                s->q.us_per_tick, timed, r.marker});
+    if (__builtin_expect(step == QUALITY_DUPLICATE, 0) && w->duplicates)
+        duplicates_suspect(w->duplicates, p->at_us);
     if (__builtin_expect(s->flags & STREAM_EVENT, 0))
         flows_cold(w->flows, s)->dtmf_packets++;
     w->counts.n[CAPTURE_RTP] += s->state == STREAM_CONFIRMED;

@@ -188,6 +188,7 @@ static void json_counts(struct json *j, const struct report *r, const struct rep
     json_obj_end(j);
     json_kuint(j, "rtp_packets", n[CAPTURE_RTP]);
     json_kuint(j, "rtcp_packets", n[CAPTURE_RTCP]);
+    json_kuint(j, "duplicates", n[CAPTURE_DUPLICATES]);
     json_key(j, "tls");
     json_obj(j);
     json_kuint(j, "connections", n[CAPTURE_TLS]);

@@ -37,6 +37,13 @@ const struct conf_def capture_settings[] = {
      "IP datagrams being joined at once, 64 kB each", false},
     {"capture.tcp", CONF_INT, "256", 1, 65536, "TCP directions with SIP at once, 80 kB each",
      false},
+    {"capture.duplicate-window", CONF_DURATION, "50ms", 0, 1 * US,
+     "a mirror's second copy of a packet comes within it: far more than a switch needs, far less "
+     "than SIP (500 ms) or TCP (200 ms) "
+     "wait to send again; 0: not looked for",
+     false},
+    {"capture.duplicate-entries", CONF_INT, "16384", 64, 1 << 22,
+     "packets that are remembered for it, 32 bytes each: 300,000 a second", false},
     {"capture.tls-keylog", CONF_STR, "", 0, 0,
      "file where TLS secrets are told (SSLKEYLOGFILE of the SIP servers): SIP over TLS is read",
      false},

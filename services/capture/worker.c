@@ -1,6 +1,7 @@
 #include "worker.h"
 #include <stdlib.h>
 #include "base/mono.h"
+#include "duplicates.h"
 #include "tls.h"
 #include "worker_priv.h"
 
@@ -52,7 +53,11 @@ struct worker *worker_new(const struct worker_opts *o)
     w->media = media_table_new(o->media_addresses, o->media_age_us);
     w->frag = frag_new(&(struct frag_opts){o->fragments, UINT16_MAX, 30 * US_PER_S});
     w->tcp = sip_in_tcp(o);
-    if (!w->flows || !w->media || !w->frag || !w->tcp || !tls_start(w))
+    if (o->duplicate_window_us > 0)
+        w->duplicates =
+            duplicates_new(&(struct duplicates_opts){o->duplicate_entries, o->duplicate_window_us});
+    if (!w->flows || !w->media || !w->frag || !w->tcp || !tls_start(w) ||
+        (o->duplicate_window_us > 0 && !w->duplicates))
         return worker_free(w);
     return w;
 }
@@ -60,6 +65,7 @@ struct worker *worker_new(const struct worker_opts *o)
 struct worker *worker_free(struct worker *w)
 {
     if (w) {
+        duplicates_free(w->duplicates);
         tls_free(w->tls);
         sipstream_free(w->in_tls);
         sipstream_free(w->tcp);
@@ -185,6 +191,8 @@ static void packet_way(struct worker *w, const struct source_packet *in)
     }
     if (__builtin_expect(p->cut, 0))
         worker_event(w, WIRE_TRUNCATED);
+    if (w->duplicates && duplicates_is(w->duplicates, p))
+        return;
     if (p->protocol == 17) {
         on_datagram(w, p);
         return;
@@ -218,6 +226,10 @@ static void gather_counts(struct worker *w)
     n[CAPTURE_MEDIA_EVICTED] = media.evicted;
     n[CAPTURE_FRAGMENTS] = frag.fragments;
     n[CAPTURE_DATAGRAMS_JOINED] = frag.joined;
+    if (w->duplicates) {
+        n[CAPTURE_DUPLICATES] = duplicates_stat(w->duplicates).found;
+        n[CAPTURE_DUPLICATES_EVICTED] = duplicates_stat(w->duplicates).evicted;
+    }
     n[CAPTURE_DROP_FRAGMENTS] = frag.evicted + frag.refused;
     n[CAPTURE_DROP_TCP] = tcp.evicted + (w->in_tls ? sipstream_stat(w->in_tls).evicted : 0);
 }
@@ -311,7 +323,8 @@ const struct capture_counts *worker_counts(struct worker *w)
 
 struct worker_seen worker_seen(const struct worker *w)
 {
-    return (struct worker_seen){w->counts.n[CAPTURE_PACKETS], w->counts.n[CAPTURE_BYTES]};
+    return (struct worker_seen){w->counts.n[CAPTURE_PACKETS], w->counts.n[CAPTURE_BYTES],
+                                w->duplicates ? duplicates_stat(w->duplicates).found : 0};
 }
 
 void worker_set_link_type(struct worker *w, int link_type)
@@ -333,5 +346,6 @@ size_t worker_bytes(const struct worker *w)
 {
     return sizeof *w + flows_stat(w->flows).bytes + media_table_stat(w->media).bytes +
            frag_stat(w->frag).bytes + sipstream_stat(w->tcp).bytes +
+           (w->duplicates ? duplicates_stat(w->duplicates).bytes : 0) +
            (w->tls ? tls_bytes(w->tls) : 0) + (w->in_tls ? sipstream_stat(w->in_tls).bytes : 0);
 }

@@ -67,6 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .fragments = 2,
         .tcp = 2,
         .tls = 2,
+        .duplicate_window_us = 50000,
+        .duplicate_entries = 8,
     };
     struct worker *w = worker_new(&o);
     fuzz_check(o.out && w);
