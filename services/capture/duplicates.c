@@ -7,6 +7,9 @@
 #define WAYS       4 // entries of a set: 128 bytes, two cache lines
 #define MEDIA_US   (2 * US_PER_S)
 #define UNNUMBERED 10 // part of the window for packets that only time can tell apart
+#define SURE_PAIR  4
+#define SURE       (8 * (SURE_PAIR - 1)) // eight pairs in a row
+#define SURE_MOST  64
 
 struct entry {
     uint64_t low, high; // 0, 0: none
@@ -19,6 +22,7 @@ struct duplicates {
     size_t mask; // of sets
     int64_t window_us;
     int64_t media_until_us; // 0: before the first packet
+    int sure;
     uint64_t found, evicted;
 };
 
@@ -75,14 +79,30 @@ static struct hash128 hash_of(const struct pkt *p)
     return all;
 }
 
-static bool is_copy(const struct duplicates *d, const struct entry *e, const struct pkt *p)
+// How sure it is that the mirror doubles. Each pair that nothing proves gives more than each single packet takes away.
+static void sure_more(struct duplicates *d, int by)
+{
+    int sure = d->sure + by;
+    d->sure = sure < 0 ? 0 : sure > SURE_MOST ? SURE_MOST : sure;
+}
+
+// The same bytes again.
+static bool is_copy(struct duplicates *d, const struct entry *e, const struct pkt *p)
 {
     int64_t apart_us = p->at_us - e->at_us;
     if (apart_us < 0) // two queues of a card
         apart_us = -apart_us;
     if (apart_us > d->window_us)
         return false;
-    return p->ip_id != 0 || p->ttl != e->ttl || apart_us <= d->window_us / UNNUMBERED;
+    if (p->ip_id != 0 || p->ttl != e->ttl) {
+        sure_more(d, SURE_MOST);
+        return true;
+    }
+    if (apart_us > d->window_us / UNNUMBERED)
+        return false;
+    sure_more(d, SURE_PAIR);
+    duplicates_suspect(d, p->at_us);
+    return d->sure >= SURE;
 }
 
 static __attribute__((noinline)) bool seen_before(struct duplicates *d, const struct pkt *p)
@@ -102,6 +122,8 @@ static __attribute__((noinline)) bool seen_before(struct duplicates *d, const st
         if (e->at_us < oldest->at_us)
             oldest = e;
     }
+    if (p->ip_id == 0)
+        sure_more(d, -1);
     d->evicted += (oldest->low | oldest->high) != 0 && p->at_us - oldest->at_us <= d->window_us;
     *oldest = (struct entry){h.low, h.high, p->at_us, p->ttl};
     return false;

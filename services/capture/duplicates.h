@@ -3,8 +3,9 @@
 //
 // A copy has the same bytes from the IP payload on (checksums apart: offloading and routing change them), addresses and IP
 // identification, and comes within the window. Host stacks number what they send again anew. Where there is no number
-// (IPv6; 0 beside DF, as Linux does) a lower TTL proves a copy; with the same TTL only a tenth of the window counts: no timer
-// of SIP (T1 500 ms), TCP (200 ms) or a media stack is as short. VLAN tags, tunnels and TTL may differ.
+// (IPv6; 0 beside DF, as Linux does) another TTL proves a copy. With the same TTL nothing does: programs that say a thing twice
+// within microseconds exist. Such a packet is a copy when it comes within a tenth of the window and the mirror is known to double:
+// copies that were proved, or a run of eight such pairs. VLAN tags, tunnels and TTL may differ.
 //
 // Media is compared only while copies are about: for 2 s after the start and after the last copy or repeated sequence number.
 // Else an RTP packet pays one branch. Fixed table; a set is full: its oldest entry goes, counted when still within the window.
