@@ -9,7 +9,7 @@
 enum side media_one_way(const struct call *c)
 {
     uint64_t sent[3] = {0};
-    bool heard[3] = {false};
+    bool heard[3] = {false}, sure[3] = {false};
     int64_t talk_us = (c->ended_us ? c->ended_us : c->last_media_us) - c->answered_us;
     if (!c->answered_us || talk_us <= (c->ended_us ? ONE_WAY_US : ONE_WAY_LIVE_US))
         return SIDE_NONE;
@@ -18,9 +18,11 @@ enum side media_one_way(const struct call *c)
             continue;
         heard[s->side] = true;
         sent[s->side] += s->packets - s->packets_early;
+        // A harvester that sees one direction of a line hears one side of every call: that says nothing.
+        sure[s->side] |= s->both_ways;
     }
     for (enum side side = SIDE_CALLER; side <= SIDE_CALLEE; side++)
-        if (sent[side] >= ONE_WAY_PACKETS &&
+        if (sent[side] >= ONE_WAY_PACKETS && sure[side] &&
             !heard[side == SIDE_CALLER ? SIDE_CALLEE : SIDE_CALLER])
             return side;
     return SIDE_NONE;

@@ -91,6 +91,10 @@ void media_touch(struct world *w, struct stream *s)
 static void join_one(struct world *w, struct stream *s, struct leg *l, enum side side)
 {
     struct call *c = l->call;
+    for (const struct stream *o = c->streams; o; o = o->next)
+        if (o->publisher == s->publisher && endpoint_eq(&o->src, &s->dst) &&
+            endpoint_eq(&o->dst, &s->src))
+            w->publisher[s->publisher].both_ways = true;
     s->call_id = c->id;
     s->leg_id = l->id;
     s->side = (uint8_t)side;
@@ -366,6 +370,7 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
     }
     uint64_t lost_before = s->lost, packets_before = s->packets;
     s->publisher = publisher;
+    s->both_ways = w->publisher[publisher].both_ways;
     take_report(s, r);
     media_touch(w, s);
     if (!s->call) {

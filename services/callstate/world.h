@@ -74,6 +74,7 @@ struct publisher {
     uint16_t counters_n;
     uint64_t packets, rtp_packets, drops;
     uint32_t calls; // in memory that it fed
+    bool both_ways; // it was seen to see both directions between two endpoints
     bool dirty, tell;
 };
 
@@ -134,6 +135,7 @@ struct stream {
     uint8_t side, payload_type, payload_types_n;
     uint8_t payload_types[8];
     bool ended, srtp, dirty, reverse_checked;
+    bool both_ways; // its publisher's, at the last report
     struct endpoint src, dst;
     uint32_t ssrc, clock_rate, jitter_us, jitter_max_us, delta_max_us, ptime_us;
     uint64_t packets, bytes, lost, out_of_order, duplicates, dtmf_packets;
