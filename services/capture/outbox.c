@@ -367,6 +367,11 @@ static void rtp_open(struct outbox *o)
     }
 }
 
+void outbox_watermark(struct outbox *o)
+{
+    rtp_open(o);
+}
+
 void outbox_loss(struct outbox *o, const struct outbox_loss *l, bool media)
 {
     struct sig_slot *s = sig_take(o, 0);

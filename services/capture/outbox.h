@@ -52,6 +52,9 @@ void outbox_media(struct outbox *o, uint32_t stream_no, int64_t at_us, struct sp
 void outbox_stream_info(struct outbox *o, const struct stream *s, const struct stream_cold *c);
 void outbox_stream_ended(struct outbox *o, uint32_t stream_no);
 
+// Feed time on the rtp feed, too, when no media carries it.
+void outbox_watermark(struct outbox *o);
+
 // both: place must be a literal
 struct outbox_loss {
     const char *place;

@@ -7,8 +7,9 @@
 
 #define FEED_SLACK_US                                                                              \
     (100 * US_PER_MS) // packets of several queues of a card come this much out of order at most
-#define TICK_US     (200 * US_PER_MS)
-#define COUNTERS_US (1 * US_PER_S)
+#define TICK_US      (200 * US_PER_MS)
+#define COUNTERS_US  (1 * US_PER_S)
+#define WATERMARK_US (5 * US_PER_S)
 
 static void on_tls_packet(void *ctx, const struct pkt *p);
 
@@ -251,6 +252,19 @@ static void announce_losses(struct worker *w, int64_t feed_us)
     w->announced_at_us = feed_us;
 }
 
+// A recorder cuts a call when the rtp feed has passed its end. When a line falls quiet no media says so: feed time
+// goes out alone, for a few seconds after the last packet, so that an idle line does not fill a journal that nobody reads.
+// A harvester without media has no recorder that waits for it.
+static void watermark(struct worker *w, int64_t feed_us)
+{
+    uint64_t active = w->counts.n[CAPTURE_SIP] + w->counts.n[CAPTURE_RTP];
+    if (active != w->active)
+        w->active_until_us = feed_us + WATERMARK_US;
+    w->active = active;
+    if (w->o.live && w->counts.n[CAPTURE_RTP] > 0 && feed_us <= w->active_until_us)
+        outbox_watermark(w->o.out);
+}
+
 void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
 {
     if (feed_us < w->feed_us)
@@ -275,6 +289,7 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
         announce_losses(w, feed_us);
     outbox_set_feed_time(w->o.out, feed_us);
     outbox_tick(w->o.out, feed_us, counters);
+    watermark(w, feed_us);
     outbox_close_old(w->o.out, clock_us);
 }
 

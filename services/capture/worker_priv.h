@@ -19,6 +19,8 @@ struct worker {
     int64_t feed_us;               // of the last tick: never goes back
     int64_t last_at_us;            // newest packet
     int64_t tick_at_us;            // feed time of the next tick (files)
+    uint64_t active;               // SIP and RTP packets at the last tick,
+    int64_t active_until_us;       // and so long feed time goes out on the rtp feed without media
     int64_t counters_at_us, announced_at_us;
     uint64_t loss_announced[CAPTURE_STAT_COUNT];
     struct worker_sip sip;

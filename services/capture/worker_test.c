@@ -73,13 +73,14 @@ struct bench {
     int64_t at_us;
 };
 
-static struct bench *bench_new(void)
+static struct bench *bench_new_as(bool live)
 {
     struct bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
     b->out = outbox_new(&(struct outbox_sink){on_sig, on_rtp, &b->told});
     b->w = worker_new(&(struct worker_opts){
         .link_type = LINK_RAW_12,
+        .live = live,
         .publisher = "test/worker",
         .out = b->out,
         .streams = STREAMS,
@@ -92,6 +93,11 @@ static struct bench *bench_new(void)
     b->at_us = START_US;
     assert_non_null(b->w);
     return b;
+}
+
+static struct bench *bench_new(void)
+{
+    return bench_new_as(false);
 }
 
 static struct told bench_end(struct bench *b)
@@ -303,9 +309,38 @@ static void reports_and_ticks_follow_the_packets_time(void **state)
     assert_int_equal(t.infos, 1 + 2);
 }
 
+// A quiet line: the rtp feed's time goes on without media, long enough for a recorder to cut what has ended, then rests.
+static void feed_time_goes_on_without_media(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new_as(true);
+    int64_t clock_us = 1000000;
+    invite(b, "0");
+    for (int i = 0; i < 50; i++) { // signalling alone says nothing on the rtp feed
+        worker_tick(b->w, b->at_us + i * 200000, clock_us += 200000);
+        outbox_close_old(b->out, clock_us += 30000);
+    }
+    assert_int_equal(b->told.watermark_us, 0);
+    b->at_us += 10000000;
+    rtp(b, 2, 5000, 1, 7);
+    int64_t last_us = b->at_us;
+    for (int i = 0; i < 50; i++) {
+        int64_t feed_us = last_us + i * 200000;
+        worker_tick(b->w, feed_us, clock_us += 200000);
+        outbox_close_old(b->out, clock_us += 30000);
+        // Each tick for five seconds.
+        assert_int_equal(b->told.watermark_us, i <= 25 ? feed_us : last_us + 5000000);
+    }
+    worker_end(b->w, false);
+    worker_free(b->w);
+    outbox_free(b->out);
+    free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(feed_time_goes_on_without_media),
         cmocka_unit_test(announced_from_the_first_packet),
         cmocka_unit_test(unannounced_after_probation),
         cmocka_unit_test(too_few_are_no_stream),
