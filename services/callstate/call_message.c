@@ -279,15 +279,6 @@ static void move_legs(struct call *c, struct leg *l, enum dialog_event e, const 
     }
 }
 
-// An answer from where the first request went, seen by who saw that request: this harvester sees both directions.
-static void note_both_ways(struct world *w, const struct call *c, const struct message *m)
-{
-    const struct leg *l = m->leg;
-    if (l && c->publishers > 0 && c->publisher[0] == m->publisher &&
-        endpoint_eq(&m->src, &l->dst) && endpoint_eq(&m->dst, &l->src))
-        w->publisher[m->publisher].both_ways = true;
-}
-
 static void attach(struct world *w, struct call *c, struct message *m)
 {
     const struct sip_msg *sip = m->sip;
@@ -299,7 +290,7 @@ static void attach(struct world *w, struct call *c, struct message *m)
     if (m->retransmission)
         count(STAT_MSG_RETRANSMITTED);
     call_credit_publisher(w, c, m->publisher);
-    note_both_ways(w, c, m);
+    media_both_ways_message(w, m);
     if (m->when_us > c->last_sip_us)
         c->last_sip_us = m->when_us;
     c->message_count++;

@@ -28,6 +28,16 @@ enum side media_one_way(const struct call *c)
     return SIDE_NONE;
 }
 
+// An answer from where the first request went, seen by who saw that request.
+void media_both_ways_message(struct world *w, const struct message *m)
+{
+    const struct call *c = m->call;
+    const struct leg *l = m->leg;
+    if (l && c->publishers > 0 && c->publisher[0] == m->publisher &&
+        endpoint_eq(&m->src, &l->dst) && endpoint_eq(&m->dst, &l->src))
+        w->publisher[m->publisher].both_ways = true;
+}
+
 bool media_mos_min(const struct call *c, double *ret)
 {
     bool found = false;
@@ -50,8 +60,13 @@ void media_take_quality(struct stream *s, const Callmesh__V1__StreamQuality *q)
     s->quality.base.unknown_fields = NULL;
 }
 
-void media_note_early(struct stream *s)
+void media_heard_report(struct world *w, struct stream *s)
 {
+    for (const struct stream *o = s->call->streams; o; o = o->next)
+        if (o->publisher == s->publisher && endpoint_eq(&o->src, &s->dst) &&
+            endpoint_eq(&o->dst, &s->src))
+            w->publisher[s->publisher].both_ways = true;
+    s->both_ways = w->publisher[s->publisher].both_ways;
     if (!s->call->answered_us || s->last_us <= s->call->answered_us)
         s->packets_early = s->packets;
 }

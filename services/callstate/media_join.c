@@ -91,10 +91,6 @@ void media_touch(struct world *w, struct stream *s)
 static void join_one(struct world *w, struct stream *s, struct leg *l, enum side side)
 {
     struct call *c = l->call;
-    for (const struct stream *o = c->streams; o; o = o->next)
-        if (o->publisher == s->publisher && endpoint_eq(&o->src, &s->dst) &&
-            endpoint_eq(&o->dst, &s->src))
-            w->publisher[s->publisher].both_ways = true;
     s->call_id = c->id;
     s->leg_id = l->id;
     s->side = (uint8_t)side;
@@ -109,7 +105,7 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
     c->streams = s;
     c->stream_count++;
     c->lost_packets += s->lost;
-    media_note_early(s);
+    media_heard_report(w, s);
     if (s->last_us > c->last_media_us)
         c->last_media_us = s->last_us;
     count(STAT_STREAMS_JOINED);
@@ -370,14 +366,13 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
     }
     uint64_t lost_before = s->lost, packets_before = s->packets;
     s->publisher = publisher;
-    s->both_ways = w->publisher[publisher].both_ways;
     take_report(s, r);
     media_touch(w, s);
     if (!s->call) {
         try_join(w, s);
         return;
     }
-    media_note_early(s);
+    media_heard_report(w, s);
     s->call->lost_packets += s->lost - lost_before;
     if (s->last_us > s->call->last_media_us)
         s->call->last_media_us = s->last_us;
