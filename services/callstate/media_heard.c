@@ -70,3 +70,60 @@ void media_heard_report(struct world *w, struct stream *s)
     if (!s->call->answered_us || s->last_us <= s->call->answered_us)
         s->packets_early = s->packets;
 }
+
+static uint8_t u8(uint32_t v)
+{
+    return v < UINT8_MAX ? (uint8_t)v : UINT8_MAX;
+}
+
+static uint16_t u16(uint32_t v)
+{
+    return v < UINT16_MAX ? (uint16_t)v : UINT16_MAX;
+}
+
+static int8_t i8(int32_t v)
+{
+    return (int8_t)(v < INT8_MIN ? INT8_MIN : v > INT8_MAX ? INT8_MAX : v);
+}
+
+static void take_xr(struct stream *s, const Callmesh__V1__RtcpXr *x)
+{
+    s->rtcp_xr = x != NULL;
+    if (!x)
+        return;
+    s->voip = (struct rtcp_voip){
+        .loss_rate = u8(x->loss_rate),
+        .discard_rate = u8(x->discard_rate),
+        .burst_density = u8(x->burst_density),
+        .gap_density = u8(x->gap_density),
+        .burst_ms = u16(x->burst_duration_ms),
+        .gap_ms = u16(x->gap_duration_ms),
+        .round_trip_ms = u16(x->round_trip_delay_ms),
+        .end_system_ms = u16(x->end_system_delay_ms),
+        .signal_dbm = i8(x->signal_level_dbm),
+        .noise_dbm = i8(x->noise_level_dbm),
+        .rerl_db = u8(x->rerl_db),
+        .gmin = u8(x->gmin),
+        .r_factor = u8(x->r_factor),
+        .external_r = u8(x->external_r_factor),
+        .mos_lq = u8(x->mos_lq),
+        .mos_cq = u8(x->mos_cq),
+        .buffer_nominal_ms = u16(x->jb_nominal_ms),
+        .buffer_maximum_ms = u16(x->jb_maximum_ms),
+        .buffer_limit_ms = u16(x->jb_abs_max_ms),
+    };
+}
+
+void media_take_rtcp(struct stream *s, const Callmesh__V1__RtcpSummary *r)
+{
+    s->rtcp = r != NULL;
+    if (!r)
+        return;
+    s->rtcp_packets = r->packets;
+    s->rtcp_fraction_lost = r->fraction_lost;
+    s->rtcp_lost = r->cumulative_lost;
+    s->rtcp_jitter = r->jitter;
+    s->rtcp_sender_packets = r->sender_packets;
+    s->rtcp_bye = r->bye;
+    take_xr(s, r->xr);
+}

@@ -330,15 +330,7 @@ static void take_report(struct stream *s, const Callmesh__V1__StreamReport *r)
     s->payload_types_n = 0;
     for (size_t i = 0; i < r->n_payload_types && i < sizeof s->payload_types; i++)
         s->payload_types[s->payload_types_n++] = (uint8_t)r->payload_types[i];
-    s->rtcp = r->rtcp != NULL;
-    if (r->rtcp) {
-        s->rtcp_packets = r->rtcp->packets;
-        s->rtcp_fraction_lost = r->rtcp->fraction_lost;
-        s->rtcp_lost = r->rtcp->cumulative_lost;
-        s->rtcp_jitter = r->rtcp->jitter;
-        s->rtcp_sender_packets = r->rtcp->sender_packets;
-        s->rtcp_bye = r->rtcp->bye;
-    }
+    media_take_rtcp(s, r->rtcp);
     media_take_quality(s, r->quality);
 }
 

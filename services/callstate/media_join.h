@@ -37,6 +37,8 @@ void media_both_ways_message(struct world *w, const struct message *m);
 enum side media_one_way(const struct call *c);
 // The least MOS of its streams. False: none is rated; ret is not touched.
 bool media_mos_min(const struct call *c, double *ret);
+// Keeps what the far end says; NULL: nothing.
+void media_take_rtcp(struct stream *s, const Callmesh__V1__RtcpSummary *r);
 // Keeps what the harvester says of its sound; NULL: nothing.
 void media_take_quality(struct stream *s, const Callmesh__V1__StreamQuality *q);
 // A report of a stream of a call: whether its packets so far came before the answer, and whether its harvester sees both ways.

@@ -17,6 +17,7 @@
 #include "dialog_states.h"
 #include "list.h"
 #include "wire/pkt.h"
+#include "wire/rtp.h"
 #include "wire/sdp.h"
 #include "wire/sip.h"
 
@@ -146,6 +147,8 @@ struct stream {
     int32_t rtcp_lost;
     uint64_t rtcp_packets, rtcp_sender_packets;
     bool rtcp_bye;
+    bool rtcp_xr; // voip is set
+    struct rtcp_voip voip;
     bool rated; // quality was told
     Callmesh__V1__StreamQuality quality;
     uint64_t packets_early;            // when the call was not answered yet

@@ -16,6 +16,7 @@
     X(RTP, "capture_rtp_packets_total", NULL, "RTP packets of confirmed streams", COUNTER)         \
     X(RTCP, "capture_rtcp_packets_total", NULL, "RTCP compound packets", COUNTER)                  \
     X(RTCP_UNJOINED, "capture_rtcp_unjoined_total", NULL, "of these, of no known stream", COUNTER) \
+    X(RTCP_XR, "capture_rtcp_xr_total", NULL, "VoIP metrics of receivers (RFC 3611)", COUNTER)     \
     X(STREAMS_CONFIRMED, "capture_streams_total", NULL, "RTP streams confirmed", COUNTER)          \
     X(STREAMS_UP, "capture_streams", NULL, "slots of the stream table in use", GAUGE)              \
     X(STREAMS_EVICTED, "capture_streams_evicted_total", NULL, "streams ended early to make room",  \

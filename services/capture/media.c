@@ -382,6 +382,32 @@ void media_rtcp(struct worker *w, const struct pkt *p)
     media_reports(w, p, &r);
 }
 
+// What the receiver measured itself, and the sender's name.
+static bool extended_reports(struct worker *w, const struct endpoint *src,
+                             const struct endpoint *dst, const struct rtcp *r)
+{
+    bool joined = false;
+    if (r->flaw != WIRE_NONE)
+        worker_event(w, r->flaw);
+    w->counts.n[CAPTURE_RTCP_XR] += r->voips;
+    for (uint32_t i = 0; i < r->voips; i++) {
+        struct stream *heard = rtcp_stream(w, dst, src, r->voip[i].ssrc);
+        if (!heard)
+            continue;
+        struct stream_rtcp *about = &flows_cold(w->flows, heard)->rtcp;
+        about->packets += about->packets == 0; // alone in its compound: there is something to tell
+        about->voip_blocks++;
+        about->voip = r->voip[i];
+        joined = true;
+    }
+    struct stream *named = r->cname.n ? rtcp_stream(w, src, dst, r->cname_ssrc) : NULL;
+    if (named) {
+        struct stream_rtcp *about = &flows_cold(w->flows, named)->rtcp;
+        (void)span_utf8(r->cname, about->cname, sizeof about->cname);
+    }
+    return joined;
+}
+
 void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
 {
     struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
@@ -407,5 +433,6 @@ void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
         about->jitter = r->report[i].jitter;
         joined = true;
     }
+    joined = extended_reports(w, &src, &dst, r) || joined;
     w->counts.n[CAPTURE_RTCP_UNJOINED] += !joined;
 }

@@ -31,6 +31,8 @@ struct sig_slot {
         Callmesh__V1__EndOfInput end;
     };
     Callmesh__V1__RtcpSummary rtcp;
+    Callmesh__V1__RtcpXr xr;
+    char cname[64];
     Callmesh__V1__StreamQuality quality;
     struct info_slot info; // its endpoints also serve SIP messages
     uint32_t payload_types[STREAM_PAYLOAD_TYPES_MAX];
@@ -260,13 +262,9 @@ void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool
 
 static void put_rtcp(struct sig_slot *s, const struct stream_rtcp *r)
 {
-    callmesh__v1__rtcp_summary__init(&s->rtcp);
-    s->rtcp.packets = r->packets;
-    s->rtcp.fraction_lost = r->fraction_lost;
-    s->rtcp.cumulative_lost = r->cumulative_lost;
-    s->rtcp.jitter = r->jitter;
-    s->rtcp.sender_packets = r->sender_packets;
-    s->rtcp.bye = r->bye;
+    memcpy(s->cname, r->cname, sizeof s->cname);
+    outbox_rtcp(&s->rtcp, &s->xr, r);
+    s->rtcp.cname = s->cname;
     s->stream.rtcp = &s->rtcp;
 }
 

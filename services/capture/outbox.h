@@ -38,6 +38,8 @@ void outbox_report(struct outbox *o, const struct stream *s, const struct stream
 // Fills the message; used by outbox_report.
 void outbox_quality(Callmesh__V1__StreamQuality *q, const struct stream_cold *c,
                     const struct play *p);
+void outbox_rtcp(Callmesh__V1__RtcpSummary *to, Callmesh__V1__RtcpXr *xr,
+                 const struct stream_rtcp *r);
 void outbox_tick(struct outbox *o, int64_t at_us, bool with_counters);
 struct outbox_end {
     int64_t at_us;

@@ -80,6 +80,10 @@ static void json_rtcp(struct json *j, const struct stream_rtcp *r)
         json_kuint(j, "jitter", r->jitter);
         json_kuint(j, "sender_packets", r->sender_packets);
         json_kbool(j, "bye", r->bye);
+        if (r->cname[0])
+            json_kstr(j, "cname", r->cname);
+        if (r->voip_blocks)
+            rtcp_voip_json(j, "xr", &r->voip);
     }
     json_obj_end(j);
 }
