@@ -272,6 +272,12 @@ static void flow_feed(struct sipstream *s, struct flow *f, const struct pkt *p, 
     settle(s, f);
 }
 
+bool sipstream_has(const struct sipstream *s, const struct pkt *p)
+{
+    struct flow_key key = key_of(p);
+    return s->stat.used > 0 && map_get(s->map, map_hash(&key, sizeof key), &key) != 0;
+}
+
 void sipstream_feed(struct sipstream *s, const struct pkt *p, sipstream_fn fn, void *ctx,
                     enum wire_event *ret_event)
 {

@@ -19,6 +19,8 @@ typedef void (*sipstream_fn)(void *ctx, const struct pkt *p, struct span message
 // decide); *ret_event as in frag_join.
 void sipstream_feed(struct sipstream *s, const struct pkt *p, sipstream_fn fn, void *ctx,
                     enum wire_event *ret_event);
+// Is this packet's direction in the table: SIP, or becoming it?
+bool sipstream_has(const struct sipstream *s, const struct pkt *p);
 // End of input: what could be read of unfinished messages is not given out; it is counted.
 void sipstream_flush(struct sipstream *s);
 struct sipstream_stat {

@@ -54,6 +54,8 @@
     X(RTP_PADDING, "rtp_padding")                                                                  \
     X(RTCP_SHORT, "rtcp_short")                                                                    \
     X(RTCP_LENGTH, "rtcp_length")                                                                  \
+    X(RTCP_XR, "rtcp_xr") /* a block of an extended report: the rest of the compound is read */    \
+    X(RTCP_SDES, "rtcp_sdes")                                                                      \
     X(RTCP_JSON, "rtcp_json")         /* in HEP */                                                 \
     X(TUNNEL_HEADER, "tunnel_header") /* of a listener's datagram: not the announced kind */       \
     X(HEP_SHORT, "hep_short")                                                                      \

@@ -143,7 +143,7 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 "excluded.capture_lost,"
                 " capture_lost_bound = excluded.capture_lost_bound",
          .columns = 40,
-         .text_max = TEXT_MAX,
+         .text_max = 1024,
          .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_UUID, COL_UUID, COL_TEXT, COL_TEXT, COL_INT8,
                   COL_INET, COL_INT4, COL_INET, COL_INT4, COL_TEXT, COL_INT4, COL_INT4, COL_REAL,
                   COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_REAL, COL_REAL, COL_REAL,
