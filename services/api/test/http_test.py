@@ -58,8 +58,7 @@ class Suite:
         status, text = w.health_get("/readyz?verbose")
         assert status == 503 and "store" in text and "mesh" in text, text
         w.pg_do("start")
-        time.sleep(1.2)
-        assert "schema" in w.health_get("/readyz?verbose")[1], w.health_get("/readyz?verbose")
+        wait_for("the schema to be missed", 10, lambda: "schema" in w.health_get("/readyz?verbose")[1])
         w.schema()
         wait_for("the store", 8, lambda: w.metric("store_ready") == 1)
         mode = stat.S_IMODE(os.stat(w.first).st_mode)
@@ -330,6 +329,23 @@ class Suite:
         c.get("/api/v1/registrations?cursor=xyz", 400)
 
     # ---- recordings
+
+    def t08b_losses(self):
+        """A loss belongs to the calls of its harvester that overlap its time, and to no other."""
+        w, c = self.w, self.c
+        at, harvester = w.sql(f"SELECT started_at, harvesters[1] FROM calls WHERE id = '{CALL % 1}'").split("|")
+        for seq, shift, count in ((1, "0 s", 5), (2, "-2 days", 7)):
+            w.sql("INSERT INTO losses (site, publisher, seq, n, place, count, from_at, to_at) "
+                  f"VALUES ('par', '{harvester}', {seq}, 0, 'kernel', {count}, '{at}'::timestamptz + '{shift}', '{at}'::timestamptz + '{shift}')")
+        lost = c.get(f"/api/v1/calls/{CALL % 1}").json["losses"]
+        assert [x["count"] for x in lost] == [5], lost
+        assert [x["count"] for x in c.get(f"/api/v1/losses?call_id={CALL % 1}").json["data"]] == [5]
+        first = c.get("/api/v1/losses?limit=1").json
+        assert [x["count"] for x in first["data"]] == [5] and first["has_more"]
+        rest = c.get("/api/v1/losses?limit=1&cursor=" + first["next_cursor"]).json
+        assert [x["count"] for x in rest["data"]] == [7] and not rest["has_more"]
+        assert c.get("/api/v1/losses?site=nowhere").json["data"] == []
+        c.get("/api/v1/losses?call_id=x", 400)
 
     def t09_audio(self):
         c, url = self.c, f"/api/v1/recordings/{REC % 0}/audio"
