@@ -412,6 +412,7 @@ void rows_quarantine(struct world *w, const struct publisher *p, uint64_t seq, i
     row_int(t, n);
     row_str(t, reason);
     row_bytes(t, span_sub(body, 0, BODY_KEPT));
+    row_str(t, w->site[p->site].name);
     rows_done(w, t);
     count(STAT_QUARANTINED);
 }

@@ -238,12 +238,14 @@ static void gather_counts(struct worker *w)
 // The second law: what was dropped since the last look is said on the feed it belongs to.
 static void announce_losses(struct worker *w, int64_t feed_us)
 {
+    // A full ring drops what comes behind its last packet, up to the moment at which it is read again: so up to now.
+    int64_t now_us = w->o.live ? wall_now_us() : 0, to_us = feed_us > now_us ? feed_us : now_us;
     for (size_t i = 0; i < CAPTURE_STAT_COUNT; i++) {
         const char *place = capture_drop_place((enum capture_stat)i);
         uint64_t now = w->counts.n[i];
         if (!place || now <= w->loss_announced[i])
             continue;
-        struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, feed_us};
+        struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, to_us};
         bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_TLS && i != CAPTURE_DROP_JOURNAL &&
                      i != CAPTURE_DROP_BUS;
         outbox_loss(w->o.out, &l, media);

@@ -191,7 +191,7 @@ def settle(mesh, o, sites):
         if now != last:
             last, since = now, time.monotonic()
         quiet = time.monotonic() - since
-        if now[1] == "0" and now[2] == "0" and quiet > 3 or quiet > 75:
+        if now[1] == "0" and now[2] == "0" and quiet > 3 or quiet > 140:
             break
     return {"messages": int(last[0]), "calls_open": int(last[1]), "recordings_pending": int(last[2]), "took_s": time.monotonic() - t0}
 
