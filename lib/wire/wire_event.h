@@ -46,6 +46,7 @@
     X(SIP_CSEQ, "sip_cseq")                                                                        \
     X(SIP_FROM_TO, "sip_from_to")                                                                  \
     X(SIP_VIA, "sip_via")                                                                          \
+    X(SIP_DATE, "sip_date") /* not by RFC 3261 20.17 */                                            \
     X(SIP_MULTIPART, "sip_multipart")                                                              \
     X(SDP_LINE, "sdp_line")                                                                        \
     X(SDP_ADDRESS, "sdp_address")                                                                  \
