@@ -29,6 +29,7 @@ enum flow_state {
 // WebSocket: see the drawing in sipflow_ws.c.
 struct flow_ws {
     bool on;       // the direction carries frames
+    bool closed;   // by a close frame: nothing more is read
     bool in_frame; // left bytes of a frame's payload are still to come
     bool data, fin;
     bool open;       // a message has begun and its last frame has not been read

@@ -199,7 +199,7 @@ static void message_end(struct flow *f, struct flow_out *out)
     message_drop(f);
 }
 
-// The header of the next frame. False: needs more bytes, or the direction is done.
+// The header of the next frame. False: needs more bytes.
 static bool frame_begin(struct flow *f, struct flow_out *out)
 {
     struct frame h;
@@ -213,9 +213,8 @@ static bool frame_begin(struct flow *f, struct flow_out *out)
         break;
     }
     if (h.op == OP_CLOSE) {
-        f->start = f->n;
-        f->state = FLOW_NOT_SIP;
-        return false;
+        f->ws.closed = true;
+        return true;
     }
     bool data = h.op <= OP_BINARY;
     if (data && (h.op == OP_MORE) != f->ws.open) { // a message within another, or the rest of none
@@ -265,7 +264,12 @@ static void payload_take(struct flow *f, struct flow_out *out)
 
 void flow_ws_cut(struct flow *f, struct flow_out *out)
 {
-    while (f->state != FLOW_NOT_SIP) {
+    for (;;) {
+        if (f->ws.closed) {
+            f->ws.read = f->n;
+            message_drop(f);
+            return;
+        }
         if (f->state == FLOW_RESYNC && !frame_search(f))
             return;
         if (!f->ws.in_frame && !frame_begin(f, out))

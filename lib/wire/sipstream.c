@@ -231,7 +231,8 @@ static struct flow_key key_of(const struct pkt *p)
 // The end of the segment, or of a wait: give the slot back when nothing more can come of it.
 static void settle(struct sipstream *s, struct flow *f)
 {
-    if (f->state == FLOW_RESYNC && f->messages == 0 && f->misses > FLOW_MISSES_MAX)
+    bool promised = f->ws.on && !f->joined_late; // the handshake said SIP
+    if (f->state == FLOW_RESYNC && f->messages == 0 && f->misses > FLOW_MISSES_MAX && !promised)
         f->state = FLOW_NOT_SIP;
     if (f->state == FLOW_NOT_SIP) {
         hint_set(s, f->hash, HINT_NOT_SIP, 0);

@@ -22,7 +22,7 @@ def claps(t, calls):
     """How far the first loud sample of the callee stands behind the caller's."""
     for call in calls:
         wav = Wav(t.recording_bytes(call["recordings"][0]))
-        loud = [next((i for i in range(int(590 * wav.rate), len(side)) if abs(side[i]) > 8000), 0) for side in (wav.left, wav.right)]
+        loud = [next((i for i in range(int(480 * wav.rate), len(side)) if abs(side[i]) > 8000), 0) for side in (wav.left, wav.right)]
         call["apart_seconds"] = (loud[1] - loud[0]) / wav.rate
 
 
