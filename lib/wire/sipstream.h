@@ -1,5 +1,6 @@
 // sipstream.h: SIP over TCP cut into messages in given slots (RFC 3261 7.5, 18.3): segments split, joined, doubled,
-// reordered, with holes, joined mid-stream. Framed by Content-Length; keep-alive CRLFs (RFC 5626) skipped.
+// reordered, with holes, joined mid-stream. Framed by Content-Length; keep-alive CRLFs (RFC 5626) skipped. Or by the
+// frames of WebSocket (RFC 7118), with or without the handshake.
 // One owner thread; memory fixed; full: the connection idle longest goes, counted.
 #pragma once
 #include "wire/pkt.h"

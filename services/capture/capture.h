@@ -96,5 +96,5 @@ const char *capture_drop_place(enum capture_stat s);
 static inline bool capture_event_ignored(enum wire_event e)
 {
     return e == WIRE_LINK_UNKNOWN || e == WIRE_IP_NOT_UDP_TCP || e == WIRE_HEP_EMPTY ||
-           e == WIRE_HEP_TYPE;
+           e == WIRE_HEP_TYPE || e == WIRE_WS_NOT_SIP;
 }
