@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <errno.h>
 #include "base/mono.h"
-#include "vault/chain.h"
+#include "vault/ledger.h"
 #include "vault/files.h"
 #include "vault/reader.h"
 #include "vault/verify.h"
@@ -17,7 +17,7 @@
 struct vkit {
     char dir[64], keys_dir[96], rec_dir[96];
     struct keyring keys;
-    struct chain chain;
+    struct ledger chain;
     struct rnd rnd;
 };
 
@@ -32,7 +32,7 @@ static inline void vkit_open(struct vkit *k)
     (void)snprintf(k->rec_dir, sizeof(k->rec_dir), "%s/rec", k->dir);
     assert_int_equal(mkdir(k->rec_dir, 0750), 0);
     assert_int_equal(keyring_open(&k->keys, k->keys_dir, true, err, sizeof(err)), 0);
-    assert_int_equal(chain_open(&k->chain, k->rec_dir, &k->keys), 0);
+    assert_int_equal(ledger_open(&k->chain, k->rec_dir, &k->keys), 0);
 }
 
 static inline void vkit_close(struct vkit *k)
@@ -108,13 +108,13 @@ static inline void vkit_recording(struct vkit *k, uint64_t n, uint64_t audio_byt
     static struct proof audio, manifest;
     char a[200], m[200];
     struct uuid id = vkit_id(n);
-    struct chain_pos pos;
+    struct ledger_pos pos;
     vkit_path(&id, sealed ? "wav.sealed" : "wav", a, sizeof(a));
     vkit_path(&id, sealed ? "json.sealed" : "json", m, sizeof(m));
     vkit_file(k, &id, a, SEAL_AUDIO, audio_bytes, &audio);
     vkit_file(k, &id, m, SEAL_MANIFEST, 900, &manifest);
-    struct chain_file files[] = {{a, &audio}, {m, &manifest}};
-    assert_int_equal(chain_add_recording(&k->chain, "lab", wall_us, &id, files, 2, &pos), 0);
+    struct ledger_file files[] = {{a, &audio}, {m, &manifest}};
+    assert_int_equal(ledger_add_recording(&k->chain, "lab", wall_us, &id, files, 2, &pos), 0);
 }
 
 static inline void vkit_verify(struct vkit *k, struct verify_result *r)

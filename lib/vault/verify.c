@@ -12,7 +12,7 @@
 
 struct seen {
     struct uuid id;
-    char hour[CHAIN_HOUR];
+    char hour[LEDGER_HOUR];
     uint32_t turn; // later ones count
     uint64_t offset;
 };
@@ -21,14 +21,14 @@ struct verify {
     const struct verify_opts *o;
     struct verify_result *r;
     char site[256];
-    char hour[CHAIN_HOUR];
+    char hour[LEDGER_HOUR];
     bool has_prev;
     uint8_t prev[32];
     struct seen *seen;
     size_t seen_n, seen_cap;
     struct proof proof;
-    char line[CHAIN_LINE];
-    struct chain_stored stored;
+    char line[LEDGER_LINE];
+    struct ledger_stored stored;
     uint8_t buf[64 * 1024];
 };
 
@@ -56,7 +56,7 @@ static void broken_line(struct verify *v, uint64_t n, uint64_t from, uint64_t to
 
 // ---- the chain
 
-static int remember(struct verify *v, const struct chain_line *l, uint64_t offset)
+static int remember(struct verify *v, const struct ledger_line *l, uint64_t offset)
 {
     if (v->seen_n == v->seen_cap) {
         size_t cap = v->seen_cap ? 2 * v->seen_cap : 1024;
@@ -74,9 +74,9 @@ static int remember(struct verify *v, const struct chain_line *l, uint64_t offse
     return 0;
 }
 
-static bool check_begin(struct verify *v, const struct chain_line *l, uint64_t from, uint64_t to)
+static bool check_begin(struct verify *v, const struct ledger_line *l, uint64_t from, uint64_t to)
 {
-    if (l->kind != CHAIN_BEGIN) {
+    if (l->kind != LEDGER_BEGIN) {
         broken_line(v, l->n, from, to, "the hour does not begin with its first line");
         return false;
     }
@@ -89,10 +89,10 @@ static bool check_begin(struct verify *v, const struct chain_line *l, uint64_t f
 
 // One line; expected: its number. False: broken.
 static bool check_line(struct verify *v, struct span line, uint64_t expected, uint64_t from,
-                       struct chain_line *l)
+                       struct ledger_line *l)
 {
     uint64_t to = from + line.n;
-    if (!chain_parse(line, l)) {
+    if (!ledger_parse(line, l)) {
         broken_line(v, expected, from, to, "this is no line of a chain");
         return false;
     }
@@ -143,7 +143,7 @@ static int next_line(struct verify *v, FILE *f, uint64_t expected, uint64_t from
 static int check_hour(struct verify *v)
 {
     char path[1400];
-    struct chain_line l;
+    struct ledger_line l;
     (void)snprintf(path, sizeof(path), "%s/chain/%s/%s.jsonl", v->o->dir, v->site, v->hour);
     FILE *f = fopen(path, "re");
     if (!f)
@@ -153,7 +153,7 @@ static int check_hour(struct verify *v)
     int r = 0, got = 0;
     while (r == 0 && (got = next_line(v, f, n, from, &len)) > 0 &&
            check_line(v, span_of(v->line, len), n, from, &l)) {
-        if (l.kind == CHAIN_RECORDING || l.kind == CHAIN_ERASED)
+        if (l.kind == LEDGER_RECORDING || l.kind == LEDGER_ERASED)
             r = remember(v, &l, from);
         from += len + 1;
         n++;
@@ -167,7 +167,7 @@ static int check_hour(struct verify *v)
 
 // ---- the files
 
-static bool check_piece(struct verify *v, const struct chain_stored *s)
+static bool check_piece(struct verify *v, const struct ledger_stored *s)
 {
     const struct proof *want = &s->proof, *have = &v->proof;
     if (have->pieces != want->pieces || have->level != want->level) {
@@ -188,7 +188,7 @@ static bool check_piece(struct verify *v, const struct chain_stored *s)
     return false;
 }
 
-static int hash_file(struct verify *v, int fd, const struct chain_stored *s)
+static int hash_file(struct verify *v, int fd, const struct ledger_stored *s)
 {
     proof_begin(&v->proof, s->proof.lead, s->proof.chunk);
     for (;;) {
@@ -210,7 +210,7 @@ static bool inside(const char *path)
 }
 
 // Size first: what was cut off or added is said as such.
-static int check_file(struct verify *v, const struct chain_stored *s)
+static int check_file(struct verify *v, const struct ledger_stored *s)
 {
     char path[1800];
     struct stat st;
@@ -241,7 +241,7 @@ static int check_file(struct verify *v, const struct chain_stored *s)
     return r;
 }
 
-static int check_erased(struct verify *v, const struct chain_line *l)
+static int check_erased(struct verify *v, const struct ledger_line *l)
 {
     (void)l;
     v->r->erased++;
@@ -251,7 +251,7 @@ static int check_erased(struct verify *v, const struct chain_line *l)
 static int check_entry(struct verify *v, const struct seen *s)
 {
     char path[1400];
-    struct chain_line l;
+    struct ledger_line l;
     size_t n = 0, at = 0;
     memcpy(v->hour, s->hour, sizeof(v->hour));
     (void)snprintf(path, sizeof(path), "%s/chain/%s/%s.jsonl", v->o->dir, v->site, s->hour);
@@ -260,16 +260,16 @@ static int check_entry(struct verify *v, const struct seen *s)
         return -errno;
     int r = fseeko(f, (off_t)s->offset, SEEK_SET) == 0 ? next_line(v, f, 0, s->offset, &n) : -1;
     (void)fclose(f);
-    if (r <= 0 || !chain_parse(span_of(v->line, n), &l)) // it was good a moment ago
+    if (r <= 0 || !ledger_parse(span_of(v->line, n), &l)) // it was good a moment ago
         return v->r->broken ? 0 : -EIO;
     v->r->id = l.id;
     v->r->found_recording = true;
-    if (l.kind == CHAIN_ERASED)
+    if (l.kind == LEDGER_ERASED)
         return check_erased(v, &l);
     v->r->recordings++;
     bool bad = false;
     r = 0;
-    while (r == 0 && !v->r->broken && chain_next_file(&l, &at, &v->stored, &bad))
+    while (r == 0 && !v->r->broken && ledger_next_file(&l, &at, &v->stored, &bad))
         r = check_file(v, &v->stored);
     if (r == 0 && bad && !v->r->broken)
         broken_line(v, l.n, s->offset, s->offset + n, "the entry's list of files cannot be read");

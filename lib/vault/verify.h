@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/uuid.h"
-#include "vault/chain.h"
+#include "vault/ledger.h"
 
 struct verify_opts {
     const char *dir; // recordings folder

@@ -106,7 +106,7 @@ static void a_flipped_byte_is_found_wherever_it_is(void **state)
     vkit_close(&k);
 }
 
-static void chain_path(const struct vkit *k, size_t which, char *buf, size_t cap)
+static void ledger_path(const struct vkit *k, size_t which, char *buf, size_t cap)
 {
     targets_n = 0;
     assert_int_equal(files_each(k->rec_dir, note, (void *)(uintptr_t)k), 0);
@@ -125,7 +125,7 @@ static void chain_path(const struct vkit *k, size_t which, char *buf, size_t cap
     (void)snprintf(buf, cap, "%s/%s", k->rec_dir, found[which]);
 }
 
-static char text[4 * CHAIN_LINE];
+static char text[4 * LEDGER_LINE];
 
 // The file with line `drop` left out, or lines a and a + 1 swapped.
 static void edit(const char *path, int drop, int swap)
@@ -159,7 +159,7 @@ static void left_out_swapped_cut(void **state)
     } cases[] = {{0, -1, 0}, {1, -1, 1}, {-1, 0, 0}, {-1, 1, 1}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         make(&k);
-        chain_path(&k, 0, path, sizeof(path));
+        ledger_path(&k, 0, path, sizeof(path));
         edit(path, cases[i].drop, cases[i].swap);
         vkit_verify(&k, &res);
         assert_true(res.broken);
@@ -168,7 +168,7 @@ static void left_out_swapped_cut(void **state)
     }
     // The last entry of an hour left out: the next hour does not follow.
     make(&k);
-    chain_path(&k, 0, path, sizeof(path));
+    ledger_path(&k, 0, path, sizeof(path));
     edit(path, 2, -1);
     vkit_verify(&k, &res);
     assert_true(res.broken);
@@ -180,8 +180,8 @@ static void left_out_swapped_cut(void **state)
     vkit_close(&k);
     // The end of the chain cut off: seen by the head that was told to others.
     make(&k);
-    struct chain_pos head = k.chain.end[0].pos;
-    chain_path(&k, 1, path, sizeof(path));
+    struct ledger_pos head = k.chain.end[0].pos;
+    ledger_path(&k, 1, path, sizeof(path));
     struct verify_opts o = {.dir = k.rec_dir, .head = head.hash};
     memcpy(o.public_key, k.keys.public_key, 32);
     assert_int_equal(verify_run(&o, &res), 0);
@@ -191,8 +191,8 @@ static void left_out_swapped_cut(void **state)
     assert_false(
         res.found_head); // and the entry before it of the same recording is not what lies there
     // Half a line at the end.
-    chain_path(&k, 1, path, sizeof(path));
-    chain_path(&k, 0, other, sizeof(other));
+    ledger_path(&k, 1, path, sizeof(path));
+    ledger_path(&k, 0, other, sizeof(other));
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(truncate(path, st.st_size - 20), 0);
@@ -237,19 +237,19 @@ static void a_restart_goes_on_where_the_chain_ends(void **state)
     char path[500];
     make(&k);
     // Killed in the middle of a line: never told to anyone, cut off at the next start.
-    chain_path(&k, 1, path, sizeof(path));
+    ledger_path(&k, 1, path, sizeof(path));
     int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     assert_int_equal(write(fd, "{\"n\":3,\"prev\":\"00", 17), 17);
     (void)close(fd);
-    assert_int_equal(chain_open(&k.chain, k.rec_dir, &k.keys), 0);
+    assert_int_equal(ledger_open(&k.chain, k.rec_dir, &k.keys), 0);
     vkit_recording(&k, 9, 100, true, T0 + HOUR_US + 5);
     // A clock that went back stays in the newest hour.
     vkit_recording(&k, 10, 100, true, T0 - 50 * HOUR_US);
     // Erased: the files may go, the entry stays.
     struct uuid id = vkit_id(2);
-    struct chain_erased e = {.basis = "gdpr_17", .actor = "user:ann", .reason = "asked \"twice\""};
-    struct chain_pos pos;
-    assert_int_equal(chain_add_erased(&k.chain, "lab", T0 + 2 * HOUR_US, &id, &e, &pos), 0);
+    struct ledger_erased e = {.basis = "gdpr_17", .actor = "user:ann", .reason = "asked \"twice\""};
+    struct ledger_pos pos;
+    assert_int_equal(ledger_add_erased(&k.chain, "lab", T0 + 2 * HOUR_US, &id, &e, &pos), 0);
     char f[200], full[300];
     static const char *const exts[] = {"wav", "json"};
     for (size_t i = 0; i < 2; i++) {
@@ -275,22 +275,22 @@ static void many_sites(void **state)
     (void)state;
     struct vkit k;
     static struct proof p;
-    struct chain_pos pos;
+    struct ledger_pos pos;
     vkit_open(&k);
     struct uuid id = vkit_id(1);
     vkit_file(&k, &id, "x.wav", SEAL_AUDIO, 10, &p);
-    struct chain_file f = {"x.wav", &p};
+    struct ledger_file f = {"x.wav", &p};
     for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < (int)CHAIN_SITES + 5; i++) {
+        for (int i = 0; i < (int)LEDGER_SITES + 5; i++) {
             char site[20];
             (void)snprintf(site, sizeof(site), "site-%d", i);
-            assert_int_equal(chain_add_recording(&k.chain, site, T0, &id, &f, 1, &pos), 0);
+            assert_int_equal(ledger_add_recording(&k.chain, site, T0, &id, &f, 1, &pos), 0);
             assert_int_equal(pos.n, round + 1);
         }
     }
     vkit_verify(&k, &res);
     assert_false(res.broken);
-    assert_int_equal(res.chains, CHAIN_SITES + 5);
+    assert_int_equal(res.chains, LEDGER_SITES + 5);
     vkit_close(&k);
 }
 

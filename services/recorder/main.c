@@ -34,6 +34,11 @@ static const struct conf_def defs[] = {
      "tapped audio to api; dialled; empty: none", false},
     {"recordings.dir", CONF_STR, "recordings", 0, 0, "finished recordings and their manifests",
      false},
+    {"recordings.encrypt", CONF_BOOL, "true", 0, 0,
+     "AES-256-GCM with a key for each recording: a disk or backup that gets lost says nothing",
+     false},
+    {"keys.dir", CONF_STR, "/var/lib/callmesh/keys", 0, 0,
+     "master keys, data keys and the signing key; made at the first start", false},
     {"spool.dir", CONF_STR, "/var/lib/callmesh/spool", 0, 0,
      "the look-back: all media of the site, for a while", false},
     {"spool.bytes", CONF_BYTES, "4G", 4 << 20, INT64_MAX / 2,
@@ -93,7 +98,7 @@ static int make_dir(const char *dir)
 
 static int make_dirs(const struct conf *c)
 {
-    static const char *const dirs[] = {"spool.dir", "recordings.dir", "journal.dir"};
+    static const char *const dirs[] = {"spool.dir", "recordings.dir", "journal.dir", "keys.dir"};
     for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
         int r = make_dir(conf_str(c, dirs[i]));
         if (r < 0) {
@@ -137,6 +142,8 @@ static void settings(const struct conf *c)
     cutter.o = (struct cutter_opts){.spool_dir = intake.o.spool_dir,
                                     .recordings_dir = conf_str(c, "recordings.dir"),
                                     .name = name,
+                                    .keys_dir = conf_str(c, "keys.dir"),
+                                    .encrypt = conf_bool(c, "recordings.encrypt"),
                                     .blocks = (size_t)conf_int(c, "cut.blocks"),
                                     .segments = (size_t)conf_int(c, "cut.segments"),
                                     .grace_us = conf_int(c, "cut.delay")};

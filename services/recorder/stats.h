@@ -61,6 +61,7 @@
       "holes by sequence number, filled with silence")                                             \
     X(REC_GAPS, "recording_gaps_total", NULL, COUNTER,                                             \
       "silences of the recordings, declared in their manifests")                                   \
+    X(CHAIN, "recording_chain_entries_total", NULL, COUNTER, "signed entries added to the chains") \
     X(REPORTS, "recorder_reports_total", NULL, COUNTER, "reports sent to callstate")               \
     X(DISK_FREE, "recorder_disk_free_bytes", NULL, GAUGE, "free where the recordings go")          \
     X(DISK_LOW, "recorder_disk_low", NULL, GAUGE, "1: nearly full, nothing new is cut")

@@ -1,4 +1,4 @@
-#include "vault/chain.h"
+#include "vault/ledger.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "base/mono.h"
 #include "vault/files.h"
 
-int chain_open(struct chain *c, const char *recordings_dir, const struct keyring *keys)
+int ledger_open(struct ledger *c, const char *recordings_dir, const struct keyring *keys)
 {
     char path[1200], text[66];
     memset(c, 0, sizeof(*c));
@@ -26,21 +26,21 @@ int chain_open(struct chain *c, const char *recordings_dir, const struct keyring
     return r < 0 ? err_trace(r) : file_replace(path, text, 65, 0644);
 }
 
-static void hour_of(int64_t wall_us, char ret[CHAIN_HOUR])
+static void hour_of(int64_t wall_us, char ret[LEDGER_HOUR])
 {
     char t[40];
     (void)wall_format(wall_us, t, sizeof(t));
-    (void)snprintf(ret, CHAIN_HOUR, "%.4s%.2s%.2sT%.2s", t, t + 5, t + 8, t + 11);
+    (void)snprintf(ret, LEDGER_HOUR, "%.4s%.2s%.2sT%.2s", t, t + 5, t + 8, t + 11);
 }
 
-static void file_of(const struct chain *c, const char *site, const char *hour, char *buf,
+static void file_of(const struct ledger *c, const char *site, const char *hour, char *buf,
                     size_t cap)
 {
     (void)snprintf(buf, cap, "%s/%s/%s.jsonl", c->dir, site, hour);
 }
 
 // The newest hour of the folder; "" none.
-static int newest_hour(const struct chain *c, const char *site, char ret[CHAIN_HOUR])
+static int newest_hour(const struct ledger *c, const char *site, char ret[LEDGER_HOUR])
 {
     char dir[1200];
     (void)snprintf(dir, sizeof(dir), "%s/%s", c->dir, site);
@@ -51,16 +51,16 @@ static int newest_hour(const struct chain *c, const char *site, char ret[CHAIN_H
     for (struct dirent *e; (e = readdir(d));) {
         size_t n = strlen(e->d_name);
         if (n == 11 + 6 && strcmp(e->d_name + 11, ".jsonl") == 0 && memcmp(e->d_name, ret, 11) > 0)
-            (void)snprintf(ret, CHAIN_HOUR, "%.11s", e->d_name);
+            (void)snprintf(ret, LEDGER_HOUR, "%.11s", e->d_name);
     }
     (void)closedir(d);
     return 0;
 }
 
 // Reads the last whole line; what a crash left after it is cut off. 0 and *ret_n, 0 when there is no whole line.
-static int last_line(struct chain *c, int fd, size_t *ret_n)
+static int last_line(struct ledger *c, int fd, size_t *ret_n)
 {
-    static char tail[2 * CHAIN_LINE]; // one owner thread
+    static char tail[2 * LEDGER_LINE]; // one owner thread
     off_t size = lseek(fd, 0, SEEK_END);
     off_t from = size > (off_t)sizeof(tail) ? size - (off_t)sizeof(tail) : 0;
     ssize_t n = size < 0 ? -1 : pread(fd, tail, sizeof(tail), from);
@@ -85,7 +85,7 @@ static int last_line(struct chain *c, int fd, size_t *ret_n)
 }
 
 // Where the chain of a site ends on disk.
-static int find_end(struct chain *c, const char *site, struct chain_pos *ret)
+static int find_end(struct ledger *c, const char *site, struct ledger_pos *ret)
 {
     char path[1300];
     for (;;) {
@@ -102,8 +102,8 @@ static int find_end(struct chain *c, const char *site, struct chain_pos *ret)
         (void)close(fd);
         if (r < 0)
             return r;
-        struct chain_line l;
-        if (n > 0 && !chain_parse(span_of(c->line, n), &l))
+        struct ledger_line l;
+        if (n > 0 && !ledger_parse(span_of(c->line, n), &l))
             return -EBADMSG;
         if (n > 0) {
             ret->n = l.n;
@@ -115,11 +115,11 @@ static int find_end(struct chain *c, const char *site, struct chain_pos *ret)
     }
 }
 
-static int end_of(struct chain *c, const char *site, struct chain_end **ret)
+static int end_of(struct ledger *c, const char *site, struct ledger_end **ret)
 {
-    struct chain_end *oldest = &c->end[0];
-    for (size_t i = 0; i < CHAIN_SITES; i++) {
-        struct chain_end *e = &c->end[i];
+    struct ledger_end *oldest = &c->end[0];
+    for (size_t i = 0; i < LEDGER_SITES; i++) {
+        struct ledger_end *e = &c->end[i];
         if (e->used && strcmp(e->site, site) == 0) {
             e->used = ++c->turn;
             *ret = e;
@@ -137,7 +137,7 @@ static int end_of(struct chain *c, const char *site, struct chain_end **ret)
     return 0;
 }
 
-static void begin_line(struct chain *c, struct json *j, uint64_t n, const uint8_t prev[32],
+static void begin_line(struct ledger *c, struct json *j, uint64_t n, const uint8_t prev[32],
                        int64_t wall_us, const char *kind)
 {
     char hex[65];
@@ -164,7 +164,7 @@ static int append(const char *path, const char *p, size_t n, bool create)
 }
 
 // Signs the line and adds it to the file of the hour.
-static int end_line(struct chain *c, struct json *j, struct chain_end *e, const char *hour,
+static int end_line(struct ledger *c, struct json *j, struct ledger_end *e, const char *hour,
                     uint64_t n)
 {
     char path[1300], hex[129];
@@ -191,14 +191,14 @@ static int end_line(struct chain *c, struct json *j, struct chain_end *e, const 
 }
 
 // The end of the site's chain, in the file of this hour (or a later one: a clock that went back changes nothing).
-static int ready_end(struct chain *c, const char *site, int64_t wall_us, struct chain_end **ret)
+static int ready_end(struct ledger *c, const char *site, int64_t wall_us, struct ledger_end **ret)
 {
-    char hour[CHAIN_HOUR], key[65];
+    char hour[LEDGER_HOUR], key[65];
     struct json j;
     int r = end_of(c, site, ret);
     if (r < 0)
         return r;
-    struct chain_end *e = *ret;
+    struct ledger_end *e = *ret;
     hour_of(wall_us, hour);
     if (e->pos.hour[0] && strcmp(hour, e->pos.hour) <= 0)
         return 0;
@@ -218,7 +218,7 @@ static void put_hex(struct json *j, const char *key, const uint8_t *p, size_t n)
     json_kspan(j, key, span_of(hex, 2 * n));
 }
 
-static void put_file(struct json *j, const struct chain_file *f)
+static void put_file(struct json *j, const struct ledger_file *f)
 {
     const struct proof *p = f->proof;
     json_obj(j);
@@ -232,10 +232,10 @@ static void put_file(struct json *j, const struct chain_file *f)
     json_obj_end(j);
 }
 
-int chain_add_recording(struct chain *c, const char *site, int64_t wall_us, const struct uuid *id,
-                        const struct chain_file *files, size_t n, struct chain_pos *ret)
+int ledger_add_recording(struct ledger *c, const char *site, int64_t wall_us, const struct uuid *id,
+                         const struct ledger_file *files, size_t n, struct ledger_pos *ret)
 {
-    struct chain_end *e;
+    struct ledger_end *e;
     struct json j;
     int r = ready_end(c, site, wall_us, &e);
     if (r < 0)
@@ -252,10 +252,10 @@ int chain_add_recording(struct chain *c, const char *site, int64_t wall_us, cons
     return r;
 }
 
-int chain_add_erased(struct chain *c, const char *site, int64_t wall_us, const struct uuid *id,
-                     const struct chain_erased *x, struct chain_pos *ret)
+int ledger_add_erased(struct ledger *c, const char *site, int64_t wall_us, const struct uuid *id,
+                      const struct ledger_erased *x, struct ledger_pos *ret)
 {
-    struct chain_end *e;
+    struct ledger_end *e;
     struct json j;
     int r = ready_end(c, site, wall_us, &e);
     if (r < 0)

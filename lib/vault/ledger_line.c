@@ -1,7 +1,7 @@
 // Reading a line of the chain. Hostile until its signature was found good, and read with bounds even then.
 #include <openssl/sha.h>
 #include <string.h>
-#include "vault/chain.h"
+#include "vault/ledger.h"
 
 #define SIG_TAIL (sizeof(",\"sig\":\"\"}") - 1 + 128)
 #define MEMBERS  32
@@ -61,7 +61,7 @@ static bool is(struct span name, const char *what)
 }
 
 // False: a member that has not the form it must have.
-static bool take(struct chain_line *l, struct span name, struct span v, unsigned *have)
+static bool take(struct ledger_line *l, struct span name, struct span v, unsigned *have)
 {
     if (is(name, "n")) {
         *have |= 1;
@@ -73,10 +73,10 @@ static bool take(struct chain_line *l, struct span name, struct span v, unsigned
     }
     if (is(name, "kind")) {
         *have |= 4;
-        l->kind = is(v, "begin")       ? CHAIN_BEGIN
-                  : is(v, "recording") ? CHAIN_RECORDING
-                  : is(v, "erased")    ? CHAIN_ERASED
-                                       : CHAIN_OTHER;
+        l->kind = is(v, "begin")       ? LEDGER_BEGIN
+                  : is(v, "recording") ? LEDGER_RECORDING
+                  : is(v, "erased")    ? LEDGER_ERASED
+                                       : LEDGER_OTHER;
     } else if (is(name, "id")) {
         *have |= 8;
         return uuid_parse(v, &l->id);
@@ -94,15 +94,15 @@ static bool take(struct chain_line *l, struct span name, struct span v, unsigned
     return true;
 }
 
-bool chain_parse(struct span line, struct chain_line *ret)
+bool ledger_parse(struct span line, struct ledger_line *ret)
 {
-    static const unsigned need[] = {[CHAIN_OTHER] = 7,
-                                    [CHAIN_BEGIN] = 7 | 16,
-                                    [CHAIN_RECORDING] = 7 | 8 | 32,
-                                    [CHAIN_ERASED] = 7 | 8};
+    static const unsigned need[] = {[LEDGER_OTHER] = 7,
+                                    [LEDGER_BEGIN] = 7 | 16,
+                                    [LEDGER_RECORDING] = 7 | 8 | 32,
+                                    [LEDGER_ERASED] = 7 | 8};
     unsigned have = 0;
     memset(ret, 0, sizeof(*ret));
-    if (line.n < SIG_TAIL + 2 || line.n >= CHAIN_LINE)
+    if (line.n < SIG_TAIL + 2 || line.n >= LEDGER_LINE)
         return false;
     struct cur sig = cur_of(span_sub(line, line.n - SIG_TAIL, SIG_TAIL));
     ret->signed_part = span_sub(line, 0, line.n - SIG_TAIL);
@@ -126,7 +126,7 @@ bool chain_parse(struct span line, struct chain_line *ret)
     return false;
 }
 
-static bool take_file(struct chain_stored *f, struct span name, struct span v, unsigned *have)
+static bool take_file(struct ledger_stored *f, struct span name, struct span v, unsigned *have)
 {
     uint64_t n = 0;
     if (is(name, "path")) {
@@ -166,8 +166,8 @@ static bool take_file(struct chain_stored *f, struct span name, struct span v, u
     return number;
 }
 
-bool chain_next_file(const struct chain_line *l, size_t *at, struct chain_stored *ret,
-                     bool *ret_bad)
+bool ledger_next_file(const struct ledger_line *l, size_t *at, struct ledger_stored *ret,
+                      bool *ret_bad)
 {
     struct cur c = cur_of(span_sub(l->files, *at, l->files.n));
     unsigned have = 0;

@@ -1,4 +1,4 @@
-// chain.h: what was recorded, signed and chained, so that it can be shown later that nothing was changed, swapped or left out.
+// ledger.h: what was recorded, signed and chained, so that it can be shown later that nothing was changed, swapped or left out.
 //
 //     <recordings>/chain/<site>/<YYYYMMDD>T<HH>.jsonl   one line an entry, by the hour (UTC) in which it was written
 //     <recordings>/chain/signing.pub                    a copy of the public key; trust the one you were given
@@ -11,7 +11,7 @@
 //     erased     id, basis, actor, reason, asked_at: nothing is left of it but this line, the certificate
 // Each line is durable before it is told to anyone; a line cut by a crash is cut off at the next start. What no signature can
 // show is that the newest lines were cut off: so the hash of the head is told to callstate with each recording, and verify
-// takes it (--head). One owner thread. Limits: CHAIN_LINE, CHAIN_SITES open ends (others are read again from disk).
+// takes it (--head). One owner thread. Limits: LEDGER_LINE, LEDGER_SITES open ends (others are read again from disk).
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -20,61 +20,61 @@
 #include "vault/keyring.h"
 #include "vault/proof.h"
 
-#define CHAIN_LINE  (64u * 1024u)
-#define CHAIN_FILES 4u
-#define CHAIN_SITES 32u
-#define CHAIN_HOUR  12u // "20261128T00" and a zero
+#define LEDGER_LINE  (64u * 1024u)
+#define LEDGER_FILES 4u
+#define LEDGER_SITES 32u
+#define LEDGER_HOUR  12u // "20261128T00" and a zero
 
-struct chain_file {
+struct ledger_file {
     const char *path; // relative to the recordings folder
     const struct proof *proof;
 };
 
-struct chain_pos {
-    char hour[CHAIN_HOUR];
+struct ledger_pos {
+    char hour[LEDGER_HOUR];
     uint64_t n;
     uint8_t hash[32]; // of the line
 };
 
-struct chain_erased {
+struct ledger_erased {
     const char *basis, *actor, *reason;
     int64_t asked_us;
 };
 
-struct chain_end {
+struct ledger_end {
     char site[64];
-    struct chain_pos pos;
+    struct ledger_pos pos;
     uint64_t used; // turn of last use
 };
 
-struct chain {
+struct ledger {
     char dir[1100]; // <recordings>/chain
     const struct keyring *keys;
-    struct chain_end end[CHAIN_SITES];
+    struct ledger_end end[LEDGER_SITES];
     uint64_t turn;
-    char line[CHAIN_LINE];
+    char line[LEDGER_LINE];
 };
 
 // Puts the public key beside the chains. 0 or negative errno.
-int chain_open(struct chain *c, const char *recordings_dir, const struct keyring *keys);
+int ledger_open(struct ledger *c, const char *recordings_dir, const struct keyring *keys);
 // site: the folder's name. 0 and where it stands, or negative errno (then nothing was added, or a line that the next start
 // takes for added; either is right).
-int chain_add_recording(struct chain *c, const char *site, int64_t wall_us, const struct uuid *id,
-                        const struct chain_file *files, size_t n, struct chain_pos *ret);
-int chain_add_erased(struct chain *c, const char *site, int64_t wall_us, const struct uuid *id,
-                     const struct chain_erased *e, struct chain_pos *ret);
+int ledger_add_recording(struct ledger *c, const char *site, int64_t wall_us, const struct uuid *id,
+                         const struct ledger_file *files, size_t n, struct ledger_pos *ret);
+int ledger_add_erased(struct ledger *c, const char *site, int64_t wall_us, const struct uuid *id,
+                      const struct ledger_erased *e, struct ledger_pos *ret);
 
 // ---- reading
 
-enum chain_kind {
-    CHAIN_OTHER, // of a later version
-    CHAIN_BEGIN,
-    CHAIN_RECORDING,
-    CHAIN_ERASED,
+enum ledger_kind {
+    LEDGER_OTHER, // of a later version
+    LEDGER_BEGIN,
+    LEDGER_RECORDING,
+    LEDGER_ERASED,
 };
 
-struct chain_line {
-    enum chain_kind kind;
+struct ledger_line {
+    enum ledger_kind kind;
     uint64_t n;
     uint8_t prev[32], hash[32], signature[64];
     struct span signed_part;
@@ -84,11 +84,11 @@ struct chain_line {
 };
 
 // One line without its end. False: not such a line. The signature is not looked at.
-bool chain_parse(struct span line, struct chain_line *ret);
-struct chain_stored {
+bool ledger_parse(struct span line, struct ledger_line *ret);
+struct ledger_stored {
     char path[512];
     struct proof proof; // bytes, lead, chunk, level, pieces, piece, root
 };
 // The files of a recording's line, one after the other; *at starts at 0. False at the end; *ret_bad when it is no such list.
-bool chain_next_file(const struct chain_line *l, size_t *at, struct chain_stored *ret,
-                     bool *ret_bad);
+bool ledger_next_file(const struct ledger_line *l, size_t *at, struct ledger_stored *ret,
+                      bool *ret_bad);
