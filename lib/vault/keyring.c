@@ -150,6 +150,7 @@ static int load_signing(struct keyring *k, bool create)
 int keyring_open(struct keyring *k, const char *dir, bool create, char *err, size_t err_cap)
 {
     memset(k, 0, sizeof(*k));
+    (void)pthread_mutex_init(&k->lock, NULL);
     (void)snprintf(k->dir, sizeof(k->dir), "%s", dir);
     int r = sodium_init() < 0 ? -EIO : 0;
     if (r == 0 && create && mkdir(dir, 0700) != 0 && errno != EEXIST)
@@ -168,6 +169,7 @@ int keyring_open(struct keyring *k, const char *dir, bool create, char *err, siz
 
 void keyring_close(struct keyring *k)
 {
+    (void)pthread_mutex_destroy(&k->lock);
     sodium_memzero(k, sizeof(*k));
 }
 
@@ -260,7 +262,12 @@ int keyring_get(struct keyring *k, const char *path, const struct uuid *id, stru
     int r = read_key(file, bytes, &f);
     if (r != 0)
         return r;
-    return memcmp(&f.id, id, sizeof(*id)) == 0 ? unwrap(k, &f, ret) : KEYRING_E_BAD;
+    if (memcmp(&f.id, id, sizeof(*id)) != 0)
+        return KEYRING_E_BAD;
+    (void)pthread_mutex_lock(&k->lock);
+    r = unwrap(k, &f, ret);
+    (void)pthread_mutex_unlock(&k->lock);
+    return r;
 }
 
 int keyring_take(struct keyring *k, const char *path, const struct uuid *id, struct data_key *ret)

@@ -9,8 +9,9 @@
 //
 // A data key stands in its own file and nowhere else, so another master key wraps it anew without touching audio, and
 // destroying it destroys the recording wherever its copies lie. A destroyed key stays as a tombstone: the same recording
-// is never made again. Owner: one thread for each struct keyring. Limit: KEYRING_MASTERS versions.
+// is never made again. Owner: one thread for each struct keyring, but keyring_get is for any. Limit: KEYRING_MASTERS versions.
 #pragma once
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +40,7 @@ struct keyring {
     size_t masters;
     uint8_t public_key[KEYRING_PUBLIC], secret_key[64];
     bool can_sign;
+    pthread_mutex_t lock; // keyring_get may be called by several threads
 };
 
 // Reads what is there. `create`: makes the folder, master-1 and the signing key when they are missing. 0 or negative errno
