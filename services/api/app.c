@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "bus/bus.h"
+#include "depot/conf.h"
 #include "db.h"
 #include "events.h"
 #include "listen.h"
@@ -49,6 +50,7 @@ static const struct conf_def defs[] = {
     {"bus.live-url", CONF_STR, "tcp://127.0.0.1:7647", 0, 0,
      "tapped audio of the recorders (listened on)", false},
     {"recordings.dir", CONF_STR, "var/recordings", 0, 0, "folder of the recordings (read)", false},
+    DEPOT_CONF,
     {"keys.dir", CONF_STR, "/var/lib/callmesh/keys", 0, 0,
      "keys of the recordings, made by the recorder (read)", false},
     {"audio.readers", CONF_INT, "32", 1, 4096,
@@ -136,7 +138,7 @@ static int start(const struct conf *c)
     int r = open_http(c); // before the threads: a taken port is the likeliest mistake
     if (r)
         return r;
-    if (auth_init() || events_start() || audio_start() || recordings_init() || assets_init()) {
+    if (auth_init() || events_start() || audio_start(c) || recordings_init() || assets_init()) {
         log_error("not enough memory for the tables", "%s", "");
         return 69;
     }

@@ -9,8 +9,10 @@
 #include "base/mem.h"
 #include "base/stat.h"
 #include "base/thread.h"
+#include "depot/conf.h"
 
-#define WORKERS 2u
+#define WORKERS     2u
+#define CONNECTIONS (16u + 1u + WORKERS) // as many as there are threads that may read: none waits
 
 enum {
     M_OPEN,
@@ -47,6 +49,9 @@ static struct {
     bool stopping, have_keys;
     struct keyring keys;
     struct thread worker[WORKERS];
+    struct depot_conf depot;
+    struct s3 *idle[CONNECTIONS];
+    size_t idles;
 } audio = {.lock = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER};
 
 struct keyring *audio_keys(void)
@@ -69,6 +74,11 @@ void audio_problem(struct http_req *q, const char *path, int error)
         count(M_NO_KEY);
         log_error("no key for a recording", "path=%s reason=%d", path, error);
         http_problem(q, 503, "no_key", "the key of this recording is not here (keys.dir)");
+    } else if (error == -ENOENT) {
+        http_problem(q, 410, "gone", "the file of this recording is not there");
+    } else if (error == -EIO || error == -EBUSY) {
+        http_problem(q, 503, "depot_unavailable", "the object store does not answer; try again");
+        http_header(q, "Retry-After", "2");
     } else if (error == -EBADMSG) {
         count(M_BAD);
         log_error("a stored recording is not what was written", "path=%s", path);
@@ -106,11 +116,67 @@ void audio_give(struct audio_slot *s)
     pthread_mutex_unlock(&audio.lock);
 }
 
+// ---- the object store
+
+bool audio_has_depot(void)
+{
+    return audio.depot.on;
+}
+
+struct reader *audio_reader(struct audio_slot *s)
+{
+    return &s->reader;
+}
+
+static struct s3 *take_connection(void)
+{
+    pthread_mutex_lock(&audio.lock);
+    struct s3 *c = audio.idles ? audio.idle[--audio.idles] : NULL;
+    pthread_mutex_unlock(&audio.lock);
+    return c;
+}
+
+static void give_connection(struct s3 *c)
+{
+    pthread_mutex_lock(&audio.lock);
+    audio.idle[audio.idles++] = c;
+    pthread_mutex_unlock(&audio.lock);
+}
+
+static ssize_t read_depot(void *ctx, uint64_t offset, void *buf, size_t n)
+{
+    const struct audio_slot *s = ctx;
+    struct s3 *c = take_connection();
+    size_t got = 0;
+    if (!c)
+        return -EBUSY;
+    int r = s3_read(c, s->path, offset, buf, n, &got);
+    if (r != S3_OK)
+        log_warn("the object store did not give a recording", "key=%s why=\"%s\"", s->path,
+                 s3_why(c));
+    give_connection(c);
+    return r == S3_OK ? (ssize_t)got : r == S3_E_NONE ? -ENOENT : -EIO;
+}
+
+static int source_depot(struct reader_source *ret, struct audio_slot *s)
+{
+    struct s3 *c = take_connection();
+    *ret = (struct reader_source){.read = read_depot, .ctx = s};
+    if (!c)
+        return -EBUSY;
+    int r = s3_size(c, s->path, &ret->bytes);
+    if (r != S3_OK && r != S3_E_NONE)
+        log_warn("the object store does not answer", "why=\"%s\"", s3_why(c));
+    give_connection(c);
+    return r == S3_OK ? 0 : r == S3_E_NONE ? -ENOENT : -EIO;
+}
+
 struct audio_slot *audio_open(struct http_req *q, int fd, const char *path)
 {
     struct audio_slot *s = take();
     if (!s) {
-        close(fd);
+        if (fd >= 0)
+            close(fd);
         http_problem(q, 503, "readers_full", "%u recordings are being sent (audio.readers)",
                      audio.n);
         http_header(q, "Retry-After", "1");
@@ -119,7 +185,7 @@ struct audio_slot *audio_open(struct http_req *q, int fd, const char *path)
     struct reader_source src;
     s->fd = fd;
     snprintf(s->path, sizeof(s->path), "%s", path);
-    int r = reader_source_fd(&src, fd);
+    int r = fd >= 0 ? reader_source_fd(&src, fd) : source_depot(&src, s);
     if (r == 0)
         r = reader_open(&s->reader, &src, path, audio_keys());
     if (r == 0)
@@ -203,7 +269,7 @@ static void body(struct thread *t, void *arg)
         serve(s);
 }
 
-int audio_start(void)
+int audio_start(const struct conf *c)
 {
     char err[320] = "";
     stat_register(stat_defs, stats, M_COUNT);
@@ -222,6 +288,15 @@ int audio_start(void)
     audio.have_keys = keyring_open(&audio.keys, settings.keys_dir, false, err, sizeof(err)) == 0;
     if (!audio.have_keys)
         log_warn("no keys: encrypted recordings cannot be played", "why=\"%s\"", err);
+    if (depot_conf_read(c, &audio.depot, err, sizeof(err)) < 0) {
+        log_error("cannot start", "why=\"%s\"", err);
+        return -1;
+    }
+    while (audio.depot.on && audio.idles < settings.db_threads + 1 + WORKERS) {
+        if (!(audio.idle[audio.idles] = s3_new(&audio.depot.s3)))
+            return -1;
+        audio.idles++;
+    }
     for (uint32_t i = 0; i < WORKERS; i++) {
         if (thread_start(&audio.worker[i], "api-audio", body, NULL))
             return -1;

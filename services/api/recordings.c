@@ -50,7 +50,6 @@ struct cached_peaks {
 
 static struct {
     struct cached_peaks *cache; // file worker alone
-    struct reader *reader;      // the same
     unsigned next;
 } rec;
 
@@ -63,11 +62,10 @@ int recordings_init(void)
 {
     stat_register(stat_defs, stats, M_COUNT);
     rec.cache = mem_take(PEAK_CACHE * sizeof(*rec.cache));
-    rec.reader = mem_take(sizeof(*rec.reader));
     if (access(settings.recordings_dir, X_OK))
         log_warn("recordings.dir is not there: audio is answered 410 until it is",
                  "dir=%s error=\"%s\"", settings.recordings_dir, strerror(errno));
-    return rec.cache && rec.reader && reader_init(rec.reader) == 0 ? 0 : -1;
+    return rec.cache ? 0 : -1;
 }
 
 // ---- lists
@@ -141,7 +139,9 @@ enum http_next on_recording(struct http_req *q)
 
 // ---- files
 
-// The file of the row (path, sha256, status), or -1 with the problem set.
+#define FROM_DEPOT (-2)
+
+// The file of the row (path, sha256, status); FROM_DEPOT: not here, the object store may have it; or -1 with the problem set.
 static int open_file(struct http_req *q, const struct store_result *r, struct stat *ret_st)
 {
     if (strcmp(store_str(r, 0, 2), "ready") != 0) {
@@ -158,6 +158,8 @@ static int open_file(struct http_req *q, const struct store_result *r, struct st
         close(fd);
         fd = -1;
     }
+    if (fd < 0 && e == ENOENT && audio_has_depot())
+        return FROM_DEPOT;
     if (fd < 0) {
         count(M_MISSING);
         log_warn("the file of a recording is not there", "path=%s error=\"%s\"", store_str(r, 0, 0),
@@ -247,13 +249,14 @@ static bool sealed(const char *path)
 static bool open_sound(struct http_req *q, const struct store_result *r, struct sound *ret,
                        struct stat *ret_st)
 {
+    memset(ret_st, 0, sizeof(*ret_st));
     *ret = (struct sound){.fd = open_file(q, r, ret_st)};
-    if (ret->fd < 0)
+    if (ret->fd == -1)
         return false;
     ret->size = (uint64_t)ret_st->st_size;
-    if (!sealed(store_str(r, 0, 0)))
+    if (ret->fd >= 0 && !sealed(store_str(r, 0, 0)))
         return true;
-    ret->slot = audio_open(q, ret->fd, store_str(r, 0, 0));
+    ret->slot = audio_open(q, ret->fd >= 0 ? ret->fd : -1, store_str(r, 0, 0));
     if (!ret->slot)
         return false;
     ret->size = audio_content(ret->slot);
@@ -318,18 +321,16 @@ static struct cached_peaks *make_peaks(struct http_req *q, const struct store_re
         return c;
     }
     int fd = open_file(q, r, &st);
-    if (fd < 0)
+    if (fd == -1)
+        return NULL;
+    struct audio_slot *slot = audio_open(q, fd >= 0 ? fd : -1, store_str(r, 0, 0));
+    if (!slot)
         return NULL;
     c = &rec.cache[rec.next++ % PEAK_CACHE];
     c->used = false;
-    struct reader_source src;
-    int e = reader_source_fd(&src, fd);
-    if (e == 0)
-        e = reader_open(rec.reader, &src, store_str(r, 0, 0), audio_keys());
-    if (e == 0)
-        e = peaks_make(rec.reader, req->pps, &c->peaks);
-    close(fd);
-    if (e > 0 || e == -EBADMSG) {
+    int e = peaks_make(audio_reader(slot), req->pps, &c->peaks);
+    audio_give(slot);
+    if (e == -EBADMSG || e == -EIO || e == -ENOENT) {
         audio_problem(q, store_str(r, 0, 0), e);
         return NULL;
     }

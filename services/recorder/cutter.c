@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "stats.h"
+#include "upload.h"
 
 #define RETRY_US (2 * US_PER_S)
 
@@ -86,6 +87,15 @@ static int write_json(struct cutter *c)
     return r;
 }
 
+static int hand_to_upload(struct cutter *c)
+{
+    const char *files[3];
+    for (size_t i = 0; i < c->files; i++)
+        files[i] = c->file_path[i];
+    return upload_add(c->o.recordings_dir, &c->manifest.id, files, c->files,
+                      (uint64_t)wall_now_us());
+}
+
 static int write_files(struct cutter *c)
 {
     struct manifest *m = &c->manifest;
@@ -112,9 +122,10 @@ static int write_files(struct cutter *c)
         return r;
     manifest_site(&c->job, site);
     r = ledger_add_recording(&c->ledger, site, wall_now_us(), &m->id, c->file, c->files, &m->chain);
-    if (r == 0)
-        count(STAT_CHAIN, 1);
-    return r;
+    if (r < 0)
+        return r;
+    count(STAT_CHAIN, 1);
+    return c->o.upload ? hand_to_upload(c) : 0;
 }
 
 // The data key of the recording, whatever is written. False: it was erased and is not made again.

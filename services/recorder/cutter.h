@@ -14,7 +14,7 @@
 
 struct cutter_opts {
     const char *spool_dir, *recordings_dir, *name, *keys_dir;
-    bool encrypt;
+    bool encrypt, upload;
     size_t blocks, segments; // of one call
     int64_t grace_us;
 };

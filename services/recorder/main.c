@@ -14,6 +14,7 @@
 #include "mesh.h"
 #include "report.h"
 #include "stats.h"
+#include "upload.h"
 
 #define ORDERS_RING 64u
 #define JOBS_RING   64u
@@ -39,6 +40,10 @@ static const struct conf_def defs[] = {
      false},
     {"keys.dir", CONF_STR, "/var/lib/callmesh/keys", 0, 0,
      "master keys, data keys and the signing key; made at the first start", false},
+    DEPOT_CONF,
+    {"depot.keep-local", CONF_BOOL, "false", 0, 0,
+     "keep the local files of what the store has; else they go when its length was read back",
+     false},
     {"spool.dir", CONF_STR, "/var/lib/callmesh/spool", 0, 0,
      "the look-back: all media of the site, for a while", false},
     {"spool.bytes", CONF_BYTES, "4G", 4 << 20, INT64_MAX / 2,
@@ -78,6 +83,7 @@ static struct intake intake;
 static struct mesh mesh;
 static struct cutter cutter;
 static struct report reporter;
+static struct upload upload;
 static struct feeds feeds;
 static char name[160], journal_path[4096];
 
@@ -174,7 +180,7 @@ static int open_all(const struct conf *c, char *err, size_t err_cap)
     cutter.disk_low = &intake.disk_low;
     intake.live = live_new(conf_str(c, "bus.live-url"), name, conf_str(c, "site"),
                            (size_t)conf_int(c, "live.taps"), err, err_cap);
-    int r = intake.live ? 0 : -ENOMEM;
+    int r = intake.live ? upload_open(&upload, err, err_cap) : -ENOMEM;
     if (r == 0)
         r = report_open(&reporter, err, err_cap);
     if (r == 0) {
@@ -196,6 +202,14 @@ static int start(const struct conf *c)
     int r = make_dirs(c);
     if (r != 0)
         return r;
+    r = depot_conf_read(c, &upload.o.depot, err, sizeof(err));
+    if (r < 0) {
+        log_error("cannot start", "why=\"%s\"", err);
+        return 78;
+    }
+    upload.o.recordings_dir = cutter.o.recordings_dir;
+    upload.o.keep_local = conf_bool(c, "depot.keep-local");
+    cutter.o.upload = upload.o.depot.on;
     r = open_all(c, err, sizeof(err));
     if (r < 0) {
         log_error("cannot start", "error=\"%s\" why=\"%s\"", strerror(-r), err);
@@ -208,6 +222,8 @@ static int start(const struct conf *c)
              (unsigned long long)intake.o.segment_bytes, intake.o.blocks, intake.o.chains,
              mesh.o.calls, (long long)conf_int(c, "live.taps"), cutter.o.blocks);
     r = report_start(&reporter);
+    if (r == 0)
+        r = upload_start(&upload);
     if (r == 0)
         r = cutter_start(&cutter);
     if (r == 0)
@@ -227,6 +243,7 @@ static void stop(void)
     mesh_stop(&mesh);
     intake_stop(&intake);
     cutter_stop(&cutter);
+    upload_stop(&upload);
     report_stop(&reporter);
 }
 

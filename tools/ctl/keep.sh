@@ -22,5 +22,6 @@ cmd_keys() {
     [ -x "$CM_BUILD/bin/callmesh-keys" ] || build_all
     if [ "${1:-}" = --help ]; then exec "$CM_BUILD/bin/callmesh-keys" --help; fi
     CM_VAR=$(readlink -f "${CALLMESH_VAR:-$CM_ROOT/var}")
+    if [ "${1:-}" = cat ] && [ $# = 2 ]; then set -- cat "$CM_VAR/recordings" "$2"; fi
     exec "$CM_BUILD/bin/callmesh-keys" "$CM_VAR/keys" "$@"
 }

@@ -1,11 +1,13 @@
-// callmesh-keys: list, rotate and forget master keys. Beside running services: they look into keys.dir when they meet a key
+// callmesh-keys: list, rotate and forget master keys; print the content of a stored file. Beside running services: they look into keys.dir when they meet a key
 // that they do not know. Exit 0, 1 not done (said why), 64 usage, 66 no such folder.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "vault/keyring.h"
+#include "vault/reader.h"
 
 static struct keyring keys;
 
@@ -65,16 +67,48 @@ static int forget(const char *text)
     return r < 0;
 }
 
+// The content of a stored file on stdout.
+static int cat(const char *dir, const char *path)
+{
+    static struct reader reader;
+    static uint8_t buf[SEAL_CHUNK];
+    char full[4200];
+    struct reader_source src;
+    (void)snprintf(full, sizeof(full), "%s/%s", dir, path);
+    int fd = open(full, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : reader_init(&reader);
+    if (r == 0)
+        r = reader_source_fd(&src, fd);
+    if (r == 0)
+        r = reader_open(&reader, &src, path, &keys);
+    ssize_t n = 0;
+    for (uint64_t at = 0; r == 0 && (n = reader_read(&reader, at, buf, sizeof(buf))) > 0;) {
+        r = fwrite(buf, 1, (size_t)n, stdout) == (size_t)n ? 0 : -EIO;
+        at += (uint64_t)n;
+    }
+    r = r == 0 && n < 0 ? (int)n : r;
+    if (r != 0)
+        (void)fprintf(stderr, "callmesh-keys: %s: %s\n", full,
+                      r == -EBADMSG              ? "it is not what was written"
+                      : r == KEYRING_E_DESTROYED ? "its key was destroyed"
+                      : r > 0                    ? "its key is not here"
+                                                 : strerror(-r));
+    return r != 0;
+}
+
 int main(int argc, char **argv)
 {
-    static const char text[] = "usage: callmesh-keys FOLDER list | rotate | forget N\n";
+    static const char text[] =
+        "usage: callmesh-keys FOLDER list | rotate | forget N | cat RECORDINGS PATH\n";
     char err[320] = "";
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         (void)fputs(text, stdout);
         return 0;
     }
-    bool good = argc == 3 ? strcmp(argv[2], "list") == 0 || strcmp(argv[2], "rotate") == 0
-                          : argc == 4 && strcmp(argv[2], "forget") == 0;
+    const char *what = argc >= 3 ? argv[2] : "";
+    bool good = argc == 3   ? strcmp(what, "list") == 0 || strcmp(what, "rotate") == 0
+                : argc == 4 ? strcmp(what, "forget") == 0
+                            : argc == 5 && strcmp(what, "cat") == 0;
     if (!good) {
         (void)fputs(text, stderr);
         return 64;
@@ -91,7 +125,10 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "callmesh-keys: %s\n", err);
         return 66;
     }
-    int r = argc == 4 ? forget(argv[3]) : strcmp(argv[2], "list") == 0 ? list() : rotate();
+    int r = argc == 5                   ? cat(argv[3], argv[4])
+            : argc == 4                 ? forget(argv[3])
+            : strcmp(what, "list") == 0 ? list()
+                                        : rotate();
     keyring_close(&keys);
     return r;
 }
