@@ -64,20 +64,39 @@ static bool url_allowed(const char *url)
 
 static void on_pipe(nng_pipe p, nng_pipe_ev ev, void *arg)
 {
-    _Atomic int *id = arg;
-    if (ev == NNG_PIPE_EV_ADD_POST) {
-        atomic_store(id, nng_pipe_id(p));
-    } else if (ev == NNG_PIPE_EV_REM_POST) {
-        int mine = nng_pipe_id(p);
-        atomic_compare_exchange_strong(id, &mine, 0);
+    struct sock_pipes *all = arg;
+    for (size_t i = 0; i < SOCK_PIPES; i++) {
+        int was = ev == NNG_PIPE_EV_ADD_POST ? 0 : nng_pipe_id(p);
+        int now = ev == NNG_PIPE_EV_ADD_POST ? nng_pipe_id(p) : 0;
+        if (atomic_compare_exchange_strong(&all->id[i], &was, now))
+            break;
     }
+    if (ev == NNG_PIPE_EV_REM_POST)
+        atomic_fetch_add(&all->gone, 1);
 }
 
 // Before the dial: the first connection can stand before the next line is reached, and would never be seen.
-static int watch_pipes(nng_socket s, _Atomic int *id)
+static int watch_pipes(nng_socket s, struct sock_pipes *all)
 {
-    int r = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_pipe, id);
-    return r ? r : nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, on_pipe, id);
+    int r = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_pipe, all);
+    return r ? r : nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, on_pipe, all);
+}
+
+bool sock_connected(const struct sock_pipes *p)
+{
+    for (size_t i = 0; i < SOCK_PIPES; i++)
+        if (atomic_load(&p->id[i]) > 0)
+            return true;
+    return false;
+}
+
+void sock_drop(struct sock_pipes *p)
+{
+    for (size_t i = 0; i < SOCK_PIPES; i++) {
+        int id = atomic_load(&p->id[i]);
+        if (id > 0)
+            nng_pipe_close((nng_pipe){.id = (uint32_t)id});
+    }
 }
 
 static int set_all(nng_socket s, const struct sock_opts *o)
@@ -95,8 +114,8 @@ static int set_all(nng_socket s, const struct sock_opts *o)
         r = nng_socket_set_ms(s, NNG_OPT_SENDTIMEO, o->send_timeout_ms);
     if (r == 0 && o->recv_timeout_ms)
         r = nng_socket_set_ms(s, NNG_OPT_RECVTIMEO, o->recv_timeout_ms);
-    if (r == 0 && o->pipe)
-        r = watch_pipes(s, o->pipe);
+    if (r == 0 && o->pipes)
+        r = watch_pipes(s, o->pipes);
     return r;
 }
 
@@ -122,6 +141,23 @@ static int start_dialer(nng_socket s, const char *url)
     return r ? r : nng_dialer_start(d, NNG_FLAG_NONBLOCK);
 }
 
+// Each URL of a list separated by commas.
+static int start_dialers(nng_socket s, const char *urls)
+{
+    char url[512];
+    int r = 0;
+    for (const char *p = urls; r == 0 && *p;) {
+        size_t n = strcspn(p, ",");
+        if (n >= sizeof(url))
+            return NNG_EADDRINVAL;
+        memcpy(url, p, n);
+        url[n] = 0;
+        r = url_allowed(url) ? start_dialer(s, url) : NNG_EADDRINVAL;
+        p += n + (p[n] == ',');
+    }
+    return r;
+}
+
 int sock_open(nng_socket *ret, sock_open_fn open, const char *url, bool listen,
               const struct sock_opts *o, char *err, size_t err_cap)
 {
@@ -136,7 +172,7 @@ int sock_open(nng_socket *ret, sock_open_fn open, const char *url, bool listen,
     if (r == 0) {
         r = set_all(s, o);
         if (r == 0)
-            r = listen ? start_listener(s, url) : start_dialer(s, url);
+            r = listen ? start_listener(s, url) : start_dialers(s, url);
         if (r != 0)
             nng_close(s); // it has no peer yet: this close is safe
     }
