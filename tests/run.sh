@@ -58,10 +58,8 @@ ctest_part() { # PART DIR CTEST-ARGS...
 
 part_unit() { if configure_build build -DCMAKE_BUILD_TYPE=Release; then ctest_part unit build; else tally unit 0 1 0; fi; }
 part_asan() { if configure_build build-asan -DCMAKE_BUILD_TYPE=Asan; then ctest_part asan build-asan -LE check; else tally asan 0 1 0; fi; }
-# Whole services with a database or a kill -9 take their time under Tsan and give up waiting: they run in unit and asan.
-TSAN_NOT='recorder/recorder_test|store/store_test|callstate/director_test|bus/journal_fault|bus/journal_test|daemon/daemon_test'
 part_tsan() {
-    if configure_build build-tsan -DCMAKE_BUILD_TYPE=Tsan; then ctest_part tsan build-tsan -L unit -E "$TSAN_NOT"; else tally tsan 0 1 0; fi
+    if configure_build build-tsan -DCMAKE_BUILD_TYPE=Tsan; then ctest_part tsan build-tsan -L unit; else tally tsan 0 1 0; fi
 }
 part_clang() {
     if configure_build build-clang -DCMAKE_C_COMPILER=clang-14 -DCMAKE_BUILD_TYPE=Debug; then tally clang 1 0 0; else tally clang 0 1 0; fi

@@ -66,8 +66,9 @@ struct feed_pub;
 struct feed_pub_opts {
     const char *publisher, *site;
     Callmesh__V1__Kind kind;
-    const char *pub_url;      // dialled (site to centre)
-    const char *ask_url;      // dialled
+    const char *
+        pub_url; // dialled (site to centre); several with commas: consumers of which one leads and listens
+    const char *ask_url;      // dialled; the same
     const char *journal_path; // directory, made when missing; NULL: memory only
     uint64_t journal_bytes;   // default 64 MiB
     bool

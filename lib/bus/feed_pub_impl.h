@@ -35,7 +35,7 @@ struct feed_pub {
     uint64_t ask_from, ask_n;
     size_t ask_bytes, backfill_limit;
     int64_t refused_us, warned_us; // ask thread
-    _Atomic int pub_pipe, req_pipe;
+    struct sock_pipes pub_pipes, req_pipes;
 
     pthread_mutex_t lock;     // everything below
     pthread_cond_t progress;  // for those who wait for commits

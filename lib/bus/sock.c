@@ -77,20 +77,39 @@ static bool url_allowed(const char *url)
 
 static void on_pipe(nng_pipe p, nng_pipe_ev ev, void *arg)
 {
-    _Atomic int *id = arg;
-    if (ev == NNG_PIPE_EV_ADD_POST) {
-        atomic_store(id, nng_pipe_id(p));
-    } else if (ev == NNG_PIPE_EV_REM_POST) {
-        int mine = nng_pipe_id(p);
-        atomic_compare_exchange_strong(id, &mine, 0);
+    struct sock_pipes *all = arg;
+    for (size_t i = 0; i < SOCK_PIPES; i++) {
+        int was = ev == NNG_PIPE_EV_ADD_POST ? 0 : nng_pipe_id(p);
+        int now = ev == NNG_PIPE_EV_ADD_POST ? nng_pipe_id(p) : 0;
+        if (atomic_compare_exchange_strong(&all->id[i], &was, now))
+            break;
     }
+    if (ev == NNG_PIPE_EV_REM_POST)
+        atomic_fetch_add(&all->gone, 1);
 }
 
 // Before the dial: the first connection can stand before the next line is reached, and would never be seen.
-static int watch_pipes(nng_socket s, _Atomic int *id)
+static int watch_pipes(nng_socket s, struct sock_pipes *all)
 {
-    int r = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_pipe, id);
-    return r ? r : nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, on_pipe, id);
+    int r = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_pipe, all);
+    return r ? r : nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, on_pipe, all);
+}
+
+bool sock_connected(const struct sock_pipes *p)
+{
+    for (size_t i = 0; i < SOCK_PIPES; i++)
+        if (atomic_load(&p->id[i]) > 0)
+            return true;
+    return false;
+}
+
+void sock_drop(struct sock_pipes *p)
+{
+    for (size_t i = 0; i < SOCK_PIPES; i++) {
+        int id = atomic_load(&p->id[i]);
+        if (id > 0)
+            nng_pipe_close((nng_pipe){.id = (uint32_t)id});
+    }
 }
 
 static int set_all(nng_socket s, const struct sock_opts *o)
@@ -108,8 +127,8 @@ static int set_all(nng_socket s, const struct sock_opts *o)
         r = nng_socket_set_ms(s, NNG_OPT_SENDTIMEO, o->send_timeout_ms);
     if (r == 0 && o->recv_timeout_ms)
         r = nng_socket_set_ms(s, NNG_OPT_RECVTIMEO, o->recv_timeout_ms);
-    if (r == 0 && o->pipe)
-        r = watch_pipes(s, o->pipe);
+    if (r == 0 && o->pipes)
+        r = watch_pipes(s, o->pipes);
     return r;
 }
 
@@ -166,14 +185,14 @@ static int start_dialer(nng_socket s, const char *url)
     return r ? r : nng_dialer_start(d, NNG_FLAG_NONBLOCK);
 }
 
-// One or, for listeners, several with commas between.
+// One, or several with commas between.
 static int start_each(nng_socket s, const char *urls, bool listen, const struct sock_opts *o,
                       char *err, size_t err_cap)
 {
     const char *what = listen ? "listen on" : "dial";
     for (const char *at = urls; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         char url[512];
-        size_t n = listen ? strcspn(at, ",") : strlen(at);
+        size_t n = strcspn(at, ",");
         if (n >= sizeof(url)) {
             snprintf(err, err_cap, "%s: the address is too long", what);
             return -EINVAL;
@@ -193,8 +212,6 @@ static int start_each(nng_socket s, const char *urls, bool listen, const struct 
         if (r != 0)
             return sock_errno(r);
         log_debug("socket open", "url=%s listen=%d nng=%s", url, listen, nng_version());
-        if (!listen)
-            break;
     }
     return 0;
 }

@@ -12,8 +12,19 @@ struct sock_opts {
     int send_buffer, recv_buffer;         // messages; 0: nng's default
     int send_timeout_ms, recv_timeout_ms; // 0: nng's default (for ever)
     bool to_all;                          // a wss:// listener that asks for no certificate
-    _Atomic int *pipe; // follows the id of the one connection, 0: none; may be NULL
+    struct sock_pipes *pipes;             // follows the connections; may be NULL
 };
+
+// What a dialler may name: "tcp://a:7641,tcp://b:7641" are consumers of which one leads and listens, the others stand by. All are
+// dialled; a connection more than SOCK_PIPES is not followed.
+#define SOCK_PIPES 4
+struct sock_pipes {
+    _Atomic int id[SOCK_PIPES]; // 0: free
+    _Atomic unsigned gone;      // rises when a connection goes
+};
+bool sock_connected(const struct sock_pipes *p);
+// Drops all connections; nng dials again.
+void sock_drop(struct sock_pipes *p);
 
 typedef int (*sock_open_fn)(nng_socket *);
 // Opens, sets, and listens or dials. 0 or negative errno with one clear line in err. Several URLs to listen on: commas between.

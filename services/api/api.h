@@ -91,6 +91,7 @@ enum http_next on_harvesters(struct http_req *q);
 enum http_next on_harvester(struct http_req *q);
 enum http_next on_sites(struct http_req *q);
 enum http_next on_registrations(struct http_req *q);
+enum http_next on_losses(struct http_req *q);
 enum http_next on_events(struct http_req *q);
 enum http_next on_openapi(struct http_req *q);
 enum http_next on_asset(struct http_req *q);

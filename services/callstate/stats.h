@@ -97,9 +97,15 @@
     X(DB_RETRIES, "callstate_db_retries_total", NULL, "Transactions tried again", STAT_COUNTER)    \
     X(DB_REFUSED, "callstate_db_rows_refused_total", NULL,                                         \
       "Rows that PostgreSQL refused (quarantine)", STAT_COUNTER)                                   \
+    X(LEADER, "callstate_leader", NULL, "1 while this one leads", STAT_GAUGE)                      \
+    X(FENCE, "callstate_fence", NULL, "Number of the lease held", STAT_GAUGE)                      \
+    X(FENCED, "callstate_fence_refused_total", NULL, "Transactions refused because another leads", \
+      STAT_COUNTER)                                                                                \
     X(DB_UP, "callstate_db_up", NULL, "1 when the last transaction was committed", STAT_GAUGE)     \
     X(DB_PARTITIONS, "callstate_db_partitions_made_total", NULL, "Day partitions made",            \
-      STAT_COUNTER)
+      STAT_COUNTER)                                                                                \
+    X(DB_WORD_INDEXES, "callstate_db_word_indexes_made_total", NULL,                               \
+      "Days that got their index of words", STAT_COUNTER)
 
 #define STATS_ENUM(id, name, labels, help, kind) STAT_##id,
 enum callstate_stat {

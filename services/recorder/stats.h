@@ -9,6 +9,8 @@
       "packets that came again after a restart")                                                   \
     X(REF_LARGE, "recorder_refused_total", "reason=\"too_large\"", COUNTER,                        \
       "packets that were not kept")                                                                \
+    X(DISK_WAITS, "recorder_disk_waits_total", NULL, COUNTER,                                      \
+      "Times that intake waited 20 ms for a spool that takes no block")                            \
     X(REF_DISK, "recorder_refused_total", "reason=\"disk\"", COUNTER,                              \
       "packets that were not kept")                                                                \
     X(REF_FORM, "recorder_refused_total", "reason=\"form\"", COUNTER,                              \

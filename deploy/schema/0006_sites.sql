@@ -1,4 +1,4 @@
--- callmesh schema 3: sites that join. A site's token is used once; its keys say whom the bus lets in (by certificate) and whose
+-- callmesh schema 6: sites that join. A site's token is used once; its keys say whom the bus lets in (by certificate) and whose
 -- signature counts (Ed25519). Sites of one realm share an address plan: what is private at one is the same thing at another.
 
 ALTER TABLE sites
@@ -23,4 +23,4 @@ CREATE TABLE site_keys (
 );
 CREATE INDEX site_keys_site ON site_keys (site, joined_at DESC);
 
-INSERT INTO schema_version (version) VALUES (3);
+INSERT INTO schema_version (version) VALUES (6);
