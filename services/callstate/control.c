@@ -97,10 +97,11 @@ static Callmesh__V1__MeshChange *at_position(struct arena *a, struct world *w, s
     }
     pos -= w->lim.publishers;
     if (pos < w->lim.calls) {
-        const struct call *c = slab_at(w->calls, pos);
+        struct call *c = slab_at(w->calls, pos);
         if (!c)
             return NULL;
         *ret_empty = false;
+        c->told_revision = c->revision;
         return mesh_call(a, w, c);
     }
     pos -= w->lim.calls;

@@ -148,6 +148,8 @@ static int try_to_lead(const struct conf *c, char *err, size_t cap)
     r = lease_take(g.store, g.holder, conf_int(c, "lease.ttl"), &g.fence);
     if (r)
         return r == LEASE_E_HELD ? r : SCHEMA_E_AWAY;
+    if (admit_sites(c) < 0)
+        return SCHEMA_E_AWAY;
     r = partitions_make(g.store, wall_now_us(), -1, 7, &made);
     if (!r && admit_sites(c) < 0)
         r = STORE_E_AWAY;

@@ -195,6 +195,7 @@ struct call {
     uint64_t lost_packets;
     // Not part of the truth: where it stands in the lists of this process.
     int64_t ended_wall_us, told_us;
+    uint64_t told_revision; // what mirrors have of it, by change or snapshot; 0: nothing
     bool dirty, tell_now;
     uint8_t dirty_legs;
     bool row_due;        // its rows go with the open batch; else only its state does (open_calls)

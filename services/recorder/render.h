@@ -50,6 +50,9 @@ struct track {
     struct chain_packet next;
     bool has_next;
     struct voice voice;
+    const struct track *
+        copy_of; // the same stream as a better copy of it, by another harvester; NULL: it is the best
+    uint64_t filled; // packets of a copy that stand where the best one has a hole
 };
 
 struct render {

@@ -252,6 +252,50 @@ static void plain_call(void **state)
     world_close(&w);
 }
 
+// Two taps hear the same stream, each with holes of its own and a clock of its own: what either has is in the recording, at
+// its place to the sample; what neither has is the only loss.
+static void copies_fill_each_other(void **state)
+{
+    (void)state;
+    static const int64_t apart_us[] = {0, 3701, -400000, 900000};
+    for (size_t k = 0; k < 4; k++) {
+        struct world w;
+        world_open(&w);
+        struct sender a = {1, 0, 8, 11, 0, 0}, b = {3, 0, 8, 11, 0, 0};
+        job_stream(&w, 3, 0);
+        job_stream(&w, 1, 0);
+        uint64_t rnd = 77 + k, both = 0, copied = 0;
+        for (uint32_t i = 0; i < 1500; i++) {
+            uint8_t payload[160];
+            rnd = rnd * 6364136223846793005u + 1442695040888963407u;
+            bool edge = i == 0 || i == 1499, no_a = !edge && rnd >> 33 & 1 && rnd >> 34 & 1,
+                 no_b = !edge && rnd >> 40 & 1;
+            int64_t pos = i * 160, at = T0 + i * 20000;
+            say(&w, &a, pos, 160, at, (uint16_t)(65000 + i), i * 160, no_a);
+            for (int64_t n = 0; n < 160; n++)
+                payload[n] = sound(1, pos + n);
+            if (!no_b) {
+                put_rtp(&w, &b, at + apart_us[k], (uint16_t)(65000 + i), i * 160, payload, 160);
+                for (int64_t n = 0; no_a && n < 160; n++) {
+                    ref.code[0][pos + n] = payload[n];
+                    ref.law[0][pos + n] = 8;
+                    ref.what[0][pos + n] = AUDIO;
+                }
+            }
+            both += no_a && no_b;
+            copied += no_a && !no_b;
+        }
+        memset(ref.what[1], NOTHING, (size_t)ref.total);
+        cut(&w);
+        compare(&w, WAV_PCMA);
+        compare_gaps(&w);
+        assert_true(both > 100 && copied > 100);
+        assert_int_equal(w.res.channel[0].lost, both);
+        assert_int_equal(w.res.channel[0].packets, 1500 - both);
+        world_close(&w);
+    }
+}
+
 // Loss, reorder, doubles, jitter, packet sizes, over many seeds.
 static void damaged_calls(void **state)
 {
@@ -531,6 +575,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_call),
+        cmocka_unit_test(copies_fill_each_other),
         cmocka_unit_test(damaged_calls),
         cmocka_unit_test(new_source_on_a_new_port_and_codec),
         cmocka_unit_test(silence_events_and_holds),

@@ -117,6 +117,11 @@ class Site:
         check(got["missed"] == 0, f"the oracle itself missed {got['missed']} packets")
         return got["calls"]
 
+    def show_logs(self):
+        for name in ("capture", "recorder"):
+            with open(os.path.join(self.env["CALLMESH_VAR"], "log", name + ".log"), encoding="utf-8", errors="replace") as f:
+                print(f"--- {self.name} {name}\n{f.read()[-2000:]}")
+
     def close(self):
         if os.path.isdir(self.env["CALLMESH_VAR"]):
             self.callmesh("down", ok=False)
@@ -217,6 +222,10 @@ def run(t, a):
         print("seed {} sites {} calls {} calls_wrong {} sent {} stored {} lost {} doubled {} foreign {} declared {}".format(
             a.seed, a.sites, *(books[k] for k in "calls calls_wrong sent stored lost doubled foreign declared".split())), flush=True)
         return books
+    except BaseException:
+        for s in sites:
+            s.show_logs()
+        raise
     finally:
         for s in sites:
             s.close()
