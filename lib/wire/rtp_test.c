@@ -81,6 +81,8 @@ static void sorting_of_one_port(void **state)
         {"DTLS", SPAN_LIT("\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\1x"), MEDIA_DTLS},
         {"TLS is not DTLS", SPAN_LIT("\x16\x03\x01\0\0\0\0\0\0\0\0\0\1x"), MEDIA_NONE},
         {"TURN channel", SPAN_LIT("\x40\0\0\2ab"), MEDIA_TURN_CHANNEL},
+        {"TURN channel, padded", SPAN_LIT("\x40\0\0\2ab\0\0"), MEDIA_TURN_CHANNEL},
+        {"TURN channel, more behind it", SPAN_LIT("\x40\0\0\2ab\0\0\0\0"), MEDIA_NONE},
         {"TURN channel, length beyond", SPAN_LIT("\x40\0\0\3ab"), MEDIA_NONE},
         {"SIP", SPAN_LIT("INVITE sip:a@b SIP/2.0\r\n"), MEDIA_NONE},
         {"zeros", SPAN_LIT("\0\0\0\0"), MEDIA_NONE},

@@ -29,6 +29,14 @@
     X(FRAGMENTS, "capture_fragments_total", NULL, "IP fragments", COUNTER)                         \
     X(DATAGRAMS_JOINED, "capture_datagrams_joined_total", NULL, "datagrams joined from fragments", \
       COUNTER)                                                                                     \
+    X(STUN, "capture_udp_other_total", "kind=\"stun\"", "packets on ports of media that are none", \
+      COUNTER)                                                                                     \
+    X(DTLS, "capture_udp_other_total", "kind=\"dtls\"", "packets on ports of media that are none", \
+      COUNTER)                                                                                     \
+    X(TURN, "capture_udp_other_total", "kind=\"turn_channel\"",                                    \
+      "packets on ports of media that are none", COUNTER)                                          \
+    X(DTLS_OVERWRITTEN, "capture_dtls_overwritten_total", NULL,                                    \
+      "endpoint pairs with DTLS forgotten to make room", COUNTER)                                  \
     X(TCP_MESSAGES, "capture_tcp_messages_total", NULL, "SIP messages cut from TCP", COUNTER)      \
     X(DUPLICATES, "capture_duplicates_total", NULL,                                                \
       "packets that a mirror showed twice: dropped, nothing else counts them", COUNTER)            \

@@ -132,6 +132,8 @@ static struct stream *stream_begin(struct worker *w, const struct pkt *p, const 
     c->drops_seen = worker_drops(w);
     quality_init(&s->q, r->seq, r->timestamp, p->at_us);
     stream_payload_type(w, s, c, r);
+    if (dtls_seen_between(&w->dtls, &src, &dst, p->at_us))
+        s->flags |= STREAM_SRTP;
     if (announced) {
         stream_mark_announced(s, &a);
         stream_confirm(w, s);
@@ -367,6 +369,12 @@ static bool rtcp_is_announced(const struct worker *w, struct endpoint src, struc
             return true;
     }
     return false;
+}
+
+void media_dtls(struct worker *w, const struct pkt *p)
+{
+    struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
+    dtls_seen_note(&w->dtls, &src, &dst, p->at_us);
 }
 
 void media_rtcp(struct worker *w, const struct pkt *p)

@@ -192,6 +192,13 @@ static void json_counts(struct json *j, const struct report *r, const struct rep
     json_obj_end(j);
     json_kuint(j, "rtp_packets", n[CAPTURE_RTP]);
     json_kuint(j, "rtcp_packets", n[CAPTURE_RTCP]);
+    json_kuint(j, "rtcp_xr", n[CAPTURE_RTCP_XR]);
+    json_key(j, "udp_other");
+    json_obj(j);
+    json_kuint(j, "stun", n[CAPTURE_STUN]);
+    json_kuint(j, "dtls", n[CAPTURE_DTLS]);
+    json_kuint(j, "turn_channel", n[CAPTURE_TURN]);
+    json_obj_end(j);
     json_kuint(j, "duplicates", n[CAPTURE_DUPLICATES]);
     json_key(j, "tls");
     json_obj(j);

@@ -151,6 +151,16 @@ static void on_datagram(struct worker *w, const struct pkt *p)
     case TRAFFIC_SIP:
         worker_sip_message(w, p, p->payload, p->cut);
         break;
+    case TRAFFIC_DTLS:
+        w->counts.n[CAPTURE_DTLS]++;
+        media_dtls(w, p);
+        break;
+    case TRAFFIC_STUN:
+        w->counts.n[CAPTURE_STUN]++;
+        break;
+    case TRAFFIC_TURN:
+        w->counts.n[CAPTURE_TURN]++;
+        break;
     case TRAFFIC_OTHER:
         break;
     }
@@ -227,6 +237,7 @@ static void gather_counts(struct worker *w)
     n[CAPTURE_MEDIA_EVICTED] = media.evicted;
     n[CAPTURE_FRAGMENTS] = frag.fragments;
     n[CAPTURE_DATAGRAMS_JOINED] = frag.joined;
+    n[CAPTURE_DTLS_OVERWRITTEN] = w->dtls.overwritten;
     if (w->duplicates) {
         n[CAPTURE_DUPLICATES] = duplicates_stat(w->duplicates).found;
         n[CAPTURE_DUPLICATES_EVICTED] = duplicates_stat(w->duplicates).evicted;
