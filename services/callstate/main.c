@@ -151,8 +151,6 @@ static int try_to_lead(const struct conf *c, char *err, size_t cap)
     if (admit_sites(c) < 0)
         return SCHEMA_E_AWAY;
     r = partitions_make(g.store, wall_now_us(), -1, 7, &made);
-    if (!r && admit_sites(c) < 0)
-        r = STORE_E_AWAY;
     if (!r)
         r = restore_world(g.store, g.world, g.known, KNOWN_MAX, &g.knowns);
     // Reading the state back may have taken longer than the lease lasts.
