@@ -18,6 +18,7 @@
 
 #define BATCHES_MAX   16
 #define PARTITIONS_US (3600 * US_PER_S)
+#define BOOKS_US      (60 * US_PER_S)
 #define LOG_EVERY_US  (10 * US_PER_S)
 #define WAIT_STEP_US  1000
 
@@ -117,6 +118,8 @@ static void put_moves(struct world *w)
         m->epoch = p->epoch;
         m->from = p->sealed;
         m->to = p->taken;
+        m->book = p->book;
+        p->book = (struct feed_book){0};
         m->bus_slot = p->bus_slot;
         m->bound = p->bound;
         p->sealed = p->taken;
@@ -232,6 +235,20 @@ static void housekeeping(struct persist *p)
         log_warn("old cursors stay", "error=\"%s\"", store_error(p->o.store));
 }
 
+// A book that does not balance is a bug, whatever else looks well: the gauge must read 0.
+static void look_at_books(struct persist *p)
+{
+    struct store_result *r = NULL;
+    if (store_query(p->o.store, "SELECT count(*) FROM feed_books WHERE unbalanced <> 0", NULL, &r))
+        return;
+    uint64_t bad = (uint64_t)store_int(r, 0, 0);
+    store_result_free(r);
+    if (bad > stat_get(&callstate_stat[STAT_BOOKS]))
+        log_error("the books of a feed do not balance: see ./callmesh audit", "feeds=%llu",
+                  (unsigned long long)bad);
+    gauge(STAT_BOOKS, bad);
+}
+
 // Nothing to write: the lease is renewed all the same. A process that has slept too long finds out here.
 static void renew(struct persist *p)
 {
@@ -247,7 +264,7 @@ static void renew(struct persist *p)
 static void body(struct thread *t, void *arg)
 {
     struct persist *p = arg;
-    int64_t partitions_us = mono_now_us() + PARTITIONS_US;
+    int64_t partitions_us = mono_now_us() + PARTITIONS_US, books_us = 0;
     while (!p->lost && !p->give_up) {
         struct batch *b;
         if (ring_pop(p->sealed, &b)) {
@@ -264,6 +281,10 @@ static void body(struct thread *t, void *arg)
         if (mono_now_us() >= partitions_us && !store_connect(p->o.store)) {
             partitions_us = mono_now_us() + PARTITIONS_US;
             housekeeping(p);
+        }
+        if (mono_now_us() >= books_us && !store_connect(p->o.store)) {
+            books_us = mono_now_us() + BOOKS_US;
+            look_at_books(p);
         }
         struct pollfd f = {.fd = ring_eventfd(p->sealed), .events = POLLIN};
         uint64_t pushed;
