@@ -42,7 +42,7 @@ ALTER TABLE feed_cursors
     ADD lost        bigint NOT NULL DEFAULT 0; -- declared (losses)
 UPDATE feed_cursors SET base = seq;
 CREATE VIEW feed_books AS
-    SELECT publisher, encode(incarnation, 'hex') AS incarnation, epoch, seq, base, applied, quarantined, lost,
+    SELECT publisher, encode(incarnation, 'hex') AS incarnation, epoch, updated_at, seq, base, applied, quarantined, lost,
            seq - base - applied - quarantined - lost AS unbalanced FROM feed_cursors;
 
 -- Of several callstates one leads: the fence rises with each change of hands, and every transaction of the leader holds it.

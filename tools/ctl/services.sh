@@ -86,6 +86,8 @@ stack_start() { # PORT DSN
     fi
     port_is_free "$port" || service_pid api >/dev/null || die 69 "port $port is taken by another program; choose one: ./callmesh up --port N"
     echo "$port" >"$CM_VAR/run/port"
+    (umask 077 && echo "$dsn" >"$CM_VAR/run/dsn") # read by audit and quarantine, as the services' user
+    [ "$(id -u)" != 0 ] || chown "$CM_USER:" "$CM_VAR/run/dsn"
     common=(--store.dsn="$dsn")
     mapfile -t a < <(bus_args callstate)
     service_start callstate "${a[@]}" "${common[@]}" --store.schema-dir="$CM_VAR/schema" --health.listen="127.0.0.1:$(health_port callstate)"
