@@ -221,6 +221,12 @@ def check_api(mesh, verdicts, watcher):
         c = ask(mesh, f"/calls/{cid}")
         if (c["state"], c["result"] or "", c["message_count"]) != (state, result, int(count)):
             bad.append(f"GET /calls/{cid}: {c['state']} {c['result']} {c['message_count']}, stored {state} {result} {count}")
+    # A loss is on each call that it touches, and says so where a person looks.
+    for cid, n in mesh.pg.query("SELECT c.id, count(*) FROM calls c JOIN losses l ON l.site = c.site AND l.publisher = ANY (c.harvesters) AND l.from_at <= coalesce(c.ended_at, now()) "
+                                "AND l.to_at >= c.started_at GROUP BY c.id ORDER BY random() LIMIT 20"):
+        told = len(ask(mesh, f"/calls/{cid}")["losses"])
+        if told != min(int(n), 100):
+            bad.append(f"GET /calls/{cid} tells {told} losses, stored {n}")
     books = mesh.pg.query("SELECT count(*), count(*) FILTER (WHERE unbalanced <> 0), sum(applied), sum(quarantined), sum(lost), sum(base) FROM feed_books")[0]
     print("books: {} feeds, unbalanced {}; envelopes applied {}, quarantined {}, lost {}, from before {}".format(*books))
     if books[1] != "0":
