@@ -34,6 +34,17 @@ BEGIN
     END LOOP;
 END $$;
 
+-- The book of each feed: seq = base + applied + quarantined + lost, counted apart, moved in the transaction that used the envelopes.
+ALTER TABLE feed_cursors
+    ADD base        bigint NOT NULL DEFAULT 0, -- numbers from before this database knew the feed
+    ADD applied     bigint NOT NULL DEFAULT 0,
+    ADD quarantined bigint NOT NULL DEFAULT 0, -- whole envelopes
+    ADD lost        bigint NOT NULL DEFAULT 0; -- declared (losses)
+UPDATE feed_cursors SET base = seq;
+CREATE VIEW feed_books AS
+    SELECT publisher, encode(incarnation, 'hex') AS incarnation, epoch, updated_at, seq, base, applied, quarantined, lost,
+           seq - base - applied - quarantined - lost AS unbalanced FROM feed_cursors;
+
 -- Of several callstates one leads: the fence rises with each change of hands, and every transaction of the leader holds it.
 CREATE TABLE lease (
     name       text PRIMARY KEY,

@@ -13,11 +13,13 @@
 
 // Fails (division by zero) when the cursor is not where we left it, and takes the transaction with it.
 static const char *const move_sql =
-    "WITH m AS (INSERT INTO feed_cursors AS c (publisher, incarnation, epoch, seq, done) VALUES "
-    "($1, $2, $3, $6, $7)"
+    "WITH m AS (INSERT INTO feed_cursors AS c (publisher, incarnation, epoch, seq, done, base, "
+    "applied, quarantined, lost) VALUES ($1, $2, $3, $6, $7, $8, $9, $10, $11)"
     " ON CONFLICT (publisher, incarnation) DO UPDATE SET epoch = excluded.epoch, seq = "
     "excluded.seq,"
-    " done = excluded.done, updated_at = now() WHERE c.seq = $4 AND c.done = $5 RETURNING 1)"
+    " done = excluded.done, applied = c.applied + excluded.applied, quarantined = c.quarantined + "
+    "excluded.quarantined, lost = c.lost + excluded.lost, updated_at = now() WHERE c.seq = $4 AND "
+    "c.done = $5 RETURNING 1)"
     " SELECT 1 / count(*) FROM m";
 
 static void move_args(struct store_args *a, const struct cursor_move *m)
@@ -30,6 +32,10 @@ static void move_args(struct store_args *a, const struct cursor_move *m)
     store_arg_int(a, m->from.done);
     store_arg_int(a, (int64_t)m->to.seq);
     store_arg_int(a, m->to.done);
+    store_arg_int(a, (int64_t)m->book.base);
+    store_arg_int(a, (int64_t)m->book.applied);
+    store_arg_int(a, (int64_t)m->book.quarantined);
+    store_arg_int(a, (int64_t)m->book.lost);
 }
 
 // The bug: the cursor has a transaction of its own, and the rows come a moment later.

@@ -73,6 +73,7 @@ struct publisher {
     int64_t
         clock_offset_us; // its clock minus ours, by the best round trip; 0: not known, or a file
     struct cursor taken, sealed; // done with in memory; and what the last sealed batch says
+    struct feed_book book;       // since then
     int64_t started_us, feed_us, last_seen_wall_us, told_wall_us, stored_wall_us;
     uint64_t sip_messages, lost;
     struct counter counter[COUNTERS_MAX]; // of the last Tick

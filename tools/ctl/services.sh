@@ -86,7 +86,8 @@ stack_start() { # PORT DSN
     fi
     port_is_free "$port" || service_pid api >/dev/null || die 69 "port $port is taken by another program; choose one: ./callmesh up --port N"
     echo "$port" >"$CM_VAR/run/port"
-    (umask 077; printf "%s" "$dsn" >"$CM_VAR/run/dsn")
+    (umask 077 && echo "$dsn" >"$CM_VAR/run/dsn") # read by audit and quarantine, as the services' user
+    [ "$(id -u)" != 0 ] || chown "$CM_USER:" "$CM_VAR/run/dsn"
     common=(--store.dsn="$dsn")
     mapfile -t a < <(bus_args callstate)
     mapfile -t -O "${#a[@]}" a < <(sites_args callstate)
