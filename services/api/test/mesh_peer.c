@@ -232,6 +232,18 @@ static void on_control(void *ctx, const Callmesh__V1__ControlRequest *q,
         tap.known = known;
         reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_TAP;
         reply->tap = &tap;
+    } else if (q->request_case == CALLMESH__V1__CONTROL_REQUEST__REQUEST_ERASE &&
+               q->erase->recording_id.len == 16) {
+        static Callmesh__V1__EraseReply told;
+        struct uuid id;
+        char s[37];
+        memcpy(id.b, q->erase->recording_id.data, 16);
+        uuid_format(&id, s);
+        printf("erase %s %s %s\n", s, q->erase->basis, q->erase->actor);
+        callmesh__v1__erase_reply__init(&told);
+        told.told = true;
+        reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_ERASE;
+        reply->erase = &told;
     }
     pthread_mutex_unlock(&lock);
 }
