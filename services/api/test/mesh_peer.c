@@ -1,3 +1,4 @@
+// Over 450 lines: one word of its language after the other.
 // mesh_peer.c: the other side of callmesh-api for its test: it publishes a mesh (changes, snapshots, tap requests) and tapped
 // audio over the real bus, as told by lines on stdin. Answers on stdout, one line each: "ready", "ok ...", "tap ID UNTIL".
 //   call ID REVISION STATE SITE FROM TO CODEC    STATE 1..6 as in mesh.proto
