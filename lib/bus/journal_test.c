@@ -1,3 +1,4 @@
+// Over 450 lines: one journal, and each thing that can stand in its folder, one after the other.
 #include "journal_kit.h"
 
 #include <signal.h>
