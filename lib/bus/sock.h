@@ -11,8 +11,8 @@
 struct sock_opts {
     int send_buffer, recv_buffer;         // messages; 0: nng's default
     int send_timeout_ms, recv_timeout_ms; // 0: nng's default (for ever)
-    bool to_all;                          // a wss:// listener that asks for no certificate
     struct sock_pipes *pipes;             // follows the connections; may be NULL
+    bool to_all;                          // a wss:// listener that asks for no certificate
 };
 
 // What a dialler may name: "tcp://a:7641,tcp://b:7641" are consumers of which one leads and listens, the others stand by. All are

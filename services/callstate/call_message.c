@@ -291,6 +291,7 @@ static void attach(struct world *w, struct call *c, struct message *m)
     if (m->retransmission)
         count(STAT_MSG_RETRANSMITTED);
     call_credit_publisher(w, c, m->publisher);
+    media_both_ways_message(w, m);
     if (m->when_us > c->last_sip_us)
         c->last_sip_us = m->when_us;
     c->message_count++;

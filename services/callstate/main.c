@@ -95,10 +95,10 @@ static struct {
     struct state *state;
     struct known_cursor *known;
     size_t knowns;
-    struct admit *admit;
-    struct join *join;
     char holder[160];
     int64_t fence;
+    struct admit *admit;
+    struct join *join;
 } g;
 
 static struct limits limits_of(const struct conf *c)

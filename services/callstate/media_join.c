@@ -106,7 +106,7 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
     c->streams = s;
     c->stream_count++;
     c->lost_packets += s->lost;
-    media_note_early(s);
+    media_heard_report(w, s);
     int64_t heard_us = call_time(w, c, s->publisher, s->last_us);
     if (heard_us > c->last_media_us)
         c->last_media_us = heard_us;
@@ -165,15 +165,18 @@ static struct address *find_address(const struct world *w, const struct stream *
 {
     uint64_t h = hash_site_endpoint(w, s->site, at);
     for (int pass = 0; pass < 2; pass++) {
+        struct address *best = NULL; // the chain's order is not time's after a restart
         for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END;
              i = chain_next(w->by_address, i)) {
             struct address *a = slab_at(w->addresses, i);
             if (realm_of(w, a->leg->call->site) != realm_of(w, s->site) ||
                 !endpoint_eq(&a->at, at) || (within && a->leg->call != within))
                 continue;
-            if (in_time(w, a, s, pass ? SLACK_US : 0))
-                return a;
+            if ((!best || a->named_us > best->named_us) && in_time(w, a, s, pass ? SLACK_US : 0))
+                best = a;
         }
+        if (best)
+            return best;
     }
     return NULL;
 }
@@ -336,15 +339,7 @@ static void take_report(struct stream *s, const Callmesh__V1__StreamReport *r)
     s->payload_types_n = 0;
     for (size_t i = 0; i < r->n_payload_types && i < sizeof s->payload_types; i++)
         s->payload_types[s->payload_types_n++] = (uint8_t)r->payload_types[i];
-    s->rtcp = r->rtcp != NULL;
-    if (r->rtcp) {
-        s->rtcp_packets = r->rtcp->packets;
-        s->rtcp_fraction_lost = r->rtcp->fraction_lost;
-        s->rtcp_lost = r->rtcp->cumulative_lost;
-        s->rtcp_jitter = r->rtcp->jitter;
-        s->rtcp_sender_packets = r->rtcp->sender_packets;
-        s->rtcp_bye = r->rtcp->bye;
-    }
+    media_take_rtcp(s, r->rtcp);
     media_take_quality(s, r->quality);
 }
 
@@ -378,7 +373,7 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
         try_join(w, s);
         return;
     }
-    media_note_early(s);
+    media_heard_report(w, s);
     s->call->lost_packets += s->lost - lost_before;
     int64_t heard_us = call_time(w, s->call, publisher, s->last_us);
     if (heard_us > s->call->last_media_us)

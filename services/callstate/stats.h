@@ -97,6 +97,8 @@
     X(DB_RETRIES, "callstate_db_retries_total", NULL, "Transactions tried again", STAT_COUNTER)    \
     X(DB_REFUSED, "callstate_db_rows_refused_total", NULL,                                         \
       "Rows that PostgreSQL refused (quarantine)", STAT_COUNTER)                                   \
+    X(BOOKS, "callstate_books_unbalanced", NULL,                                                   \
+      "Feeds whose number is not applied + quarantined + lost: must be 0", STAT_GAUGE)             \
     X(LEADER, "callstate_leader", NULL, "1 while this one leads", STAT_GAUGE)                      \
     X(FENCE, "callstate_fence", NULL, "Number of the lease held", STAT_GAUGE)                      \
     X(FENCED, "callstate_fence_refused_total", NULL, "Transactions refused because another leads", \

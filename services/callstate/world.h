@@ -17,6 +17,7 @@
 #include "dialog_states.h"
 #include "list.h"
 #include "wire/pkt.h"
+#include "wire/rtp.h"
 #include "wire/sdp.h"
 #include "wire/sip.h"
 
@@ -72,12 +73,14 @@ struct publisher {
     int64_t
         clock_offset_us; // its clock minus ours, by the best round trip; 0: not known, or a file
     struct cursor taken, sealed; // done with in memory; and what the last sealed batch says
+    struct feed_book book;       // since then
     int64_t started_us, feed_us, last_seen_wall_us, told_wall_us, stored_wall_us;
     uint64_t sip_messages, lost;
     struct counter counter[COUNTERS_MAX]; // of the last Tick
     uint16_t counters_n;
     uint64_t packets, rtp_packets, drops;
     uint32_t calls; // in memory that it fed
+    bool both_ways; // it was seen to see both directions between two endpoints
     bool dirty, tell;
 };
 
@@ -138,6 +141,7 @@ struct stream {
     uint8_t side, payload_type, payload_types_n;
     uint8_t payload_types[8];
     bool ended, srtp, dirty, reverse_checked;
+    bool both_ways; // its publisher's, at the last report
     struct endpoint src, dst;
     uint32_t ssrc, clock_rate, jitter_us, jitter_max_us, delta_max_us, ptime_us;
     uint64_t packets, bytes, lost, out_of_order, duplicates, dtmf_packets;
@@ -148,6 +152,8 @@ struct stream {
     int32_t rtcp_lost;
     uint64_t rtcp_packets, rtcp_sender_packets;
     bool rtcp_bye;
+    bool rtcp_xr; // voip is set
+    struct rtcp_voip voip;
     bool rated; // quality was told
     Callmesh__V1__StreamQuality quality;
     uint64_t packets_early;            // when the call was not answered yet

@@ -86,7 +86,8 @@ stack_start() { # PORT DSN
     fi
     port_is_free "$port" || service_pid api >/dev/null || die 69 "port $port is taken by another program; choose one: ./callmesh up --port N"
     echo "$port" >"$CM_VAR/run/port"
-    (umask 077; printf "%s" "$dsn" >"$CM_VAR/run/dsn")
+    (umask 077 && echo "$dsn" >"$CM_VAR/run/dsn") # read by audit and quarantine, as the services' user
+    [ "$(id -u)" != 0 ] || chown "$CM_USER:" "$CM_VAR/run/dsn"
     common=(--store.dsn="$dsn")
     mapfile -t a < <(bus_args callstate)
     mapfile -t -O "${#a[@]}" a < <(sites_args callstate)
@@ -94,10 +95,11 @@ stack_start() { # PORT DSN
     service_wait callstate || die 69 "callstate does not run"
     mapfile -t a < <(bus_args recorder)
     service_start recorder "${a[@]}" --spool.dir="$CM_VAR/spool" --recordings.dir="$CM_VAR/recordings" --journal.dir="$CM_VAR/journal" \
+        --keys.dir="$CM_VAR/keys" \
         --health.listen="127.0.0.1:$(health_port recorder)"
     mapfile -t a < <(bus_args api)
     mapfile -t -O "${#a[@]}" a < <(sites_args api)
-    service_start api "${a[@]}" "${common[@]}" --recordings.dir="$CM_VAR/recordings" --http.listen="127.0.0.1:$port" \
+    service_start api "${a[@]}" "${common[@]}" --recordings.dir="$CM_VAR/recordings" --keys.dir="$CM_VAR/keys" --http.listen="127.0.0.1:$port" \
         --http.assets-dir="$CM_VAR/www" --auth.first-start-file="$CM_VAR/secrets/first-start" --health.listen="127.0.0.1:$(health_port api)"
     step "services: callstate, recorder, api" sh -c : # their readiness is waited for below
     service_wait recorder || die 69 "recorder does not run"
