@@ -289,7 +289,8 @@ static void job_call(struct store *st, struct http_req *q)
                 row_recording))
         return;
     if (!sub_rows(st, q, "losses", losses_of_call, row_loss))
-        return;
+        http_reply_drop(
+            q); // the store is away, the live mesh is not: what is lost is not known now
     json_kuint(j, "listeners", listen_count(&req->id));
     json_obj_end(j);
     http_reply_json(q, 200);
