@@ -1,4 +1,4 @@
-// Over 450 lines: one journal, and each thing that can stand in its folder, one after the other.
+// The journal by its promises: bounds, order, kills, bad bytes, power cuts. Over 450 lines: one test a promise, nothing else.
 #include "journal_kit.h"
 
 #include <signal.h>
