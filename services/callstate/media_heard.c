@@ -53,3 +53,9 @@ void media_note_early(struct stream *s)
     if (!s->call->answered_us || s->last_us <= s->call->answered_us)
         s->packets_early = s->packets;
 }
+
+void media_note_rtcp(struct stream *s, uint64_t before, int64_t feed_us)
+{
+    if (s->rtcp_packets > before && feed_us > s->call->last_rtcp_us)
+        s->call->last_rtcp_us = feed_us;
+}

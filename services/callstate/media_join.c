@@ -38,10 +38,10 @@ static void add_format(struct leg *l, enum side side, const struct sdp_format *f
 {
     struct format *at = NULL;
     for (uint8_t i = 0; i < l->formats[side]; i++)
-        if (l->format[side][i].payload_type == f->payload_type)
-            at = &l->format[side][i];
+        if (l->format[side - 1][i].payload_type == f->payload_type)
+            at = &l->format[side - 1][i];
     if (!at && l->formats[side] < FORMATS_MAX)
-        at = &l->format[side][l->formats[side]++];
+        at = &l->format[side - 1][l->formats[side]++];
     if (!at || !f->codec.n)
         return;
     at->payload_type = f->payload_type;
@@ -59,9 +59,9 @@ bool media_format(const struct stream *s, uint8_t payload_type, struct format *r
         enum side order[2] = {other((enum side)s->side), (enum side)s->side};
         for (int k = 0; k < 2; k++)
             for (uint8_t i = 0; i < l->formats[order[k]]; i++)
-                if (l->format[order[k]][i].payload_type == payload_type &&
-                    l->format[order[k]][i].codec[0]) {
-                    *ret = l->format[order[k]][i];
+                if (l->format[order[k] - 1][i].payload_type == payload_type &&
+                    l->format[order[k] - 1][i].codec[0]) {
+                    *ret = l->format[order[k] - 1][i];
                     return true;
                 }
     }
@@ -354,8 +354,7 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
     struct uuid id;
     memcpy(id.b, r->info->stream_id.data, 16);
     struct stream *s = media_stream_by_id(w, &id);
-    if (!s)
-        s = media_stream_new(w, site, &id, &src, &dst);
+    s = s ? s : media_stream_new(w, site, &id, &src, &dst);
     if (!s) {
         struct stream row = {
             .id = id, .site = site, .publisher = publisher, .src = src, .dst = dst};
@@ -364,7 +363,7 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
         count(STAT_FULL_STREAMS);
         return;
     }
-    uint64_t lost_before = s->lost, packets_before = s->packets;
+    uint64_t lost = s->lost, packets = s->packets, rtcp = s->rtcp_packets;
     s->publisher = publisher;
     take_report(s, r);
     media_touch(w, s);
@@ -373,10 +372,11 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
         return;
     }
     media_note_early(s);
-    s->call->lost_packets += s->lost - lost_before;
+    s->call->lost_packets += s->lost - lost;
     if (s->last_us > s->call->last_media_us)
         s->call->last_media_us = s->last_us;
-    if (!packets_before && s->packets)
+    media_note_rtcp(s, rtcp, w->publisher[publisher].feed_us);
+    if (!packets && s->packets)
         recordings_on_media(w, s->call);
     call_touch(w, s->call, false);
 }

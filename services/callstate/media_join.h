@@ -39,3 +39,5 @@ bool media_mos_min(const struct call *c, double *ret);
 void media_take_quality(struct stream *s, const Callmesh__V1__StreamQuality *q);
 // Its packets so far came before its call was answered, if that is so.
 void media_note_early(struct stream *s);
+// RTCP that came since the report before is a life sign of its call.
+void media_note_rtcp(struct stream *s, uint64_t before, int64_t feed_us);
