@@ -17,15 +17,17 @@ static int64_t max64(int64_t a, int64_t b)
 #define MEDIA_LOST_US (60 * INT64_C(1000000))
 
 // RFC 4028 10: the session is over when its time and a third more (32 s at most) have passed without a refresh. Media that go on
-// say that it was refreshed where we do not see.
-static bool session_over(const struct call *c, int64_t now_us, int64_t alive_us)
+// say that it was refreshed where we do not see. INT64_MAX: there is no session timer.
+static int64_t session_deadline(const struct call *c, int64_t alive_us)
 {
     int64_t expires_us = (int64_t)c->session_expires * 1000000;
     int64_t grace_us = expires_us / 3 < 32000000 ? expires_us / 3 : 32000000;
-    return c->session_expires && now_us > c->refreshed_us + expires_us + grace_us &&
-           now_us > alive_us + MEDIA_LOST_US;
+    return c->session_expires
+               ? max64(c->refreshed_us + expires_us + grace_us, alive_us + MEDIA_LOST_US)
+               : INT64_MAX;
 }
 
+// Of two deadlines the earlier one is the reason, whenever one looks: a replay that is faster than the sweep says the same.
 static bool answered_due(const struct world *w, const struct call *c, int64_t now_us,
                          int64_t *ret_at, uint8_t *ret_reason)
 {
@@ -33,14 +35,13 @@ static bool answered_due(const struct world *w, const struct call *c, int64_t no
     bool held = c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_HELD;
     int64_t media_us = max64(c->last_media_us, c->last_rtcp_us);
     int64_t at = max64(c->last_sip_us, media_us);
-    int64_t wait = held ? l->hold_us : media_us ? l->media_silence_us : l->idle_us;
+    int64_t silence = at + (held ? l->hold_us : media_us ? l->media_silence_us : l->idle_us);
+    int64_t session = session_deadline(c, at);
     *ret_at = at; // when it was last heard of
-    *ret_reason = held || !media_us ? CALLMESH__V1__END_REASON__END_REASON_SILENCE
-                                    : CALLMESH__V1__END_REASON__END_REASON_MEDIA_SILENCE;
-    if (now_us > at + wait)
-        return true;
-    *ret_reason = CALLMESH__V1__END_REASON__END_REASON_SESSION_EXPIRED;
-    return session_over(c, now_us, at);
+    *ret_reason = session < silence   ? CALLMESH__V1__END_REASON__END_REASON_SESSION_EXPIRED
+                  : held || !media_us ? CALLMESH__V1__END_REASON__END_REASON_SILENCE
+                                      : CALLMESH__V1__END_REASON__END_REASON_MEDIA_SILENCE;
+    return now_us > (session < silence ? session : silence);
 }
 
 bool expiry_due(const struct world *w, const struct call *c, int64_t now_us, int64_t *ret_at,

@@ -3,6 +3,7 @@
 #include <strings.h>
 #include "base/mono.h"
 #include "call.h"
+#include "parts.h"
 #include "recordings.h"
 #include "rows.h"
 #include "stats.h"
@@ -21,19 +22,6 @@ static enum side other(enum side s)
 
 // ---- formats ------------------------------------------------------------------------------------------------------
 
-// Encoding names are case-insensitive (RFC 8866 6.6); the usual ones are shown as they are registered.
-static void registered_name(char *codec)
-{
-    static const char *const names[] = {
-        "PCMU",    "PCMA", "G722",   "G723", "G726-16", "G726-24", "G726-32",
-        "G726-40", "G728", "G729",   "GSM",  "GSM-EFR", "iLBC",    "speex",
-        "opus",    "AMR",  "AMR-WB", "EVS",  "L16",     "CN",      "telephone-event",
-        "SILK",    "red",  "VP8",    "VP9",  "H264",    "H263"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcasecmp(codec, names[i]) == 0)
-            memcpy(codec, names[i], strlen(names[i]));
-}
-
 static void add_format(struct leg *l, enum side side, const struct sdp_format *f)
 {
     struct format *at = NULL;
@@ -49,7 +37,7 @@ static void add_format(struct leg *l, enum side side, const struct sdp_format *f
     at->clock_rate = f->clock_rate;
     at->fmtp_flags = fmtp_flags(f->fmtp);
     (void)span_utf8(f->codec, at->codec, sizeof at->codec);
-    registered_name(at->codec);
+    fmtp_registered_name(at->codec);
 }
 
 bool media_format(const struct stream *s, uint8_t payload_type, struct format *ret)
@@ -154,21 +142,28 @@ static bool in_time(const struct address *a, const struct stream *s, int64_t sla
     return s->first_us >= a->named_us - slack_us || s->last_us > a->named_us;
 }
 
-// The latest dialog that named it; one within whose time the stream begins goes before one that needs the slack.
+// The latest dialog that named it; one within whose time the stream begins goes before one that needs the slack. Where media pass a
+// box by, both of its sides name the same addresses: both directions then belong to the earliest part of the call.
 static struct address *find_address(const struct world *w, const struct stream *s,
                                     const struct endpoint *at, const struct call *within)
 {
     uint64_t h = hash_site_endpoint(s->site, at);
     for (int pass = 0; pass < 2; pass++) {
+        struct address *best = NULL;
         for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END;
              i = chain_next(w->by_address, i)) {
             struct address *a = slab_at(w->addresses, i);
             if (a->leg->call->site != s->site || !endpoint_eq(&a->at, at) ||
-                (within && a->leg->call != within))
+                (within && a->leg->call != within) || !in_time(a, s, pass ? SLACK_US : 0))
                 continue;
-            if (in_time(a, s, pass ? SLACK_US : 0))
-                return a;
+            if (!best || (parts_same(a->leg->call, best->leg->call) && a->side == best->side &&
+                          a->leg->call->started_us < best->leg->call->started_us))
+                best = a;
+            if (!best->leg->call->head)
+                break;
         }
+        if (best)
+            return best;
     }
     return NULL;
 }

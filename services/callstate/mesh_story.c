@@ -98,6 +98,7 @@ Callmesh__V1__CallStory *mesh_story(struct arena *a, const struct call *c)
     s->hold_count = st.hold_count;
     s->held_by = st.held_by;
     s->conference = c->conference;
+    s->recording_state = (Callmesh__V1__RecordingState)st.recording_state;
     s->session_expires = c->session_expires;
     s->session_id_local = session(c->session[0]);
     s->session_id_remote = session(c->session[1]);

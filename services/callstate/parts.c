@@ -326,6 +326,17 @@ static void story_hold(const struct call *head, struct call_story *s)
         }
 }
 
+// Active before pending before ready before failed before none.
+static uint8_t best_recording(const struct call *c)
+{
+    static const uint8_t rank[] = {0, 4, 3, 2, 1};
+    uint8_t best = c->recording_state;
+    for (const struct call *p = parts_is_merged(c) ? NULL : c->next_part; p; p = p->next_part)
+        if (rank[p->recording_state] > rank[best])
+            best = p->recording_state;
+    return best;
+}
+
 void parts_story(const struct call *c, struct call_story *ret)
 {
     bool merged = parts_is_merged(c);
@@ -342,13 +353,15 @@ void parts_story(const struct call *c, struct call_story *ret)
     for (const struct call *p = merged ? NULL : c->next_part; p; p = p->next_part) {
         if (is_aside(p))
             continue;
-        s.ringing_us = earlier(s.ringing_us, p->ringing_us);
+        if (!c->ringing_us && !c->answered_us) // what the caller heard goes first
+            s.ringing_us = earlier(s.ringing_us, p->ringing_us);
         if (!c->answered_us)
             s.answered_us = earlier(s.answered_us, is_leg(p) ? 0 : p->answered_us);
     }
     s.status = last->status;
     s.reason = span_of(last->reason, last->reason_n);
     s.q850 = last->q850 ? last->q850 : c->q850;
+    s.recording_state = best_recording(c);
     if (s.state == ENDED) {
         s.ended_us = last->ended_us;
         s.result = s.answered_us ? CALLMESH__V1__CALL_RESULT__CALL_RESULT_ANSWERED : last->result;

@@ -39,7 +39,8 @@ Callmesh__V1__PartRelation parts_relation(const struct call *c);
 // The call as people see it: the head with what its parts say.
 struct call_story {
     uint8_t state, result, hangup_by, end_reason;
-    uint8_t held_by; // bit 0 caller, bit 1 callee
+    uint8_t held_by;         // bit 0 caller, bit 1 callee
+    uint8_t recording_state; // the best of the parts
     uint16_t status, q850;
     struct span reason;
     int64_t ringing_us, answered_us, ended_us, hold_us;

@@ -220,7 +220,7 @@ static struct span call_id_span(const struct call *c)
 static void call_row(struct world *w, const struct call *c)
 {
     struct table *t = w->batch->t[ROWS_CALLS];
-    char harvesters[CALL_PUBLISHERS_MAX * 100] = "";
+    char harvesters[CALL_PUBLISHERS_MAX * 100] = "", ids[CALL_ID_MAX];
     size_t n = 0;
     for (uint8_t i = 0; i < c->publishers; i++)
         n += (size_t)snprintf(harvesters + n, sizeof harvesters - n, "%s%s", i ? "\t" : "",
@@ -253,7 +253,7 @@ static void call_row(struct world *w, const struct call *c)
     row_time(t, s.ended_us);
     row_real(t, (double)s.hold_us / 1e6);
     row_int(t, s.hold_count);
-    row_text(t, call_id_span(c));
+    row_text(t, rows_call_ids(c, ids, sizeof ids));
     row_str(t, harvesters);
     row_int(t, (int64_t)c->message_count);
     row_str(t, recording_state_name(c->recording_state));

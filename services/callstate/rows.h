@@ -21,6 +21,8 @@ struct call_story;
 void rows_event(struct world *w, const struct event *e);
 void rows_evidence(struct world *w, const struct call *c, const struct call *other,
                    const struct evidence *e, const char *detail);
+// The Call-IDs of the call and, of a head, of its parts, with tabs between; whole ones only, but for the first.
+struct span rows_call_ids(const struct call *c, char *buf, size_t cap);
 void rows_story_columns(struct table *t, const struct call *c, const struct call_story *s);
 const char *end_reason_name(int reason); // NULL: none yet
 const char *relation_name(int relation);

@@ -191,6 +191,21 @@ static bool story_json(struct json *j, const struct call *c)
     return anything;
 }
 
+struct span rows_call_ids(const struct call *c, char *buf, size_t cap)
+{
+    size_t n = 0;
+    for (const struct call *p = c; p; p = parts_is_merged(c) ? NULL : p->next_part) {
+        size_t len = p->call_id_n < CALL_ID_MAX ? p->call_id_n : CALL_ID_MAX;
+        if (n && n + 1 + len > cap)
+            continue;
+        if (n)
+            buf[n++] = '\t';
+        memcpy(buf + n, p->call_id, len < cap - n ? len : cap - n);
+        n += len < cap - n ? len : cap - n;
+    }
+    return span_of(buf, n);
+}
+
 void rows_story_columns(struct table *t, const struct call *c, const struct call_story *s)
 {
     char text[STORY_BYTES], ids[CALL_PARTS_MAX * 38] = "";
