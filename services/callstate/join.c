@@ -82,7 +82,7 @@ void join_against(struct world *w, struct call *c, enum evidence_kind kind, int6
         c->edge.n--; // room for what speaks against it
     note(w, c, kind, at_us, detail);
     if (edge_score(&c->edge) < w->lim.join_threshold)
-        part(w, c, at_us, evidence_name(kind));
+        part(w, c, at_us, evidence_name((int)kind));
     else
         call_touch(w, c, false);
 }
@@ -107,7 +107,7 @@ static void announce(struct world *w, struct call *c, struct call *other, int64_
     const struct call *child = parts_edge(c, other);
     kinds_text(&child->edge, kinds, sizeof kinds);
     event_note(w, c, NULL, at_us, "legs_joined", SIDE_NONE, 0, "%s by %s: score %d",
-               relation_name(parts_relation(child)), kinds, edge_score(&child->edge));
+               relation_name((int)parts_relation(child)), kinds, edge_score(&child->edge));
 }
 
 static bool join_with(struct world *w, struct call *c, const struct candidate *at, int64_t at_us)

@@ -181,7 +181,7 @@ static bool story_json(struct json *j, const struct call *c)
     for (const struct call *p = merged ? NULL : c->next_part; p; p = p->next_part) {
         json_obj(j);
         json_kuuid(j, "id", &p->id);
-        json_kstr(j, "rel", relation_name(parts_relation(p)));
+        json_kstr(j, "rel", relation_name((int)parts_relation(p)));
         json_kuint(j, "score", (uint64_t)edge_score(&p->edge));
         json_obj_end(j);
     }

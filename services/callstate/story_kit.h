@@ -450,7 +450,7 @@ static inline const char *kit_tell_parts(struct kit *k)
             n += (size_t)snprintf(k->text + n, cap - n, " q850=%u", s.q850);
         if (parts_is_merged(c)) {
             n += (size_t)snprintf(
-                k->text + n, cap - n, " | %s of %.*s %d:", relation_name(parts_relation(c)),
+                k->text + n, cap - n, " | %s of %.*s %d:", relation_name((int)parts_relation(c)),
                 c->head->call_id_n, (const char *)c->head->call_id, edge_score(&c->edge));
             for (uint8_t e = 0; e < c->edge.n; e++)
                 n +=
