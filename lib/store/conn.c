@@ -7,6 +7,7 @@
 #include "base/mono.h"
 #include "store/conn_priv.h"
 
+#define LOOK_US        (100 * US_PER_MS) // between two looks at a give_up flag
 #define BACKOFF_MIN_US (100 * US_PER_MS)
 #define BACKOFF_MAX_US (5 * US_PER_S)
 
@@ -68,8 +69,10 @@ bool store_wait_socket(struct store *s, bool write, int64_t deadline_us)
 {
     for (;;) {
         int64_t left = deadline_us - mono_now_us();
-        if (left <= 0)
+        if (left <= 0 || (s->give_up && *s->give_up))
             return false;
+        if (s->give_up && left > LOOK_US)
+            left = LOOK_US;
         struct pollfd p = {.fd = PQsocket(s->pg),
                            .events = (short)(POLLIN | (write ? POLLOUT : 0))};
         if (p.fd < 0)
@@ -159,6 +162,11 @@ int64_t store_backoff_us(const struct store *s)
 void store_set_timeout(struct store *s, int64_t timeout_us)
 {
     s->timeout_us = timeout_us;
+}
+
+void store_set_give_up(struct store *s, const _Atomic bool *flag)
+{
+    s->give_up = flag;
 }
 
 const char *store_error(const struct store *s)

@@ -11,6 +11,7 @@ struct store {
     int64_t retry_at_us; // monotonic
     int64_t backoff_us;
     uint64_t connects;
+    const _Atomic bool *give_up; // NULL: nobody interrupts
     char error[256];
     char sqlstate[6];
 };

@@ -37,12 +37,27 @@ static bool where_text(struct http_req *q, struct sql *s)
     }
     like[n++] = '%';
     const char *l = sql_keep(s, span_of(like, n));
-    sql_add(s, " AND (from_uri ILIKE ? OR to_uri ILIKE ? OR from_name ILIKE ? OR to_name ILIKE ? "
-               "OR sip_call_ids @> ARRAY[?])");
-    for (int i = 0; i < 4; i++)
-        store_arg_str(&s->args, l);
+    // The expression of the days' index of words (services/callstate/housekeeping.c).
+    sql_add(
+        s,
+        " AND ((from_uri || E'\\n' || to_uri || E'\\n' || from_name || E'\\n' || to_name) ILIKE ? "
+        "OR sip_call_ids @> ARRAY[?])");
+    store_arg_str(&s->args, l);
     store_arg_str(&s->args, v);
     return true;
+}
+
+// Results other than `answered` have an index of their own, which this condition opens.
+static bool where_result(struct http_req *q, struct sql *s)
+{
+    const char *v = query_get(q, "result");
+    struct span rest = span_str(v ? v : ""), one;
+    bool answered = !v || !v[0];
+    while (query_list_next(&rest, &one))
+        answered |= span_eq(one, span_str("answered"));
+    if (!answered)
+        sql_add(s, " AND result <> 'answered'");
+    return sql_where_list(q, s, "result", "result", results, COUNT(results));
 }
 
 static bool where_call_id(struct http_req *q, struct sql *s)
@@ -107,8 +122,7 @@ static bool where_calls(struct http_req *q, struct sql *s)
         !sql_where_number(q, s, "from", true, false) ||
         !sql_where_number(q, s, "to", false, true) ||
         !sql_where_list(q, s, "site", "site", NULL, 0) ||
-        !sql_where_list(q, s, "state", "state", states, COUNT(states)) ||
-        !sql_where_list(q, s, "result", "result", results, COUNT(results)) ||
+        !sql_where_list(q, s, "state", "state", states, COUNT(states)) || !where_result(q, s) ||
         !where_recording(q, s) || !where_call_id(q, s) || !where_mos(q, s) || !where_text(q, s))
         return false;
     if (flag_is(q, "held"))
@@ -234,12 +248,10 @@ static bool expand_wanted(struct http_req *q, const char *what)
 }
 
 // Legs, streams or recordings as a member of the call. False: the problem is set.
-static bool expand(struct store *st, struct http_req *q, const char *what, const char *sql,
-                   void (*row)(struct json *, const struct store_result *, size_t))
+static bool sub_rows(struct store *st, struct http_req *q, const char *what, const char *sql,
+                     void (*row)(struct json *, const struct store_result *, size_t))
 {
     struct store_args a;
-    if (!expand_wanted(q, what))
-        return true;
     store_args_init(&a);
     store_arg_uuid(&a, &req_of(q)->id);
     struct store_result *r = db_query(st, q, sql, &a);
@@ -254,8 +266,16 @@ static bool expand(struct store *st, struct http_req *q, const char *what, const
     return true;
 }
 
-// The open text of the newer of store and mirror into buf. False: the problem is set.
-static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, size_t *ret_n)
+static bool expand(struct store *st, struct http_req *q, const char *what, const char *sql,
+                   void (*row)(struct json *, const struct store_result *, size_t))
+{
+    return !expand_wanted(q, what) || sub_rows(st, q, what, sql, row);
+}
+
+// The open text of the newer of store and mirror into buf. False: the problem is set. *ret_away: the store is, the text is the
+// live mesh's alone.
+static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, size_t *ret_n,
+                   bool *ret_away)
 {
     struct req *req = req_of(q);
     struct store_args a;
@@ -273,7 +293,7 @@ static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, 
     if (!r && !expand_wanted(q, "evidence") && !expand_wanted(q, "legs") &&
         !expand_wanted(q, "streams") && !expand_wanted(q, "recordings"))
         http_reply_drop(q); // the store is away, the live mesh is not
-    bool stored = r && store_rows(r);
+    bool stored = r && store_rows(r), away = !r;
     if (stored && !(live && info.revision > (uint64_t)store_int(r, 0, 1))) {
         struct call_row row;
         struct json j;
@@ -291,6 +311,7 @@ static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, 
     else if (n == 0)
         http_problem(q, 500, "response_too_large", "the call does not fit");
     *ret_n = n;
+    *ret_away = away;
     return n > 0;
 }
 
@@ -298,8 +319,9 @@ static void job_call(struct store *st, struct http_req *q)
 {
     char text[8 * MIRROR_TEXT];
     size_t n = 0;
+    bool away = false;
     struct req *req = req_of(q);
-    if (!newest(st, q, text, sizeof(text), &n))
+    if (!newest(st, q, text, sizeof(text), &n, &away))
         return;
     struct json *j = http_json(q);
     if (!j)
@@ -307,17 +329,19 @@ static void job_call(struct store *st, struct http_req *q)
     json_raw(j, span_of(text, n));
     if (!expand(st, q, "legs",
                 "SELECT " ROW_LEG
-                " FROM legs WHERE call_id " OF_CALL("$1") " ORDER BY started_at, id LIMIT 200",
+                " FROM legs WHERE call_id " OF_PARTS("$1") " ORDER BY started_at, id LIMIT 200",
                 row_leg) ||
         !expand(st, q, "streams",
                 "SELECT " ROW_STREAM
-                " FROM streams WHERE call_id " OF_CALL("$1") " ORDER BY first_at, id LIMIT 200",
+                " FROM streams WHERE call_id " OF_PARTS("$1") " ORDER BY first_at, id LIMIT 200",
                 row_stream) ||
         !expand(st, q, "recordings",
-                "SELECT " ROW_RECORDING " FROM recordings WHERE call_id " OF_CALL(
+                "SELECT " ROW_RECORDING " FROM recordings WHERE call_id " OF_PARTS(
                     "$1") " ORDER BY started_at DESC, id DESC LIMIT 200",
                 row_recording) ||
         !expand(st, q, "evidence", EVIDENCE_OF_CALL, row_evidence))
+        return;
+    if (!away && !sub_rows(st, q, "losses", losses_of_call, row_loss))
         return;
     json_kuint(j, "listeners", listen_count(&req->id));
     json_obj_end(j);
@@ -371,7 +395,7 @@ void call_rows(struct store *st, struct http_req *q, const struct call_list *l)
 static void job_legs(struct store *st, struct http_req *q)
 {
     static const struct call_list l = {
-        "SELECT " ROW_LEG ", started_at, id FROM legs WHERE call_id " OF_CALL("?"),
+        "SELECT " ROW_LEG ", started_at, id FROM legs WHERE call_id " OF_PARTS("?"),
         " AND (started_at, id) > (?, ?)", " ORDER BY started_at, id LIMIT ?", row_leg,
         ROW_LEG_COLUMNS};
     call_rows(st, q, &l);
@@ -385,7 +409,7 @@ enum http_next on_call_legs(struct http_req *q)
 static void job_recordings(struct store *st, struct http_req *q)
 {
     static const struct call_list l = {
-        "SELECT " ROW_RECORDING ", started_at, id FROM recordings WHERE call_id " OF_CALL("?"),
+        "SELECT " ROW_RECORDING ", started_at, id FROM recordings WHERE call_id " OF_PARTS("?"),
         " AND (started_at, id) < (?, ?)", " ORDER BY started_at DESC, id DESC LIMIT ?",
         row_recording, ROW_RECORDING_COLUMNS};
     call_rows(st, q, &l);

@@ -18,9 +18,9 @@ static const char messages_sql[] =
     "sum(octet_length(raw)) OVER (ORDER BY number) AS upto FROM ("
     "SELECT *, row_number() OVER (ORDER BY at, publisher, seq, n) "
     "AS number, count(*) OVER () AS total FROM sip_messages "
-    "WHERE call_id " OF_CALL("$1") ") m WHERE number > $2 ORDER BY number LIMIT "
-                                   "$3) p WHERE upto <= 262144 OR number = $2 + 1 "
-                                   "ORDER BY number";
+    "WHERE call_id " OF_PARTS("$1") ") m WHERE number > $2 ORDER BY number LIMIT "
+                                    "$3) p WHERE upto <= 262144 OR number = $2 + 1 "
+                                    "ORDER BY number";
 
 static void message_json(struct json *j, const struct store_result *r, size_t i, uint8_t *raw)
 {
@@ -104,13 +104,13 @@ static const char ladder_sql[] =
     "CASE WHEN position('\\x0d0a763d300d0a'::bytea IN raw) > 0 THEN ' (SDP)' ELSE '' END || "
     "CASE WHEN retransmission THEN ' (again)' ELSE '' END AS label, "
     "row_number() OVER (ORDER BY at, publisher, seq, n) AS number FROM sip_messages WHERE "
-    "call_id " OF_CALL(
+    "call_id " OF_PARTS(
         "$1") " "
               "ORDER BY at, publisher, seq, n LIMIT 500) "
               "UNION ALL (SELECT first_at, host(src_ip), src_port, host(dst_ip), dst_port, 'rtp', "
               "concat_ws(' ', 'RTP', nullif(codec, ''), packets || ' packets'), NULL FROM streams "
               "WHERE "
-              "call_id " OF_CALL(
+              "call_id " OF_PARTS(
                   "$1") " "
                         "ORDER BY first_at, id LIMIT 200)) t ORDER BY at, number NULLS LAST";
 

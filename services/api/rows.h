@@ -37,7 +37,7 @@ struct call_row {
 void row_call(const struct store_result *r, size_t row, struct call_row *ret);
 
 // The call in question (a parameter) and its parts: what hangs on a call hangs on one of them.
-#define OF_CALL(p) "= ANY (ARRAY(SELECT unnest(member_ids || id) FROM calls WHERE id = " p "))"
+#define OF_PARTS(p) "= ANY (ARRAY(SELECT unnest(member_ids || id) FROM calls WHERE id = " p "))"
 
 #define ROW_LEG                                                                                    \
     "id, call_id, sip_call_id, from_tag, to_tag, from_uri, to_uri, state, sip_status, "            \
@@ -63,6 +63,10 @@ void row_stream(struct json *j, const struct store_result *r, size_t row);
     "size_bytes, sha256, recorder, channels, gaps"
 #define ROW_RECORDING_COLUMNS 16
 void row_recording(struct json *j, const struct store_result *r, size_t row);
+
+// What is missing (losses.c). The question has one parameter, the call's id.
+extern const char losses_of_call[];
+void row_loss(struct json *j, const struct store_result *r, size_t row);
 
 void row_uuid(struct json *j, const char *key, const struct store_result *r, size_t row,
               size_t col); // null stays null

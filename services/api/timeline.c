@@ -4,7 +4,7 @@
 #include "db.h"
 #include "sql.h"
 
-#define PARTS OF_CALL("$1")
+#define PARTS OF_PARTS("$1")
 static const char timeline[] =
     "SELECT at, type, detail, side, call_id, sip_status FROM ("
     "SELECT started_at AS at, 0 AS o, CASE WHEN merged_into IS NULL THEN 'started' ELSE "

@@ -60,7 +60,7 @@ void control_answer(void *ctx, const Callmesh__V1__ControlRequest *q,
                     Callmesh__V1__ControlReply *reply, struct arena *a)
 {
     struct control *c = ctx;
-    if (q->protocol_version != BUS_PROTOCOL_VERSION) {
+    if (!bus_speaks(q->protocol_version)) {
         set_error(reply, a, "unknown protocol version");
         return;
     }

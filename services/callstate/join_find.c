@@ -183,7 +183,7 @@ static void by_number(struct look *l, enum call_key key)
 struct call *join_dialog(struct world *w, uint16_t site, struct span call_id, struct span tag_a,
                          struct span tag_b)
 {
-    uint64_t h = hash_site_span(site, call_id);
+    uint64_t h = hash_site_span(w, site, call_id);
     struct span kept = span_sub(call_id, 0, CALL_ID_MAX);
     int looked = 0;
     for (uint32_t i = chain_first(w->by_call_id, h); i != CHAIN_END && looked < LOOK_MAX;
@@ -314,7 +314,7 @@ static void by_media(struct look *l)
         if (!md->rtp || !md->rtp_at.port || !md->rtp_at.ip.family ||
             memcmp(md->rtp_at.ip.b, zero.b, sizeof zero.b) == 0)
             continue;
-        uint64_t h = hash_site_endpoint(l->c->site, &md->rtp_at);
+        uint64_t h = hash_site_endpoint(w, l->c->site, &md->rtp_at);
         for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END && looked < LOOK_MAX;
              i = chain_next(w->by_address, i), looked++) {
             const struct address *a = slab_at(w->addresses, i);

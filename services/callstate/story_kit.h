@@ -6,7 +6,7 @@
 //       z= branch (by method and CSeq)   sdp= port or ip:port   dir= sendonly ...   pub= publisher (1)   user= of From
 //       to= user of To (bob)   o= session id of the SDP (1)   frag= status of a sipfrag body
 //       x= a header of its own, as Name:value with ~ for blanks; x2= another
-//   <seconds> rtp <ip:port>><ip:port> ssrc=N [n=packets] [until=seconds] [ended]
+//   <seconds> rtp <ip:port>><ip:port> ssrc=N [n=packets] [until=seconds] [ended] [pub=]
 //   <seconds> tick          feed time of publisher 1      <seconds> end    end of its input
 //   drop                    the process dies and a new one reads the open calls back (blobs)
 // (Over 450 lines: the words of a story, one after the other.)
@@ -302,7 +302,7 @@ static inline void kit_rtp(struct kit *k, int64_t at_us, char *const *word, int 
     Callmesh__V1__SigEvent e = CALLMESH__V1__SIG_EVENT__INIT;
     e.event_case = CALLMESH__V1__SIG_EVENT__EVENT_STREAM;
     e.stream = &r;
-    kit_event(k, 1, &e);
+    kit_event(k, (int)strtol(kit_key(word, n, "pub", "1"), NULL, 10), &e);
 }
 
 static inline void kit_sweep(struct kit *k)

@@ -13,9 +13,14 @@ struct worker {
     struct media_table *media;
     struct frag_table *frag;
     struct sipstream *tcp;
-    int64_t feed_us;    // of the last tick: never goes back
-    int64_t last_at_us; // newest packet
-    int64_t tick_at_us; // feed time of the next tick (files)
+    struct duplicates *duplicates; // NULL: not looked for
+    struct tls *tls;               // NULL: not looked at
+    struct sipstream *in_tls;      // SIP from the plaintext; NULL: no key log
+    int64_t feed_us;               // of the last tick: never goes back
+    int64_t last_at_us;            // newest packet
+    int64_t tick_at_us;            // feed time of the next tick (files)
+    uint64_t active;               // SIP and RTP packets at the last tick,
+    int64_t active_until_us;       // and so long feed time goes out on the rtp feed without media
     int64_t counters_at_us, announced_at_us;
     uint64_t loss_announced[CAPTURE_STAT_COUNT];
     struct worker_sip sip;

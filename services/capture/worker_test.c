@@ -14,6 +14,8 @@ struct told { // what came out of the outbox
     int64_t last_tick_us, watermark_us;
     char codec[18];
     uint64_t rtcp_packets;
+    uint32_t xr_r_factor;
+    char cname[64];
 };
 
 static int on_sig(void *ctx, const Callmesh__V1__SigBatch *b)
@@ -31,6 +33,10 @@ static int on_sig(void *ctx, const Callmesh__V1__SigBatch *b)
             snprintf(t->codec, sizeof t->codec, "%s", e->stream->codec);
             if (e->stream->rtcp)
                 t->rtcp_packets = e->stream->rtcp->packets;
+            if (e->stream->rtcp && e->stream->rtcp->xr)
+                t->xr_r_factor = e->stream->rtcp->xr->r_factor;
+            if (e->stream->rtcp)
+                snprintf(t->cname, sizeof t->cname, "%s", e->stream->rtcp->cname);
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_LOSS:
             t->losses++;
@@ -73,13 +79,14 @@ struct bench {
     int64_t at_us;
 };
 
-static struct bench *bench_new(void)
+static struct bench *bench_new_as(bool live)
 {
     struct bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
     b->out = outbox_new(&(struct outbox_sink){on_sig, on_rtp, &b->told});
     b->w = worker_new(&(struct worker_opts){
         .link_type = LINK_RAW_12,
+        .live = live,
         .publisher = "test/worker",
         .out = b->out,
         .streams = STREAMS,
@@ -92,6 +99,11 @@ static struct bench *bench_new(void)
     b->at_us = START_US;
     assert_non_null(b->w);
     return b;
+}
+
+static struct bench *bench_new(void)
+{
+    return bench_new_as(false);
 }
 
 static struct told bench_end(struct bench *b)
@@ -271,6 +283,31 @@ static void rtcp_speaks_of_its_stream(void **state)
     assert_int_equal(t.rtcp_packets, 2);
 }
 
+// What the receiver measured, and who sent: both stand with the stream.
+static void rtcp_of_the_far_end(void **state)
+{
+    (void)state;
+    static const uint8_t xr[] = {0x80, 207, 0,  10,  0,  0,  0, 9, 7, 0,  0,  8,   0,  0,    0,
+                                 7,    16,  8,  64,  2,  1,  0, 2, 0, 0,  50, 0,   60, 0xec, 0xba,
+                                 50,   16,  82, 127, 41, 40, 0, 0, 0, 60, 0,  120, 0,  200};
+    static const uint8_t sdes[] = {0x81, 202, 0,   3,   0,   0,      0,    7,
+                                   1,    5,   'a', '@', 'b', '\x1b', 0xff, 0};
+    static const uint8_t broken[] = {0x80, 207, 0, 2, 0, 0, 0, 9, 7, 0, 0, 8};
+    struct bench *b = bench_new();
+    invite(b, "0");
+    rtp(b, 2, 5000, 1, 7);
+    udp(b, 1, 4001, 2, 5001, span_of(xr, sizeof xr));     // from the receiver
+    udp(b, 2, 5001, 1, 4001, span_of(sdes, sizeof sdes)); // from the sender
+    udp(b, 1, 4001, 2, 5001, span_of(broken, sizeof broken));
+    assert_int_equal(count(b, CAPTURE_RTCP), 3);
+    assert_int_equal(count(b, CAPTURE_RTCP_XR), 1);
+    assert_int_equal(worker_counts(b->w)->event[WIRE_RTCP_XR], 1);
+    struct told t = bench_end(b);
+    assert_int_equal(t.xr_r_factor, 82);
+    assert_memory_equal(t.cname, "a@b", 3);
+    assert_null(strchr(t.cname, '\x1b')); // clean text, whatever came
+}
+
 // Full: the newcomer is refused while all are busy; its packets are counted and declared on both feeds.
 static void full_table_is_declared(void **state)
 {
@@ -303,9 +340,38 @@ static void reports_and_ticks_follow_the_packets_time(void **state)
     assert_int_equal(t.infos, 1 + 2);
 }
 
+// A quiet line: the rtp feed's time goes on without media, long enough for a recorder to cut what has ended, then rests.
+static void feed_time_goes_on_without_media(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new_as(true);
+    int64_t clock_us = 1000000;
+    invite(b, "0");
+    for (int i = 0; i < 50; i++) { // signalling alone says nothing on the rtp feed
+        worker_tick(b->w, b->at_us + i * 200000, clock_us += 200000);
+        outbox_close_old(b->out, clock_us += 30000);
+    }
+    assert_int_equal(b->told.watermark_us, 0);
+    b->at_us += 10000000;
+    rtp(b, 2, 5000, 1, 7);
+    int64_t last_us = b->at_us;
+    for (int i = 0; i < 50; i++) {
+        int64_t feed_us = last_us + i * 200000;
+        worker_tick(b->w, feed_us, clock_us += 200000);
+        outbox_close_old(b->out, clock_us += 30000);
+        // Each tick for five seconds.
+        assert_int_equal(b->told.watermark_us, i <= 25 ? feed_us : last_us + 5000000);
+    }
+    worker_end(b->w, false);
+    worker_free(b->w);
+    outbox_free(b->out);
+    free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(feed_time_goes_on_without_media),
         cmocka_unit_test(announced_from_the_first_packet),
         cmocka_unit_test(unannounced_after_probation),
         cmocka_unit_test(too_few_are_no_stream),
@@ -313,6 +379,7 @@ int main(void)
         cmocka_unit_test(not_rtp_is_given_up),
         cmocka_unit_test(each_ssrc_is_a_stream),
         cmocka_unit_test(rtcp_speaks_of_its_stream),
+        cmocka_unit_test(rtcp_of_the_far_end),
         cmocka_unit_test(full_table_is_declared),
         cmocka_unit_test(reports_and_ticks_follow_the_packets_time),
     };

@@ -373,7 +373,8 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
                        (double)res->wav.frames / r->rate);
         return 0;
     }
-    int e = sink_open(&r->sink, path);
+    r->seal.part = SEAL_AUDIO;
+    int e = sink_open(&r->sink, path, &r->seal);
     if (e < 0)
         return e;
     sink_write(&r->sink, head, n);
@@ -398,9 +399,7 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
     end_voices(r);
     window_finish(&r->window);
     sum_up(r, res);
-    e = sink_commit(&r->sink, res->sha256);
-    res->bytes = r->sink.bytes;
-    return e;
+    return sink_commit(&r->sink, &res->sums);
 }
 
 static void put_be(uint8_t *p, uint64_t v, int n)
@@ -409,10 +408,10 @@ static void put_be(uint8_t *p, uint64_t v, int n)
         p[i] = (uint8_t)v;
 }
 
-int render_dump(struct render *r, const struct job *j, const char *path, uint64_t *ret_bytes,
-                uint8_t ret_sha256[32])
+int render_dump(struct render *r, const struct job *j, const char *path, struct sink_sums *ret)
 {
-    int e = sink_open(&r->sink, path);
+    r->seal.part = SEAL_PAYLOAD;
+    int e = sink_open(&r->sink, path, &r->seal);
     if (e < 0)
         return e;
     rewind_tracks(r, j);
@@ -439,7 +438,5 @@ int render_dump(struct render *r, const struct job *j, const char *path, uint64_
             return -ECANCELED;
         }
     }
-    e = sink_commit(&r->sink, ret_sha256);
-    *ret_bytes = r->sink.bytes;
-    return e;
+    return sink_commit(&r->sink, ret);
 }

@@ -177,10 +177,10 @@ static void compare(struct world *w, enum wav_format format)
     assert_int_equal(v.format, format);
     assert_int_equal(v.frames, ref.total);
     assert_int_equal(n, v.header_bytes + v.frames * 2 * wav_sample_bytes(format));
-    assert_int_equal(w->res.bytes, n);
+    assert_int_equal(w->res.sums.bytes, n);
     uint8_t sum[32];
     assert_int_equal(EVP_Digest(file, (size_t)n, sum, NULL, EVP_sha256(), NULL), 1);
-    assert_memory_equal(sum, w->res.sha256, 32);
+    assert_memory_equal(sum, w->res.sums.sha256, 32);
     const uint8_t *p = file + v.header_bytes;
     for (int64_t i = 0; i < ref.total; i++) {
         for (int c = 0; c < 2; c++) {
@@ -410,13 +410,13 @@ static void what_cannot_be_decoded_is_told_and_kept(void **state)
     cut(&w);
     assert_int_equal(w.res.verdict, RENDER_FAILED);
     assert_string_equal(w.res.reason, "codec G729 is not rendered");
-    uint64_t bytes = 0;
-    uint8_t sum[32], head[64];
+    struct sink_sums sums;
+    uint8_t head[64];
     char path[100];
     (void)snprintf(path, sizeof(path), "%s/out.rtp", w.dir);
-    assert_int_equal(render_dump(w.render, &w.job, path, &bytes, sum), 0);
+    assert_int_equal(render_dump(w.render, &w.job, path, &sums), 0);
     static const char line[] = "#!rtpplay1.0 0.0.0.0/0\n";
-    assert_int_equal(bytes, sizeof(line) - 1 + 16 + 100 * (8 + 32));
+    assert_int_equal(sums.bytes, sizeof(line) - 1 + 16 + 100 * (8 + 32));
     int fd = open(path, O_RDONLY);
     assert_int_equal(read(fd, head, sizeof(head)), sizeof(head));
     close(fd);

@@ -1,4 +1,4 @@
--- callmesh schema 3: the story of a call. Dialogs that belong together keep a row of calls each; the earliest is the head and shows the
+-- callmesh schema 7: the story of a call. Dialogs that belong together keep a row of calls each; the earliest is the head and shows the
 -- whole (state, result, times), the others say where they went. Nothing is moved, so a join that later evidence speaks against is undone by
 -- writing the same rows anew.
 
@@ -49,4 +49,4 @@ BEGIN
     END LOOP;
 END $$;
 
-INSERT INTO schema_version (version) VALUES (3);
+INSERT INTO schema_version (version) VALUES (7);
