@@ -90,6 +90,15 @@ void row_call(const struct store_result *r, size_t i, struct call_row *row)
     v->one_way = store_span(r, i, 32);
     v->capture_lost = store_int(r, i, 33);
     v->capture_lost_bound = store_bool(r, i, 34);
+    v->end_reason = store_span(r, i, 35);
+    v->q850_cause = store_int(r, i, 36);
+    v->held_by = store_span(r, i, 37);
+    (void)store_uuid(r, i, 38, &v->merged_into);
+    v->session_id = store_span(r, i, 39);
+    v->diverted_by = store_span(r, i, 40);
+    v->transfers = store_span(r, i, 41);
+    v->related = store_span(r, i, 42);
+    v->conference = store_bool(r, i, 43);
 }
 
 void row_leg(struct json *j, const struct store_result *r, size_t i)

@@ -123,6 +123,7 @@ void call_json_open(struct json *j, const struct call_view *v)
     list_json(j, "sip_call_ids", &v->sip_call_ids);
     json_kint(j, "message_count", v->message_count);
     json_kspan(j, "recording_state", v->recording_state);
+    story_json(j, v);
     list_json(j, "codecs", &v->codecs);
     json_key(j, "quality");
     if (v->has_quality) {
@@ -258,6 +259,8 @@ void call_view_of(const Callmesh__V1__Call *c, struct call_view *v)
     v->message_count = (int64_t)c->message_count;
     for (size_t i = 0; i < c->n_legs; i++)
         list_add(&v->sip_call_ids, cut(bytes(c->legs[i]->sip_call_id), VIEW_NAME));
+    if (c->story)
+        story_view_of(c->story, v);
     call_media_of(c, v);
     call_quality_of(c, v);
 }

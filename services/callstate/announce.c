@@ -105,6 +105,19 @@ static void on_erase(void *ctx, const Callmesh__V1__Erase *e)
     send_now(a);
 }
 
+// Told at once: its texts stand on the teller's stack.
+static void on_event(void *ctx, const struct event *e)
+{
+    struct announce *a = ctx;
+    Callmesh__V1__MeshChange *m = mesh_event(a->arena, a->w, e);
+    if (!m) {
+        send_now(a);
+        arena_reset(a->arena);
+        m = mesh_event(a->arena, a->w, e);
+    }
+    add(a, m);
+}
+
 static void on_tap(void *ctx, const struct tap *t)
 {
     struct announce *a = ctx;
@@ -127,7 +140,8 @@ struct announce *announce_new(struct world *w, announce_send_fn send, void *ctx)
                               .call_removed = on_removed,
                               .recording = on_recording,
                               .tap = on_tap,
-                              .erase = on_erase};
+                              .erase = on_erase,
+                              .event = on_event};
     return a;
 }
 

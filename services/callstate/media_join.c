@@ -4,6 +4,7 @@
 #include <strings.h>
 #include "base/mono.h"
 #include "call.h"
+#include "parts.h"
 #include "recordings.h"
 #include "rows.h"
 #include "stats.h"
@@ -22,27 +23,14 @@ static enum side other(enum side s)
 
 // ---- formats ------------------------------------------------------------------------------------------------------
 
-// Encoding names are case-insensitive (RFC 8866 6.6); the usual ones are shown as they are registered.
-static void registered_name(char *codec)
-{
-    static const char *const names[] = {
-        "PCMU",    "PCMA", "G722",   "G723", "G726-16", "G726-24", "G726-32",
-        "G726-40", "G728", "G729",   "GSM",  "GSM-EFR", "iLBC",    "speex",
-        "opus",    "AMR",  "AMR-WB", "EVS",  "L16",     "CN",      "telephone-event",
-        "SILK",    "red",  "VP8",    "VP9",  "H264",    "H263"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcasecmp(codec, names[i]) == 0)
-            memcpy(codec, names[i], strlen(names[i]));
-}
-
 static void add_format(struct leg *l, enum side side, const struct sdp_format *f)
 {
     struct format *at = NULL;
     for (uint8_t i = 0; i < l->formats[side]; i++)
-        if (l->format[side][i].payload_type == f->payload_type)
-            at = &l->format[side][i];
+        if (l->format[side - 1][i].payload_type == f->payload_type)
+            at = &l->format[side - 1][i];
     if (!at && l->formats[side] < FORMATS_MAX)
-        at = &l->format[side][l->formats[side]++];
+        at = &l->format[side - 1][l->formats[side]++];
     if (!at || !f->codec.n)
         return;
     at->payload_type = f->payload_type;
@@ -50,7 +38,7 @@ static void add_format(struct leg *l, enum side side, const struct sdp_format *f
     at->clock_rate = f->clock_rate;
     at->fmtp_flags = fmtp_flags(f->fmtp);
     (void)span_utf8(f->codec, at->codec, sizeof at->codec);
-    registered_name(at->codec);
+    fmtp_registered_name(at->codec);
 }
 
 bool media_format(const struct stream *s, uint8_t payload_type, struct format *ret)
@@ -60,9 +48,9 @@ bool media_format(const struct stream *s, uint8_t payload_type, struct format *r
         enum side order[2] = {other((enum side)s->side), (enum side)s->side};
         for (int k = 0; k < 2; k++)
             for (uint8_t i = 0; i < l->formats[order[k]]; i++)
-                if (l->format[order[k]][i].payload_type == payload_type &&
-                    l->format[order[k]][i].codec[0]) {
-                    *ret = l->format[order[k]][i];
+                if (l->format[order[k] - 1][i].payload_type == payload_type &&
+                    l->format[order[k] - 1][i].codec[0]) {
+                    *ret = l->format[order[k] - 1][i];
                     return true;
                 }
     }
@@ -159,6 +147,16 @@ static bool in_time(const struct world *w, const struct address *a, const struct
     return first_us >= a->named_us - slack_us || last_us > a->named_us;
 }
 
+// Where media pass a box by, both of its sides name the same addresses: both directions then belong to the earliest part of the call.
+static bool goes_before(const struct address *a, const struct address *best)
+{
+    if (!best)
+        return true;
+    const struct call *x = a->leg->call, *y = best->leg->call;
+    return x != y && parts_same(x, y) && a->side == best->side ? x->started_us < y->started_us
+                                                               : a->named_us > best->named_us;
+}
+
 // The latest dialog that named it; one within whose time the stream begins goes before one that needs the slack.
 static struct address *find_address(const struct world *w, const struct stream *s,
                                     const struct endpoint *at, const struct call *within)
@@ -173,7 +171,7 @@ static struct address *find_address(const struct world *w, const struct stream *
             (within && a->leg->call != within))
             continue;
         int k = in_time(w, a, s, 0) ? 0 : 1;
-        if ((!best[k] || a->named_us > best[k]->named_us) && (!k || in_time(w, a, s, SLACK_US)))
+        if (goes_before(a, best[k]) && (!k || in_time(w, a, s, SLACK_US)))
             best[k] = a;
     }
     return best[0] ? best[0] : best[1];
@@ -353,8 +351,7 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
     struct uuid id;
     memcpy(id.b, r->info->stream_id.data, 16);
     struct stream *s = media_stream_by_id(w, &id);
-    if (!s)
-        s = media_stream_new(w, site, &id, &src, &dst);
+    s = s ? s : media_stream_new(w, site, &id, &src, &dst);
     if (!s) {
         struct stream row = {
             .id = id, .site = site, .publisher = publisher, .src = src, .dst = dst};
@@ -363,7 +360,7 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
         count(STAT_FULL_STREAMS);
         return;
     }
-    uint64_t lost_before = s->lost, packets_before = s->packets;
+    uint64_t lost = s->lost, packets = s->packets, rtcp = s->rtcp_packets;
     s->publisher = publisher;
     take_report(s, r);
     media_touch(w, s);
@@ -372,11 +369,12 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
         return;
     }
     media_heard_report(w, s);
-    s->call->lost_packets += s->lost - lost_before;
+    s->call->lost_packets += s->lost - lost;
     int64_t heard_us = call_time(w, s->call, publisher, s->last_us);
     if (heard_us > s->call->last_media_us)
         s->call->last_media_us = heard_us;
-    if (!packets_before && s->packets)
+    media_note_rtcp(s, rtcp, call_time(w, s->call, publisher, w->publisher[publisher].feed_us));
+    if (!packets && s->packets)
         recordings_on_media(w, s->call);
     call_touch(w, s->call, false);
 }

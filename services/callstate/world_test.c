@@ -676,9 +676,87 @@ static void blobs_that_lie(void **state)
     kit_close(&k);
 }
 
+// ---- what a call may have ---------------------------------------------------------------------------------------
+
+static void parts_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t refused = stat(STAT_FULL_PARTS);
+    tell(&k, "0 A>P INVITE id=k x=X-CID:same");
+    for (int i = 0; i < 9; i++)
+        tell(&k, "%d.5 P>B INVITE id=p%d f=g%d x=X-CID:same", i + 1, i, i);
+    const struct call *head = slab_at(k.w->calls, 0);
+    assert_int_equal(parts_count(head), CALL_PARTS_MAX);
+    assert_true(stat(STAT_FULL_PARTS) > refused);
+    kit_drop(&k); // and over a restart
+    head = slab_at(k.w->calls, 0);
+    assert_int_equal(parts_count(head), CALL_PARTS_MAX);
+    drain(&k, 20);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void looks_are_bounded(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t cut = stat(STAT_JOIN_LOOKS_CUT);
+    for (int i = 0; i < 40; i++) // all the same numbers at the same moment, from as many places
+        tell(&k, "0 A>P INVITE id=c%d f=f%d user=100 to=200", i, i);
+    assert_true(stat(STAT_JOIN_LOOKS_CUT) > cut);
+    drain(&k, 9);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void transfers_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t refused = stat(STAT_FULL_TRANSFERS);
+    tell(&k, "0 A>B INVITE");
+    tell(&k, "1 B>A 200 t=b");
+    for (int i = 0; i < 3; i++)
+        tell(&k, "%d B>A REFER f=b t=f n=%d x=Refer-To:<sip:30%d@h>", 2 + i, 5 + i, i);
+    assert_int_equal(stat(STAT_FULL_TRANSFERS), refused + 1); // the first was still open
+    tell(&k, "9 A>B 202 f=b t=f n=7 m=REFER");
+    tell(&k, "9 A>B NOTIFY t=b n=4 x=Event:refer;id=7 frag=200");
+    assert_non_null(strstr(k.events, "9 x transferred callee 200 blind: bob sends alice to 302"));
+    drain(&k, 20);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void events_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t unstored = stat(STAT_FULL_EVENTS);
+    tell(&k, "0 A>B INVITE sdp=4000");
+    tell(&k, "1 B>A 200 t=b sdp=6000");
+    for (int i = 0; i < 510; i++) {
+        tell(&k, "%d A>B INVITE t=b n=%d sdp=4000 dir=%s", 2 + i, 2 + i,
+             i % 2 ? "sendrecv" : "sendonly");
+        tell(&k, "%d.1 B>A 200 t=b n=%d sdp=6000 dir=recvonly", 2 + i, 2 + i);
+        kit_seal(&k);
+    }
+    assert_int_equal(stat(STAT_FULL_EVENTS), unstored + 10);
+    drain(&k, 600);
+    kit_close(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_fill_up),
+        cmocka_unit_test(looks_are_bounded),
+        cmocka_unit_test(transfers_fill_up),
+        cmocka_unit_test(events_fill_up),
         cmocka_unit_test(calls_fill_up),
         cmocka_unit_test(emergency),
         cmocka_unit_test(forks_fill_up),

@@ -2,8 +2,10 @@
 """callmesh-api as clients see it: a real PostgreSQL, the real bus, every response checked against openapi.yaml.
 Over 450 lines: one case after the other for one service, in the order in which they build on each other.
 usage: http_test.py REPOSITORY CALLMESH-API API_MESH_PEER API_SEAL_FILE [CASE...]"""
+import csv
 import hashlib
 import http.client
+import io
 import json
 import os
 import signal
@@ -312,6 +314,51 @@ class Suite:
         assert [v["id"] for v in c.get("/api/v1/streams?unjoined=true").json["data"]] == [STREAM % 2]
         assert len(c.get("/api/v1/streams?call_id=" + CALL % 1).json["data"]) == 2
         c.get("/api/v1/streams?call_id=x", 400)
+
+    def t07b_story(self):
+        """Call 50 has a part, 51, that went into it; 52 was joined by looks and parted again."""
+        w, c = self.w, self.c
+        story = json.dumps({"session_id": {"local": "a" * 32, "remote": None}, "diverted_by": ["=2+2"], "conference": False, "transfers": [
+            {"kind": "blind", "result": "succeeded", "at": "2026-11-20T10:00:55.000Z", "transferor": "2001", "transferee": "x", "target": "300", "sip_status": 200}],
+            "related": [{"id": CALL % 51, "rel": "transfer_target", "score": 100}]})
+        w.sql(f"UPDATE calls SET member_ids = '{{{CALL % 51}}}', story = '{story}', end_reason = 'media_silence', q850_cause = 16, hold_count = 1,"
+              f" from_name = '=cmd|'' /C calc''!A0', recording_state = 'none', site = 'par' WHERE id = '{CALL % 50}';"
+              f"UPDATE calls SET merged_into = '{CALL % 50}', merged_into_at = (SELECT started_at FROM calls WHERE id = '{CALL % 50}'), to_digits = '300777',"
+              f" recording_state = 'ready', site = 'par' WHERE id = '{CALL % 51}';"
+              f"INSERT INTO legs VALUES ('par', '2026-11-20 10:00:51+00', '{LEG % 51}', '{CALL % 51}', 'b51', 'a', 'b', 'sip:a', 'sip:b', 'ended', 200,"
+              " NULL, NULL, NULL, '10.0.0.1', 5060, '10.0.0.2', 5060, 'udp', 'phone');"
+              f"INSERT INTO call_events VALUES ('par', '2026-11-20 10:00:55+00', '{CALL % 51}', 3, NULL, 'transferred', 'callee', 200, 'blind');"
+              f"INSERT INTO call_evidence VALUES ('par', '2026-11-20 10:00:51+00', '{CALL % 51}', 1, '{CALL % 50}', 'refer', 60, 'to 300'),"
+              f" ('par', '2026-11-20 10:00:51+00', '{CALL % 51}', 2, '{CALL % 50}', 'referred_by', 40, '2001');")
+        call = c.get(f"/api/v1/calls/{CALL % 50}?expand=legs,evidence").json
+        assert call["related"] == [{"id": CALL % 51, "rel": "transfer_target", "score": 100}] and call["merged_into"] is None, call
+        assert call["end_reason"] == "media_silence" and call["end_assumed"] and call["q850_cause"] == 16
+        assert call["transfers"][0]["target"] == "300" and call["session_id"]["local"] == "a" * 32 and call["recording_state"] == "ready"
+        assert [leg["call_id"] for leg in call["legs"]] == [CALL % 51] and [e["kind"] for e in call["evidence"]] == ["refer", "referred_by"]
+        part = c.get(f"/api/v1/calls/{CALL % 51}").json
+        assert part["merged_into"] == CALL % 50 and part["related"] == [] and part["session_id"] == {"local": None, "remote": None}
+        listed = [x["id"] for x in c.get("/api/v1/calls?limit=200").json["data"]]
+        assert CALL % 50 in listed and CALL % 51 not in listed
+        for question in ("number=300777", "sip_call_id=b51", "transferred=true", "held=true"):
+            found = [x["id"] for x in c.get("/api/v1/calls?" + question).json["data"]]
+            assert found == [CALL % 50], (question, found)
+        events = c.get(f"/api/v1/calls/{CALL % 50}/events").json["data"]
+        assert [(e["type"], e["side"], e["call_id"]) for e in events if e["type"] in ("transferred", "part_started")] == [
+            ("part_started", None, CALL % 51), ("transferred", "callee", CALL % 51)], events
+        assert c.get(f"/api/v1/calls/{CALL % 50}/evidence").json["data"][1]["score"] == 40
+        r = c.get("/api/v1/calls/export?format=csv")
+        rows = list(csv.DictReader(io.StringIO(r.body.decode(), newline="")))
+        assert r.headers["Content-Disposition"].endswith('"calls.csv"') and len(rows) == len(listed) == 119
+        row = next(x for x in rows if x["id"] == CALL % 50)
+        assert row["from_name"] == "'=cmd|' /C calc'!A0" and row["q850_cause"] == "16" and row["end_reason"] == "media_silence", row
+        assert row["setup_seconds"] == "1.000" and row["talk_seconds"] == "10.000" and json.loads(row["transfers"])[0]["kind"] == "blind"
+        assert next(x for x in rows if x["id"] == CALL % 49)["from_user"].startswith("+4930")   # a number is no formula
+        assert row["diverted_by"].startswith("[") and "=2+2" in row["diverted_by"]
+        whole = c.get("/api/v1/calls/export?format=json").json
+        assert [x["id"] for x in whole] == listed
+        assert [x["id"] for x in c.get("/api/v1/calls/export?format=json&number=300777").json] == [CALL % 50]
+        assert c.get("/api/v1/calls/export?format=xml", 400).json["code"] == "bad_parameter"
+        assert c.get("/api/v1/calls/export?result=nonsense", 400).json["code"] == "bad_parameter"
 
     def t08_mesh_lists(self):
         c = self.c
