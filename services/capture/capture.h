@@ -29,6 +29,16 @@
     X(DATAGRAMS_JOINED, "capture_datagrams_joined_total", NULL, "datagrams joined from fragments", \
       COUNTER)                                                                                     \
     X(TCP_MESSAGES, "capture_tcp_messages_total", NULL, "SIP messages cut from TCP", COUNTER)      \
+    X(WAY_SIP, "capture_way_total", "way=\"sip\"", "packets by the one way each went", COUNTER)    \
+    X(WAY_RTP, "capture_way_total", "way=\"rtp\"", "looked at as RTP", COUNTER)                    \
+    X(WAY_RTCP, "capture_way_total", "way=\"rtcp\"", "looked at as RTCP", COUNTER)                 \
+    X(WAY_OTHER, "capture_way_total", "way=\"other\"", "datagrams of something else", COUNTER)     \
+    X(WAY_TCP, "capture_way_total", "way=\"tcp\"", "TCP segments", COUNTER)                        \
+    X(WAY_FRAGMENT, "capture_way_total", "way=\"fragment\"", "pieces of a datagram not yet whole", \
+      COUNTER)                                                                                     \
+    X(WAY_REFUSED, "capture_way_total", "way=\"refused\"",                                         \
+      "not readable to their end: capture_wire_events_total says why", COUNTER)                    \
+    X(WAY_HEP, "capture_way_total", "way=\"hep\"", "HEP messages", COUNTER)                        \
     X(HEP_CONNECTIONS, "capture_hep_connections", NULL, "HEP senders over TCP", GAUGE)             \
     X(HEP_REFUSED, "capture_hep_refused_total", NULL,                                              \
       "HEP connections refused, no place was free", COUNTER)                                       \
@@ -43,6 +53,10 @@
     X(DROP_FRAGMENTS, "capture_dropped_total", "place=\"fragments\"",                              \
       "datagrams evicted before they were whole", COUNTER)                                         \
     X(DROP_TCP, "capture_dropped_total", "place=\"tcp\"", "TCP directions evicted", COUNTER)       \
+    X(DROP_WORKER, "capture_dropped_total", "place=\"worker\"",                                    \
+      "packets left out because they ended two workers, or read by a worker that left no "         \
+      "successor",                                                                                 \
+      COUNTER)                                                                                     \
     X(DROP_JOURNAL, "capture_dropped_total", "place=\"journal\"",                                  \
       "batches that a full journal lost", COUNTER)                                                 \
     X(DROP_BUS, "capture_dropped_total", "place=\"bus\"", "batches larger than the bus takes",     \

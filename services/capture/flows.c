@@ -243,6 +243,27 @@ void flows_end_all(struct flows *f)
         stream_leave(f, s, FLOW_END_INPUT);
 }
 
+void flows_each(const struct flows *f,
+                void (*fn)(void *ctx, const struct stream *s, const struct stream_cold *c),
+                void *ctx)
+{
+    for (size_t i = 0; i < slab_stat(f->slab).slots; i++) {
+        const struct stream *s = slab_at(f->slab, i);
+        if (s)
+            fn(ctx, s, &f->cold[i]);
+    }
+}
+
+uint32_t flows_last_no(const struct flows *f)
+{
+    return f->last_no;
+}
+
+void flows_set_last_no(struct flows *f, uint32_t no)
+{
+    f->last_no = no;
+}
+
 struct flows_stat flows_stat(const struct flows *f)
 {
     struct slab_stat s = slab_stat(f->slab);

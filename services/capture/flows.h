@@ -114,6 +114,13 @@ void flows_advance(struct flows *f, int64_t now_us);
 // End of input: all streams leave, oldest first.
 void flows_end_all(struct flows *f);
 
+void flows_each(const struct flows *f,
+                void (*fn)(void *ctx, const struct stream *s, const struct stream_cold *c),
+                void *ctx);
+// The number of the newest stream; the next one's is one higher, never one that was given before.
+uint32_t flows_last_no(const struct flows *f);
+void flows_set_last_no(struct flows *f, uint32_t no);
+
 struct flows_stat {
     size_t used, slots, bytes;
     uint64_t evicted, refused;

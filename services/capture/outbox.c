@@ -332,6 +332,11 @@ static void take_counter(void *ctx, const struct stat_def *def, uint64_t value)
 
 void outbox_tick(struct outbox *o, int64_t at_us, bool with_counters)
 {
+    if (o->sink.tick) {
+        outbox_close_sig(o);
+        o->sink.tick(o->sink.ctx, at_us, with_counters);
+        return;
+    }
     if (with_counters && o->sig.counters_taken)
         outbox_close_sig(o);
     struct sig_slot *s = sig_take(o, 0);

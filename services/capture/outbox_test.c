@@ -45,7 +45,7 @@ static int on_rtp(void *ctx, const Callmesh__V1__RtpBatch *b)
 static struct outbox *box(struct got *g)
 {
     *g = (struct got){0};
-    struct outbox *o = outbox_new(&(struct outbox_sink){on_sig, on_rtp, g});
+    struct outbox *o = outbox_new(&(struct outbox_sink){.sig = on_sig, .rtp = on_rtp, .ctx = g});
     assert_non_null(o);
     return o;
 }

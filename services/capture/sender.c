@@ -73,15 +73,30 @@ int sender_open(struct sender **ret, const struct sender_opts *o, char *err, siz
     return 0;
 }
 
-static int send_batch(struct sender *s, struct feed_pub *f, const ProtobufCMessage *m)
+static int count_too_large(struct sender *s, int r, size_t bytes)
 {
-    int r = feed_pub_send(f, m);
     if (r != -EMSGSIZE)
         return r;
     s->too_large++;
-    log_error("a batch was larger than the bus takes; it is lost", "bytes=%zu",
-              protobuf_c_message_get_packed_size(m));
+    log_error("a batch was larger than the bus takes; it is lost", "bytes=%zu", bytes);
     return 0;
+}
+
+static int send_batch(struct sender *s, struct feed_pub *f, const ProtobufCMessage *m)
+{
+    int r = feed_pub_send(f, m);
+    return r == 0 ? 0 : count_too_large(s, r, protobuf_c_message_get_packed_size(m));
+}
+
+int sender_send(struct sender *s, bool media, struct span packed)
+{
+    return count_too_large(s, feed_pub_send_packed(media ? s->rtp : s->sig, packed), packed.n);
+}
+
+struct sender_seq sender_seq(struct sender *s, bool media)
+{
+    struct feed_pub_stat st = feed_pub_stat(media ? s->rtp : s->sig);
+    return (struct sender_seq){st.head_seq, st.durable_seq};
 }
 
 static int send_sig(void *ctx, const Callmesh__V1__SigBatch *b)
@@ -98,7 +113,7 @@ static int send_rtp(void *ctx, const Callmesh__V1__RtpBatch *b)
 
 struct outbox_sink sender_sink(struct sender *s)
 {
-    return (struct outbox_sink){send_sig, send_rtp, s};
+    return (struct outbox_sink){.sig = send_sig, .rtp = send_rtp, .ctx = s};
 }
 
 bool sender_flush(struct sender *s, int64_t timeout_us)

@@ -24,6 +24,14 @@ const struct conf_def capture_settings[] = {
      false},
     {"capture.ring-bytes", CONF_BYTES, "64M", 1 << 20, 2 * GIB - 1,
      "kernel ring of a live input: at 1 Gbit/s half a second of not being scheduled", false},
+    {"capture.workers", CONF_INT, "1", 1, 16,
+     "processes that read an interface, each with its own tables and its share of the ring: one "
+     "does "
+     "some gigabits",
+     false},
+    {"capture.handover-bytes", CONF_BYTES, "16M", 4 << 20, GIB,
+     "between a worker and the sender: some seconds of 100 calls while the sender is replaced",
+     false},
     {"capture.streams", CONF_INT, "16384", 16, 1 << 20,
      "RTP streams at once: 4,096 calls with two legs of two", false},
     {"capture.stream-idle", CONF_DURATION, "60s", US, 86400 * US,

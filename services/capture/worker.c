@@ -75,15 +75,19 @@ static void on_datagram(struct worker *w, const struct pkt *p)
 {
     switch (classify_udp(p->payload)) {
     case TRAFFIC_RTP:
+        w->counts.n[CAPTURE_WAY_RTP]++;
         media_rtp(w, p);
         break;
     case TRAFFIC_RTCP:
+        w->counts.n[CAPTURE_WAY_RTCP]++;
         media_rtcp(w, p);
         break;
     case TRAFFIC_SIP:
+        w->counts.n[CAPTURE_WAY_SIP]++;
         worker_sip_message(w, p, p->payload, p->cut);
         break;
     case TRAFFIC_OTHER:
+        w->counts.n[CAPTURE_WAY_OTHER]++;
         break;
     }
 }
@@ -109,8 +113,10 @@ static void packet_way(struct worker *w, const struct source_packet *in)
         e = ip_parse(ip, p);
     while (e == WIRE_NONE) {
         if (__builtin_expect(p->fragment, 0)) {
-            if (!datagram_whole(w, p))
+            if (!datagram_whole(w, p)) {
+                w->counts.n[CAPTURE_WAY_FRAGMENT]++;
                 return;
+            }
             if (p->fragment) // of a packet inside the joined one; bounded by TUNNELS_MAX
                 continue;
         }
@@ -119,6 +125,7 @@ static void packet_way(struct worker *w, const struct source_packet *in)
             break;
     }
     if (__builtin_expect(e != WIRE_NONE, 0)) {
+        w->counts.n[CAPTURE_WAY_REFUSED]++;
         worker_event(w, e);
         return;
     }
@@ -128,6 +135,7 @@ static void packet_way(struct worker *w, const struct source_packet *in)
         on_datagram(w, p);
         return;
     }
+    w->counts.n[CAPTURE_WAY_TCP]++;
     sipstream_feed(w->tcp, p, on_tcp_message, w, &e);
     if (e != WIRE_NONE)
         worker_event(w, e);
@@ -193,7 +201,7 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
         w->counters_at_us = feed_us;
         gather_counts(w);
         capture_stats_publish(&w->counts);
-        worker_hep_publish(w);
+        hep_agents_publish(&w->hep);
     }
     if (!w->o.out)
         return;
@@ -215,7 +223,7 @@ void worker_end(struct worker *w, bool truncated)
     flows_end_all(w->flows);
     gather_counts(w);
     capture_stats_publish(&w->counts);
-    worker_hep_publish(w);
+    hep_agents_publish(&w->hep);
     if (!w->o.out)
         return;
     if (w->feed_us < w->last_at_us)
@@ -251,6 +259,40 @@ struct worker_seen worker_seen(const struct worker *w)
 void worker_set_link_type(struct worker *w, int link_type)
 {
     w->o.link_type = link_type;
+}
+
+void worker_skip(struct worker *w, const struct source_packet *p)
+{
+    w->counts.n[CAPTURE_PACKETS]++;
+    w->counts.n[CAPTURE_BYTES] += p->wire_length;
+    w->counts.n[CAPTURE_DROP_WORKER]++;
+}
+
+void worker_resume(struct worker *w, const struct capture_counts *c, uint64_t lost,
+                   uint32_t last_stream_no)
+{
+    w->counts = *c;
+    w->counts.n[CAPTURE_PACKETS] += lost;
+    w->counts.n[CAPTURE_DROP_WORKER] += lost;
+    flows_set_last_no(w->flows, last_stream_no);
+}
+
+static void name_stream(void *ctx, const struct stream *s, const struct stream_cold *c)
+{
+    struct worker *w = ctx;
+    if (s->state != STREAM_REJECTED)
+        outbox_stream_info(w->o.out, s, c);
+}
+
+void worker_name_streams(struct worker *w)
+{
+    if (w->o.out)
+        flows_each(w->flows, name_stream, w);
+}
+
+uint32_t worker_last_stream_no(const struct worker *w)
+{
+    return flows_last_no(w->flows);
 }
 
 int64_t worker_last_at_us(const struct worker *w)

@@ -57,6 +57,14 @@ struct worker_seen {
 };
 struct worker_seen worker_seen(const struct worker *w);
 const struct hep_agents *worker_hep_agents(const struct worker *w);
+// For the live worker (live_worker.c). A packet that is left out because it ended two processes: counted, not looked at.
+void worker_skip(struct worker *w, const struct source_packet *p);
+// A worker without forerunner goes on with these counts; `lost` packets were read by the forerunner and may not have been sent.
+void worker_resume(struct worker *w, const struct capture_counts *c, uint64_t lost,
+                   uint32_t last_stream_no);
+void worker_name_streams(struct worker *w); // all of them again, to a consumer that knows none
+uint32_t worker_last_stream_no(const struct worker *w);
+void hep_agents_publish(const struct hep_agents *all); // to /metrics
 int64_t worker_last_at_us(const struct worker *w); // capture time of the newest packet; 0: none yet
 struct worker_sip {
     uint64_t request[SIP_METHOD_OTHER + 1]; // by method

@@ -31,7 +31,6 @@ void media_rtcp(struct worker *w, const struct pkt *p);
 void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r);
 // A whole SIP message from wherever it came; p has its addresses and time.
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated);
-void worker_hep_publish(struct worker *w);
 // For flows_opts; ctx is the worker.
 bool media_on_due(void *ctx, struct stream *s, struct stream_cold *c);
 void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_end why);
@@ -40,7 +39,7 @@ void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_
 static inline uint64_t worker_drops(const struct worker *w)
 {
     return w->counts.n[CAPTURE_DROP_KERNEL] + w->counts.n[CAPTURE_DROP_INTERFACE] +
-           w->counts.n[CAPTURE_DROP_FRAGMENTS];
+           w->counts.n[CAPTURE_DROP_FRAGMENTS] + w->counts.n[CAPTURE_DROP_WORKER];
 }
 
 static inline void worker_event(struct worker *w, enum wire_event e)

@@ -77,7 +77,7 @@ static struct bench *bench_new(void)
 {
     struct bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
-    b->out = outbox_new(&(struct outbox_sink){on_sig, on_rtp, &b->told});
+    b->out = outbox_new(&(struct outbox_sink){.sig = on_sig, .rtp = on_rtp, .ctx = &b->told});
     b->w = worker_new(&(struct worker_opts){
         .link_type = LINK_RAW_12,
         .publisher = "test/worker",

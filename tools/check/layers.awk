@@ -25,6 +25,7 @@ BEGIN {
     door["microhttpd.h"] = "lib/http/"
     door["pcap"] = "services/capture/"
     door["ini.h"] = "lib/base/"
+    door["seccomp.h"] = "services/capture/sandbox"
     # A codec library: one file and its test.
     door["opus/"] = "lib/media/codec_opus"
     door["spandsp"] = "lib/media/codec_spandsp"
