@@ -53,6 +53,17 @@
     X(DROP_FRAGMENTS, "capture_dropped_total", "place=\"fragments\"",                              \
       "datagrams evicted before they were whole", COUNTER)                                         \
     X(DROP_TCP, "capture_dropped_total", "place=\"tcp\"", "TCP directions evicted", COUNTER)       \
+    X(SHED_SIP, "capture_shed_total", "class=\"sip_unknown\"",                                     \
+      "SIP of addresses that nobody answered, above capture.sip-unknown", COUNTER)                 \
+    X(SHED_RTP_UNKNOWN, "capture_shed_total", "class=\"rtp_unknown\"",                             \
+      "under overload: RTP on probation, not sent", COUNTER)                                       \
+    X(SHED_RTP, "capture_shed_total", "class=\"rtp\"",                                             \
+      "under overload: RTP of whole streams, not sent, each named in a Loss", COUNTER)             \
+    X(SHED_LEVEL, "capture_shed_level", NULL, "of 256 streams so many are not sent now", GAUGE)    \
+    X(PEERS, "capture_peers", NULL, "addresses known by an answered INVITE or REGISTER", GAUGE)    \
+    X(PROBATION_UP, "capture_streams_on_probation", NULL, "of the stream slots in use", GAUGE)     \
+    X(DROP_HANDOVER, "capture_dropped_total", "place=\"handover\"",                                \
+      "RTP packets that found no room between worker and sender", COUNTER)                         \
     X(DROP_WORKER, "capture_dropped_total", "place=\"worker\"",                                    \
       "packets left out because they ended two workers, or read by a worker that left no "         \
       "successor",                                                                                 \

@@ -26,6 +26,7 @@ struct flows {
     struct play *play;
     struct map *map;
     struct queue probation, confirmed;
+    size_t on_probation;
     uint32_t last_no;
     uint64_t evicted, refused;
 };
@@ -141,6 +142,7 @@ static void stream_leave(struct flows *f, struct stream *s, enum flow_end why)
     struct flow_key k;
     flow_key_set(&k, &src.ip, src.port, &dst.ip, dst.port, s->ssrc);
     queue_remove(f, queue_of(f, s), c);
+    f->on_probation -= s->state != STREAM_CONFIRMED;
     must(map_del(f->map, flow_key_hash(&k), slab_handle_of(f->slab, s)));
     slab_give(f->slab, s);
 }
@@ -174,6 +176,8 @@ static bool make_room(struct flows *f, int64_t now_us)
 
 struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t hash, int64_t now_us)
 {
+    if (f->o.probation && f->on_probation >= f->o.probation)
+        make_room(f, now_us); // one on probation: there is one
     struct stream *s = slab_take(f->slab);
     if (!s && make_room(f, now_us))
         s = slab_take(f->slab);
@@ -192,6 +196,7 @@ struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t has
     play_init(flows_play(f, s), now_us);
     must(map_put(f->map, hash, slab_handle_of(f->slab, s)));
     queue_append(f, &f->probation, c, now_us + PROBATION_LOOK_US);
+    f->on_probation++;
     return s;
 }
 
@@ -199,6 +204,7 @@ void flows_confirm(struct flows *f, struct stream *s, int64_t now_us)
 {
     struct stream_cold *c = flows_cold(f, s);
     queue_remove(f, &f->probation, c);
+    f->on_probation--;
     s->state = STREAM_CONFIRMED;
     queue_append(f, &f->confirmed, c, now_us + CONFIRMED_LOOK_US);
 }
@@ -267,9 +273,9 @@ void flows_set_last_no(struct flows *f, uint32_t no)
 struct flows_stat flows_stat(const struct flows *f)
 {
     struct slab_stat s = slab_stat(f->slab);
-    return (struct flows_stat){s.used, s.slots,
-                               s.bytes + s.slots * (sizeof *f->cold + sizeof *f->play), f->evicted,
-                               f->refused};
+    return (struct flows_stat){
+        s.used,          s.slots,    s.bytes + s.slots * (sizeof *f->cold + sizeof *f->play),
+        f->on_probation, f->evicted, f->refused};
 }
 
 static struct endpoint endpoint_of(uint8_t family, const uint8_t *b, uint16_t port)

@@ -31,8 +31,9 @@ struct step {
     uint32_t kind, which;
     int64_t feed_us, clock_us;
     struct loss_counts {
-        uint64_t kernel, journal, bus, hep_connections, hep_refused, hep_evicted;
-    } lost; // totals
+        uint64_t kernel, handover, journal, bus, hep_connections, hep_refused, hep_evicted;
+    } lost;        // totals
+    uint32_t shed; // level, worker_shed
     uint32_t
         announce; // changed: a sender was replaced, all streams are to be named to the next one
 };
@@ -43,6 +44,7 @@ enum out_kind {
     OUT_RTP,  // b: packets in it
     OUT_TICK, // a: feed time; payload: struct lane_tick, or none
     OUT_END,
+    OUT_LOST, // b: packets of an rtp batch that found no room
 };
 // Records in an inbox.
 enum in_kind {
@@ -103,6 +105,7 @@ struct live {
         _Atomic uint32_t sender_restarts, announce;
         _Atomic bool sender_asleep; // wants the bell
         // the sender, for the next tick of the first worker
+        _Atomic uint64_t handover_lost; // RTP packets
         _Atomic uint64_t journal_lost, bus_lost, listener_dropped;
         _Atomic uint64_t hep_connections, hep_refused, hep_evicted;
     } * shared;

@@ -9,6 +9,10 @@
 #define TICK_US  (200 * US_PER_MS)
 #define DRAIN_US (30 * US_PER_MS) // after the stop: the kernel hands over its last block
 #define STOP_US  (3 * US_PER_S)
+// Of 256 streams, a tick.
+#define SHED_UP   32
+#define SHED_DOWN 8
+#define SHED_CALM 10 // ticks
 
 static bool stopping(const struct lane_run *w)
 {
@@ -35,6 +39,22 @@ static void sleep_until_something(struct lane_run *w, int64_t us)
     }
 }
 
+// Overload is a ring that fills. Up quickly, by an eighth of the streams a tick; down slowly, when it has been nearly empty for
+// two seconds: or it would swing.
+static uint32_t shed_level(struct lane_run *w)
+{
+    uint32_t blocks = w->lane->ring.blocks, waiting = tpring_waiting(&w->lane->ring, w->block);
+    if (waiting > blocks / 2) {
+        w->shed_level = w->shed_level + SHED_UP < 256 ? w->shed_level + SHED_UP : 256;
+        w->shed_calm = 0;
+    } else if (waiting > blocks / 8) {
+        w->shed_calm = 0;
+    } else if (w->shed_level && ++w->shed_calm >= SHED_CALM) {
+        w->shed_level = w->shed_level > SHED_DOWN ? w->shed_level - SHED_DOWN : 0;
+    }
+    return w->shed_level;
+}
+
 static void decide_tick(struct lane_run *w, struct step *s, int64_t now_us, bool idle)
 {
     const struct live_shared *all = w->live->shared;
@@ -45,11 +65,13 @@ static void decide_tick(struct lane_run *w, struct step *s, int64_t now_us, bool
         .kind = STEP_TICK,
         .feed_us = seen_us - w->slack_us,
         .clock_us = now_us,
+        .shed = shed_level(w),
         .announce = atomic_load(&all->announce),
         .lost = {.kernel = atomic_load(&w->lane->shared->kernel_dropped)},
     };
     if (first) { // what is lost for all of them is told by one
         s->lost.kernel += atomic_load(&all->listener_dropped);
+        s->lost.handover = atomic_load(&all->handover_lost);
         s->lost.journal = atomic_load(&all->journal_lost);
         s->lost.bus = atomic_load(&all->bus_lost);
         s->lost.hep_connections = atomic_load(&all->hep_connections);

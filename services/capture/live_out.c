@@ -28,11 +28,16 @@ void live_ring_bell(int fd)
 }
 
 // The sender is slow, or being replaced: the kernel's ring holds the packets meanwhile, and counts when it is full.
-static uint8_t *reserve(struct lane_run *w, size_t bytes)
+// RTP leaves a quarter of the room to signalling, and when the kernel's ring is half full too a batch of it goes before a
+// packet of SIP could be lost there: NULL.
+static uint8_t *reserve(struct lane_run *w, size_t bytes, bool media)
 {
-    uint8_t *at;
+    uint8_t *at = NULL;
     int64_t until = 0;
-    while (!(at = xring_reserve(&w->out, bytes))) {
+    size_t most = xring_bytes(w->out.ring) / 4 * (media ? 3 : 4);
+    while (xring_used(w->out.ring) + bytes > most || !(at = xring_reserve(&w->out, bytes))) {
+        if (media && tpring_waiting(&w->lane->ring, w->block) > w->lane->ring.blocks / 2)
+            return NULL;
         live_ring_bell(w->live->out_bell_fd);
         pause_us(US_PER_MS);
         if (stopping(w) && !until)
@@ -51,13 +56,33 @@ static void published(struct lane_run *w)
         live_ring_bell(w->live->out_bell_fd);
 }
 
+static void put_record(struct lane_run *w, enum out_kind kind, const void *data, size_t n,
+                       int64_t a, int64_t b)
+{
+    if (xring_repeat(&w->out))
+        return;
+    uint8_t *at = reserve(w, n, false);
+    if (!at)
+        return;
+    if (n)
+        memcpy(at, data, n);
+    xring_publish(&w->out, kind, n, a, b);
+    published(w);
+}
+
 static int put_batch(struct lane_run *w, enum out_kind kind, const ProtobufCMessage *m, int64_t b)
 {
     if (xring_repeat(&w->out))
         return 0;
     size_t n = protobuf_c_message_get_packed_size(m);
     must(n <= BUS_MESSAGE_MAX);
-    uint8_t *at = reserve(w, n);
+    uint8_t *at = reserve(w, n, kind == OUT_RTP);
+    if (!at &&
+        kind ==
+            OUT_RTP) { // its place is taken by a word of it: a successor passes over that as well
+        put_record(w, OUT_LOST, NULL, 0, 0, b);
+        return 0;
+    }
     if (!at)
         return -EPIPE;
     protobuf_c_message_pack(m, at);
@@ -81,20 +106,6 @@ static int put_rtp(void *ctx, const Callmesh__V1__RtpBatch *b)
     return put_batch(w, OUT_RTP, &b->base, (int64_t)(b->index.len / 20));
 }
 
-static void put_record(struct lane_run *w, enum out_kind kind, const void *data, size_t n,
-                       int64_t a)
-{
-    if (xring_repeat(&w->out))
-        return;
-    uint8_t *at = reserve(w, n);
-    if (!at)
-        return;
-    if (n)
-        memcpy(at, data, n);
-    xring_publish(&w->out, kind, n, a, 0);
-    published(w);
-}
-
 void live_out_tick(void *ctx, int64_t at_us, bool with_counters)
 {
     struct lane_run *w = ctx;
@@ -105,12 +116,12 @@ void live_out_tick(void *ctx, int64_t at_us, bool with_counters)
         w->lane->shared->counts = w->told.counts;
         atomic_store(&w->lane->shared->last_stream_no, worker_last_stream_no(w->worker));
     }
-    put_record(w, OUT_TICK, &w->told, with_counters ? sizeof w->told : 0, at_us);
+    put_record(w, OUT_TICK, &w->told, with_counters ? sizeof w->told : 0, at_us, 0);
 }
 
 void live_out_end(struct lane_run *w)
 {
-    put_record(w, OUT_END, NULL, 0, 0);
+    put_record(w, OUT_END, NULL, 0, 0, 0);
 }
 
 struct outbox_sink live_out_sink(struct lane_run *w)

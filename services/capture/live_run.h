@@ -22,6 +22,7 @@ struct lane_run {
     uint32_t ticks, announce;
     bool fed; // something to park since the last time
     struct lane_tick told;
+    uint32_t shed_level, shed_calm; // ticks without pressure
     int64_t slack_us;
     sigset_t awake; // signals that end a wait
 };

@@ -115,6 +115,10 @@ static int take(uint32_t lane, struct xring_record *rec)
     case OUT_RTP:
         books_batch(&g.books, lane, true, (uint64_t)rec->b);
         return take_batch(rec, true);
+    case OUT_LOST:
+        books_batch(&g.books, lane, true, (uint64_t)rec->b);
+        atomic_fetch_add(&g.live->shared->handover_lost, (uint64_t)rec->b);
+        return 0;
     case OUT_TICK:
         take_tick(lane, rec);
         return 0;

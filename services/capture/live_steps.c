@@ -65,11 +65,13 @@ static void step_inbox(struct lane_run *w, uint32_t which)
 static void step_tick(struct lane_run *w, const struct step *s)
 {
     worker_dropped(w->worker, CAPTURE_DROP_KERNEL, s->lost.kernel);
+    worker_dropped(w->worker, CAPTURE_DROP_HANDOVER, s->lost.handover);
     worker_dropped(w->worker, CAPTURE_DROP_JOURNAL, s->lost.journal);
     worker_dropped(w->worker, CAPTURE_DROP_BUS, s->lost.bus);
     worker_dropped(w->worker, CAPTURE_HEP_CONNECTIONS, s->lost.hep_connections);
     worker_dropped(w->worker, CAPTURE_HEP_REFUSED, s->lost.hep_refused);
     worker_dropped(w->worker, CAPTURE_HEP_EVICTED, s->lost.hep_evicted);
+    worker_shed(w->worker, s->shed);
     if (s->announce != w->announce)
         worker_name_streams(w->worker);
     w->announce = s->announce;

@@ -159,6 +159,9 @@ static int start(const struct conf *c)
         .media_age_us = conf_int(c, "capture.media-age"),
         .fragments = (uint32_t)conf_int(c, "capture.fragments"),
         .tcp = (uint32_t)conf_int(c, "capture.tcp"),
+        .peers = (size_t)conf_int(c, "capture.peers"),
+        .sip_unknown =
+            g.live ? (uint32_t)conf_int(c, "capture.sip-unknown") : 0, // a file is no flood
         .hep_key = conf_str(c, "capture.hep-key"),
         .on_stream = g.report ? report_stream : NULL,
         .ctx = g.report,

@@ -12,6 +12,7 @@
 #define RTP_ENDED    1024
 #define RTP_LOSSES   16
 #define COUNTERS_MAX 256
+#define LOSS_DETAIL  48 // "stream " and its id
 
 struct info_slot {
     Callmesh__V1__StreamInfo info;
@@ -35,6 +36,7 @@ struct sig_slot {
     struct info_slot info; // its endpoints also serve SIP messages
     uint32_t payload_types[STREAM_PAYLOAD_TYPES_MAX];
     char codec[18];
+    char detail[LOSS_DETAIL];
 };
 
 struct sig_box {
@@ -59,6 +61,7 @@ struct rtp_box {
     uint32_t ended[RTP_ENDED];
     Callmesh__V1__Loss *losses[RTP_LOSSES];
     Callmesh__V1__Loss loss[RTP_LOSSES];
+    char detail[RTP_LOSSES][LOSS_DETAIL];
     uint8_t index[RTP_PACKETS * RTP_INDEX_BYTES];
     uint8_t data[2 * BATCH_BYTES];
     size_t index_used, data_used;
@@ -353,13 +356,18 @@ void outbox_tick(struct outbox *o, int64_t at_us, bool with_counters)
     }
 }
 
-static void put_loss(Callmesh__V1__Loss *out, const struct outbox_loss *l)
+static void put_loss(Callmesh__V1__Loss *out, char detail[LOSS_DETAIL], const struct outbox_loss *l)
 {
     callmesh__v1__loss__init(out);
     out->place = literal(l->place);
     out->count = l->count;
     out->from_us = l->from_us;
     out->to_us = l->to_us;
+    if (!l->stream)
+        return;
+    size_t n = span_copy(SPAN_LIT("stream "), detail, LOSS_DETAIL);
+    uuid_format(l->stream, detail + n);
+    out->detail = detail;
 }
 
 // ---- rtp ----
@@ -377,14 +385,15 @@ void outbox_loss(struct outbox *o, const struct outbox_loss *l, bool media)
     struct sig_slot *s = sig_take(o, 0);
     s->event.event_case = CALLMESH__V1__SIG_EVENT__EVENT_LOSS;
     s->event.loss = &s->loss;
-    put_loss(&s->loss, l);
+    put_loss(&s->loss, s->detail, l);
     if (!media)
         return;
     struct rtp_box *b = &o->rtp;
     if (b->batch.n_losses == RTP_LOSSES)
         close_rtp(o);
     rtp_open(o);
-    put_loss(&b->loss[b->batch.n_losses++], l);
+    size_t i = b->batch.n_losses++;
+    put_loss(&b->loss[i], b->detail[i], l);
 }
 
 void outbox_end(struct outbox *o, const struct outbox_end *e)

@@ -59,6 +59,7 @@ struct outbox_loss {
     const char *place;
     uint64_t count;
     int64_t from_us, to_us;
+    const struct uuid *stream; // NULL; or the one that lost them: named in the detail
 };
 void outbox_loss(struct outbox *o, const struct outbox_loss *l, bool media);
 

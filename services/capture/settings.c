@@ -36,6 +36,13 @@ const struct conf_def capture_settings[] = {
      "RTP streams at once: 4,096 calls with two legs of two", false},
     {"capture.stream-idle", CONF_DURATION, "60s", US, 86400 * US,
      "a stream without a packet for so long has ended", false},
+    {"capture.sip-unknown", CONF_INT, "2000", 0, 1000000,
+     "live: SIP messages a second of addresses that took part in no answered INVITE or REGISTER "
+     "yet, "
+     "together; 0 no limit",
+     false},
+    {"capture.peers", CONF_INT, "16384", 16, 1 << 20,
+     "addresses known by such an answer: one for each phone and server", false},
     {"capture.media-addresses", CONF_INT, "16384", 16, 1 << 20,
      "addresses named by SDP: one for each stream", false},
     {"capture.media-age", CONF_DURATION, "10m", US, 86400 * US,

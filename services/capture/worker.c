@@ -16,6 +16,7 @@ struct worker *worker_new(const struct worker_opts *o)
     w->o = *o;
     w->flows = flows_new(&(struct flows_opts){
         .streams = o->streams,
+        .probation = o->probation,
         .idle_us = o->stream_idle_us,
         .on_due = media_on_due,
         .on_end = media_on_end,
@@ -24,7 +25,8 @@ struct worker *worker_new(const struct worker_opts *o)
     w->media = media_table_new(o->media_addresses, o->media_age_us);
     w->frag = frag_new(&(struct frag_opts){o->fragments, UINT16_MAX, 30 * US_PER_S});
     w->tcp = sipstream_new(&(struct sipstream_opts){o->tcp, 65536 + 16384, 3600 * US_PER_S});
-    if (!w->flows || !w->media || !w->frag || !w->tcp)
+    w->peers = peers_new(o->peers ? o->peers : 1, o->sip_unknown);
+    if (!w->peers || !w->flows || !w->media || !w->frag || !w->tcp)
         return worker_free(w);
     return w;
 }
@@ -34,6 +36,7 @@ struct worker *worker_free(struct worker *w)
     if (w) {
         sipstream_free(w->tcp);
         frag_free(w->frag);
+        peers_free(w->peers);
         media_table_free(w->media);
         flows_free(w->flows);
         free(w);
@@ -49,6 +52,10 @@ void worker_sip_message(struct worker *w, const struct pkt *p, struct span messa
         worker_event(w, m->event);
     if (!usable)
         return;
+    if (!peers_admit(w->peers, p, m)) {
+        w->counts.n[CAPTURE_SHED_SIP]++;
+        return;
+    }
     w->counts.n[CAPTURE_SIP]++;
     if (m->request)
         w->sip.request[m->method]++;
@@ -163,6 +170,9 @@ static void gather_counts(struct worker *w)
     struct frag_stat frag = frag_stat(w->frag);
     struct sipstream_stat tcp = sipstream_stat(w->tcp);
     n[CAPTURE_STREAMS_UP] = flows.used;
+    n[CAPTURE_PROBATION_UP] = flows.probation;
+    n[CAPTURE_PEERS] = peers_stat(w->peers).used;
+    n[CAPTURE_SHED_LEVEL] = w->shed_level;
     n[CAPTURE_MEDIA_UP] = media.used;
     n[CAPTURE_MEDIA_EVICTED] = media.evicted;
     n[CAPTURE_FRAGMENTS] = frag.fragments;
@@ -179,8 +189,10 @@ static void announce_losses(struct worker *w, int64_t feed_us)
         uint64_t now = w->counts.n[i];
         if (!place || now <= w->loss_announced[i])
             continue;
-        struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, feed_us};
-        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_JOURNAL && i != CAPTURE_DROP_BUS;
+        struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, feed_us,
+                                NULL};
+        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_JOURNAL && i != CAPTURE_DROP_BUS &&
+                     i != CAPTURE_SHED_SIP;
         outbox_loss(w->o.out, &l, media);
         w->loss_announced[i] = now;
     }
@@ -261,6 +273,11 @@ void worker_set_link_type(struct worker *w, int link_type)
     w->o.link_type = link_type;
 }
 
+void worker_shed(struct worker *w, uint32_t level)
+{
+    w->shed_level = level;
+}
+
 void worker_skip(struct worker *w, const struct source_packet *p)
 {
     w->counts.n[CAPTURE_PACKETS]++;
@@ -307,6 +324,7 @@ const struct worker_sip *worker_sip(const struct worker *w)
 
 size_t worker_bytes(const struct worker *w)
 {
-    return sizeof *w + flows_stat(w->flows).bytes + media_table_stat(w->media).bytes +
-           frag_stat(w->frag).bytes + sipstream_stat(w->tcp).bytes;
+    return sizeof *w + flows_stat(w->flows).bytes + peers_stat(w->peers).bytes +
+           media_table_stat(w->media).bytes + frag_stat(w->frag).bytes +
+           sipstream_stat(w->tcp).bytes;
 }

@@ -20,6 +20,9 @@ struct worker_opts {
     int64_t media_age_us;   // default 10 min
     uint32_t fragments;     // datagrams, default 256
     uint32_t tcp;           // directions, default 256
+    size_t probation;       // streams on probation at most; 0: all
+    size_t peers;           // addresses known, default 16384
+    uint32_t sip_unknown;   // messages a second of addresses that are not; 0: no limit
     const char *hep_key;    // HEP messages without it are refused; NULL or "": any
     // Called for each stream that leaves confirmed; may be NULL.
     void (*on_stream)(void *ctx, const struct stream *s, const struct stream_cold *c,
@@ -49,6 +52,8 @@ void worker_set_link_type(struct worker *w, int link_type);       // of the pack
 void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us);
 // Lost before it came here; total since start, so that a wrap of 32 bits in the source does no harm to the caller.
 void worker_dropped(struct worker *w, enum capture_stat place, uint64_t total);
+// Overload: of 256 streams so many are not sent, always the same ones; 0 none. Those on probation go first of all.
+void worker_shed(struct worker *w, uint32_t level);
 void worker_end(struct worker *w, bool truncated);
 
 const struct capture_counts *worker_counts(struct worker *w);

@@ -1,5 +1,6 @@
 // worker_priv.h: the worker's inside, shared by worker.c (the packet's way, signalling) and media.c (streams, RTCP).
 #pragma once
+#include "peers.h"
 #include "wire/frag.h"
 #include "wire/rtp.h"
 #include "wire/sdp.h"
@@ -11,6 +12,8 @@ struct worker {
     struct capture_counts counts;
     struct flows *flows;
     struct media_table *media;
+    struct peers *peers;
+    uint32_t shed_level;
     struct frag_table *frag;
     struct sipstream *tcp;
     int64_t feed_us;    // of the last tick: never goes back
