@@ -18,6 +18,7 @@ static struct stat_cell event_cells[WIRE_EVENT_COUNT];
     X(DROP_TCP, "tcp")                                                                             \
     X(SHED_SIP, "shed_sip")                                                                        \
     X(SHED_RTP_UNKNOWN, "shed_rtp_unknown")                                                        \
+    X(DROP_CROSSING, "crossing")                                                                   \
     X(DROP_HANDOVER, "handover")                                                                   \
     X(DROP_WORKER, "worker")                                                                       \
     X(DROP_JOURNAL, "journal")                                                                     \

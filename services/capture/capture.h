@@ -62,6 +62,8 @@
     X(SHED_LEVEL, "capture_shed_level", NULL, "of 256 streams so many are not sent now", GAUGE)    \
     X(PEERS, "capture_peers", NULL, "addresses known by an answered INVITE or REGISTER", GAUGE)    \
     X(PROBATION_UP, "capture_streams_on_probation", NULL, "of the stream slots in use", GAUGE)     \
+    X(DROP_CROSSING, "capture_dropped_total", "place=\"crossing\"",                                \
+      "words of SDP and RTCP from one worker to another that found no room", COUNTER)              \
     X(DROP_HANDOVER, "capture_dropped_total", "place=\"handover\"",                                \
       "RTP packets that found no room between worker and sender", COUNTER)                         \
     X(DROP_WORKER, "capture_dropped_total", "place=\"worker\"",                                    \

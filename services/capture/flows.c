@@ -174,6 +174,13 @@ static bool make_room(struct flows *f, int64_t now_us)
     return true;
 }
 
+static uint32_t next_no(struct flows *f)
+{
+    uint32_t step = f->o.no_step ? f->o.no_step : 1, first = f->o.no_first ? f->o.no_first : 1;
+    f->last_no = f->last_no && f->last_no <= UINT32_MAX - step ? f->last_no + step : first;
+    return f->last_no;
+}
+
 struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t hash, int64_t now_us)
 {
     if (f->o.probation && f->on_probation >= f->o.probation)
@@ -188,9 +195,7 @@ struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t has
     memcpy(s, k->word, key_bytes(k->family));
     s->family = k->family;
     s->state = STREAM_PROBATION;
-    if (++f->last_no == 0)
-        f->last_no = 1;
-    s->no = f->last_no;
+    s->no = next_no(f);
     struct stream_cold *c = flows_cold(f, s);
     *c = (struct stream_cold){.first_at_us = now_us};
     play_init(flows_play(f, s), now_us);

@@ -97,7 +97,9 @@ enum flow_end {
 struct flows_opts {
     size_t streams;
     size_t probation; // of them at most so many on probation; 0: all
-    int64_t idle_us;  // a confirmed stream without a packet for so long has ended
+    uint32_t no_first,
+        no_step; // numbers of streams: first, first + step, ... so that several workers share them; 0: 1, 1
+    int64_t idle_us; // a  // a confirmed stream without a packet for so long has ended
     // The stream's turn has come: now and then while it lives (report) and once when it leaves (end; its slot is given
     // back after the call). on_due returns false to end the stream (probation failed).
     bool (*on_due)(void *ctx, struct stream *s, struct stream_cold *c);

@@ -31,7 +31,8 @@ struct step {
     uint32_t kind, which;
     int64_t feed_us, clock_us;
     struct loss_counts {
-        uint64_t kernel, handover, journal, bus, hep_connections, hep_refused, hep_evicted;
+        uint64_t kernel, crossing, handover, journal, bus, hep_connections, hep_refused,
+            hep_evicted;
     } lost;        // totals
     uint32_t shed; // level, worker_shed
     uint32_t
@@ -60,6 +61,10 @@ struct in_packet {
     uint32_t hep;
 };
 
+struct in_rtcp {
+    struct endpoint src, dst;
+};
+
 struct lane_tick {
     struct capture_counts counts;
     struct hep_agents hep;
@@ -81,6 +86,8 @@ struct lane {
         _Atomic uint64_t begun_inbox[LANES_MAX];
         _Atomic uint32_t last_stream_no;
         _Atomic bool started, done;
+        _Atomic uint64_t crossed,
+            cross_lost;               // words to other workers: told (or lost), of them lost
         struct capture_counts counts; // as of the last second, for a worker without forerunner
         struct heirs_shared heirs;
         // the keeper

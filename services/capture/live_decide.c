@@ -69,6 +69,7 @@ static void decide_tick(struct lane_run *w, struct step *s, int64_t now_us, bool
         .announce = atomic_load(&all->announce),
         .lost = {.kernel = atomic_load(&w->lane->shared->kernel_dropped)},
     };
+    s->lost.crossing = atomic_load(&w->lane->shared->cross_lost);
     if (first) { // what is lost for all of them is told by one
         s->lost.kernel += atomic_load(&all->listener_dropped);
         s->lost.handover = atomic_load(&all->handover_lost);

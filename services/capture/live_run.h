@@ -14,6 +14,7 @@ struct lane_run {
     struct worker *worker;
     struct report *report; // NULL: nothing is printed
     struct xring_producer out;
+    uint64_t crossed; // words to other workers
     struct xring_consumer inbox[LANES_MAX];
     uint64_t at, parked_at; // steps done; at the last parking
     uint64_t block, packets;
@@ -32,6 +33,11 @@ struct outbox_sink live_out_sink(struct lane_run *w);
 void live_out_tick(void *ctx, int64_t at_us, bool with_counters);
 void live_out_end(struct lane_run *w);
 void live_ring_bell(int fd);
+
+// live_cross.c: what other workers are to know.
+void live_cross_sdp(void *ctx, int64_t at_us, struct span body);
+void live_cross_rtcp(void *ctx, const struct pkt *p);
+void live_cross_take(struct lane_run *w, const struct xring_record *rec);
 
 // live_steps.c
 void live_perform(struct lane_run *w, const struct step *s);

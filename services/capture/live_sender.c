@@ -8,13 +8,15 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "books.h"
+#include "bus/bus.h"
 #include "daemon/daemon.h"
 
-#define IDLE_US  (100 * US_PER_MS)
-#define STORE_US (5 * US_PER_MS) // while the journals store
-#define TURN     256             // records of one worker before the next has its turn
-#define DRAIN_US (4 * US_PER_S)
-#define POLLFDS  96
+#define IDLE_US       (100 * US_PER_MS)
+#define STORE_US      (5 * US_PER_MS) // while the journals store
+#define WATERMARK_TAG (4 << 3)        // RtpBatch.watermark_us, a varint
+#define TURN          256             // records of one worker before the next has its turn
+#define DRAIN_US      (4 * US_PER_S)
+#define POLLFDS       96
 #define IN_FLIGHT                                                                                  \
     (1u << 20) // given to the journals and not stored yet: well below what they hold in memory
 
@@ -42,6 +44,21 @@ static struct {
 
 // ---- the workers' records ----
 
+// A worker's batch says how far that worker is; the feed is as far as the slowest of them. Of a field that comes twice the
+// later one counts (protobuf), so ours goes behind.
+static struct span with_watermark(const struct xring_record *rec)
+{
+    static uint8_t buf[BUS_MESSAGE_MAX + 16];
+    uint64_t v = (uint64_t)g.feed_us;
+    size_t n = rec->bytes;
+    memcpy(buf, xring_payload(rec), n);
+    buf[n++] = WATERMARK_TAG;
+    for (; v >= 0x80; v >>= 7)
+        buf[n++] = (uint8_t)(v | 0x80);
+    buf[n++] = (uint8_t)v;
+    return span_of(buf, n);
+}
+
 static int take_batch(struct xring_record *rec, bool media)
 {
     if (!g.sender)
@@ -51,7 +68,9 @@ static int take_batch(struct xring_record *rec, bool media)
     if (rec->mark && rec->mark <= found)
         return 0;
     rec->mark = sender_seq(g.sender, media).head + 1;
-    return sender_send(g.sender, media, span_of(xring_payload(rec), rec->bytes));
+    return sender_send(g.sender, media,
+                       media && g.live->lanes > 1 ? with_watermark(rec)
+                                                  : span_of(xring_payload(rec), rec->bytes));
 }
 
 static void publish_counts(void)
@@ -64,6 +83,7 @@ static void publish_counts(void)
         for (size_t k = 0; k < WIRE_EVENT_COUNT; k++)
             sum.event[k] += c->event[k];
     }
+    sum.n[CAPTURE_SHED_LEVEL] /= g.live->lanes;
     capture_stats_publish(&sum);
     hep_agents_publish(&g.taker[0].tick.hep);
     for (size_t k = 0; k < INPUTS_MAX; k++) {
@@ -83,9 +103,11 @@ static void tell_tick(void)
     for (uint32_t i = 0; i < g.live->lanes; i++)
         if (g.taker[i].feed_us < feed_us)
             feed_us = g.taker[i].feed_us;
-    if (feed_us <= g.feed_us || !g.outbox)
+    if (feed_us <= g.feed_us)
         return;
     g.feed_us = feed_us;
+    if (!g.outbox)
+        return;
     outbox_set_feed_time(g.outbox, feed_us);
     outbox_tick(g.outbox, feed_us, g.counters_due);
     outbox_close_all(g.outbox);

@@ -59,12 +59,15 @@ static void step_inbox(struct lane_run *w, uint32_t which)
     must(rec);
     if (rec->kind == IN_PACKET)
         take_packet(w, rec);
+    else
+        live_cross_take(w, rec);
     xring_next(&w->inbox[which]);
 }
 
 static void step_tick(struct lane_run *w, const struct step *s)
 {
     worker_dropped(w->worker, CAPTURE_DROP_KERNEL, s->lost.kernel);
+    worker_dropped(w->worker, CAPTURE_DROP_CROSSING, s->lost.crossing);
     worker_dropped(w->worker, CAPTURE_DROP_HANDOVER, s->lost.handover);
     worker_dropped(w->worker, CAPTURE_DROP_JOURNAL, s->lost.journal);
     worker_dropped(w->worker, CAPTURE_DROP_BUS, s->lost.bus);

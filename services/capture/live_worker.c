@@ -103,7 +103,8 @@ static void resume_without_forerunner(struct lane_run *w)
     uint64_t known = mine->counts.n[CAPTURE_PACKETS];
     // Some of them were sent: more than so many cannot be missing.
     worker_resume(w->worker, &mine->counts, w->packets > known ? w->packets - known : 0,
-                  atomic_load(&mine->last_stream_no) + 65536);
+                  atomic_load(&mine->last_stream_no) + 65536 * w->live->lanes);
+    w->crossed = atomic_load(&mine->crossed);
     w->told.input_packets[0] = w->packets;
     for (uint32_t i = 0; i < w->live->lanes; i++)
         w->inbox[i].at = atomic_load(&mine->begun_inbox[i]);
@@ -157,6 +158,11 @@ static struct worker *new_worker(struct lane_run *w, const struct conf *c)
         .probation = (size_t)conf_int(c, "capture.streams") / 4,
         .peers = (size_t)conf_int(c, "capture.peers"),
         .sip_unknown = (uint32_t)conf_int(c, "capture.sip-unknown"),
+        .no_first = w->no + 1,
+        .no_step = w->live->lanes,
+        .on_sdp = w->live->lanes > 1 ? live_cross_sdp : NULL,
+        .on_rtcp = w->live->lanes > 1 ? live_cross_rtcp : NULL,
+        .cross_ctx = w,
         .hep_key = conf_str(c, "capture.hep-key"),
         .on_stream = w->report ? report_stream : NULL,
         .ctx = w->report,

@@ -411,12 +411,11 @@ void media_rtcp(struct worker *w, const struct pkt *p)
     media_reports(w, p, &r);
 }
 
-void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
+bool media_join_reports(struct worker *w, const struct endpoint *src, const struct endpoint *dst,
+                        const struct rtcp *r)
 {
-    struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
-    w->counts.n[CAPTURE_RTCP]++;
     bool joined = false;
-    struct stream *sent = rtcp_stream(w, &src, &dst, r->ssrc);
+    struct stream *sent = rtcp_stream(w, src, dst, r->ssrc);
     if (sent) {
         struct stream_rtcp *about = &flows_cold(w->flows, sent)->rtcp;
         about->packets++;
@@ -426,7 +425,7 @@ void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
         joined = true;
     }
     for (uint32_t i = 0; i < r->reports; i++) {
-        struct stream *heard = rtcp_stream(w, &dst, &src, r->report[i].ssrc);
+        struct stream *heard = rtcp_stream(w, dst, src, r->report[i].ssrc);
         if (!heard)
             continue;
         struct stream_rtcp *about = &flows_cold(w->flows, heard)->rtcp;
@@ -436,5 +435,16 @@ void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
         about->jitter = r->report[i].jitter;
         joined = true;
     }
-    w->counts.n[CAPTURE_RTCP_UNJOINED] += !joined;
+    return joined;
+}
+
+void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
+{
+    struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
+    w->counts.n[CAPTURE_RTCP]++;
+    if (media_join_reports(w, &src, &dst, r))
+        return;
+    w->counts.n[CAPTURE_RTCP_UNJOINED]++;
+    if (w->o.on_rtcp)
+        w->o.on_rtcp(w->o.cross_ctx, p);
 }

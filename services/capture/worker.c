@@ -17,6 +17,8 @@ struct worker *worker_new(const struct worker_opts *o)
     w->flows = flows_new(&(struct flows_opts){
         .streams = o->streams,
         .probation = o->probation,
+        .no_first = o->no_first,
+        .no_step = o->no_step,
         .idle_us = o->stream_idle_us,
         .on_due = media_on_due,
         .on_end = media_on_end,
@@ -67,8 +69,25 @@ void worker_sip_message(struct worker *w, const struct pkt *p, struct span messa
     bool named = sdp_parse(body, &w->sdp);
     if (w->sdp.event != WIRE_NONE)
         worker_event(w, w->sdp.event);
-    if (named)
-        media_table_name(w->media, &w->sdp, p->at_us);
+    if (!named)
+        return;
+    media_table_name(w->media, &w->sdp, p->at_us);
+    if (w->o.on_sdp)
+        w->o.on_sdp(w->o.cross_ctx, p->at_us, body);
+}
+
+void worker_sdp(struct worker *w, int64_t at_us, struct span body)
+{
+    if (sdp_parse(body, &w->sdp))
+        media_table_name(w->media, &w->sdp, at_us);
+}
+
+void worker_rtcp(struct worker *w, const struct endpoint *src, const struct endpoint *dst,
+                 struct span payload)
+{
+    struct rtcp r;
+    if (rtcp_parse(payload, &r) == WIRE_NONE)
+        media_join_reports(w, src, dst, &r);
 }
 
 static void on_tcp_message(void *ctx, const struct pkt *p, struct span message, bool truncated)

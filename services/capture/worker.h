@@ -15,15 +15,20 @@ struct worker_opts {
     const char *publisher; // part of each stream's id
     struct outbox *out;    // NULL: nothing is sent
     size_t streams;        // default 16384
-    int64_t stream_idle_us; // default 60 s
-    size_t media_addresses; // default 16384
-    int64_t media_age_us;   // default 10 min
-    uint32_t fragments;     // datagrams, default 256
-    uint32_t tcp;           // directions, default 256
-    size_t probation;       // streams on probation at most; 0: all
-    size_t peers;           // addresses known, default 16384
-    uint32_t sip_unknown;   // messages a second of addresses that are not; 0: no limit
-    const char *hep_key;    // HEP messages without it are refused; NULL or "": any
+    int64_t stream_idle_us;     // default 60 s
+    size_t media_addresses;     // default 16384
+    int64_t media_age_us;       // default 10 min
+    uint32_t fragments;         // datagrams, default 256
+    uint32_t tcp;               // directions, default 256
+    size_t probation;           // streams on probation at most; 0: all
+    size_t peers;               // addresses known, default 16384
+    uint32_t sip_unknown;       // messages a second of addresses that are not; 0: no limit
+    uint32_t no_first, no_step; // numbers of streams, see flows.h
+    // Other workers hear of it: SDP that was taken, RTCP that no stream of ours is about. NULL: there are none.
+    void (*on_sdp)(void *ctx, int64_t at_us, struct span body);
+    void (*on_rtcp)(void *ctx, const struct pkt *p);
+    void *cross_ctx;
+    const char *hep_key; // HEP messages without it are refused; NULL or "": any
     // Called for each stream that leaves confirmed; may be NULL.
     void (*on_stream)(void *ctx, const struct stream *s, const struct stream_cold *c,
                       const struct play *p);
@@ -62,6 +67,10 @@ struct worker_seen {
 };
 struct worker_seen worker_seen(const struct worker *w);
 const struct hep_agents *worker_hep_agents(const struct worker *w);
+// What another worker's on_sdp and on_rtcp told.
+void worker_sdp(struct worker *w, int64_t at_us, struct span body);
+void worker_rtcp(struct worker *w, const struct endpoint *src, const struct endpoint *dst,
+                 struct span payload);
 // For the live worker (live_worker.c). A packet that is left out because it ended two processes: counted, not looked at.
 void worker_skip(struct worker *w, const struct source_packet *p);
 // A worker without forerunner goes on with these counts; `lost` packets were read by the forerunner and may not have been sent.

@@ -32,6 +32,9 @@ struct worker {
 void media_rtp(struct worker *w, const struct pkt *p);
 void media_rtcp(struct worker *w, const struct pkt *p);
 void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r);
+// False: of no stream of ours.
+bool media_join_reports(struct worker *w, const struct endpoint *src, const struct endpoint *dst,
+                        const struct rtcp *r);
 // A whole SIP message from wherever it came; p has its addresses and time.
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated);
 // For flows_opts; ctx is the worker.

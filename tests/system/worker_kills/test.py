@@ -137,8 +137,8 @@ def run_kills(t, name, kills, pause, rate=RATE, more=()):
     dropped = {k: v for k, v in m.items() if k.startswith("capture_dropped") and v}
     print(f"     {done} kills of {name} in {time.time() - t0:.0f} s, {first} numbers: {got}; restarts {m['capture_worker_restarts_total']}, "
           f"resets {m['capture_worker_resets_total']}, senders {m['capture_sender_restarts_total']}, dropped {dropped}")
-    if got["lost"] or got["doubled"]:
-        print(open(t.path("capture.err"), encoding="utf-8").read()[-3000:])
+    if got["lost"] or got["doubled"] or name != "cm-sender" and m["capture_sender_restarts_total"]:
+        print(open(t.path("capture.err"), encoding="utf-8").read()[-6000:])
     check(got["numbers"] == first and got["lost"] == 0 and got["doubled"] == 0, f"of {first}: {got}")
     check(got["foreign"] == 0 and got["lost_declared"] == 0 and not dropped, f"{got} {dropped}")
     check(all(m[f'capture_books_off{{book="{b}"}}'] == 0 for b in ("wire", "ways", "handed")), f"books: {m}")
@@ -150,6 +150,11 @@ def test_a_killed_worker_loses_and_doubles_nothing(t):
     _, m = run_kills(t, "cm-worker", KILLS, (0.005, 0.15))
     check(m["capture_worker_restarts_total"] >= KILLS * 0.6, f"restarts {m['capture_worker_restarts_total']}")
     check(m["capture_worker_resets_total"] == 0, "a worker began with empty tables")
+
+
+def test_two_workers_killed_lose_and_double_nothing(t):
+    need_root()
+    run_kills(t, "cm-worker", KILLS, (0.005, 0.15), more=("--capture.workers", "2"))
 
 
 def test_a_killed_sender_loses_and_doubles_nothing(t):
