@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/mono.h"
 
 #define LOOK_MS       200 // a parked process looks whether it is still needed
 #define RETRY_MS      20
@@ -113,6 +114,7 @@ enum heirs_result heirs_park(struct heirs *h)
 {
     uint64_t number = atomic_fetch_add(&h->shared->numbers, 1) + 1;
     int self = (int)getpid();
+    int64_t cpu_us = cpu_now_us();
     prctl(PR_SET_NAME, "cm-parked", 0, 0, 0);
     pid_t child = fork();
     if (child < 0) {
@@ -125,6 +127,7 @@ enum heirs_result heirs_park(struct heirs *h)
         if (!inherit(h, h->number, number))
             _exit(0);
         become_worker(h, self, number);
+        atomic_fetch_add(&h->shared->cpu_us, cpu_us);
         atomic_fetch_add(&h->shared->parked, 1);
         return HEIRS_GOES_ON;
     }

@@ -23,6 +23,7 @@ struct heirs_shared {
     _Atomic uint32_t resets;     // no copy was left: begun with empty tables
     _Atomic uint32_t fork_failed;
     _Atomic uint64_t parked; // copies taken
+    _Atomic int64_t cpu_us;  // of all that were parked, up to then
 };
 
 struct heirs {

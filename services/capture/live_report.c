@@ -52,6 +52,7 @@ void live_report_print(const struct live *l, const struct report *r, struct work
         .counts = worker_counts(w),
         .sip = worker_sip(w),
         .elapsed_us = elapsed_us,
+        .cpu_before_us = atomic_load(&l->lane[0].shared->heirs.cpu_us),
         .more = more_json,
     };
     report_print_json(r, &in, stdout);

@@ -16,6 +16,7 @@ struct lane_run {
     struct xring_producer out;
     uint64_t crossed; // words to other workers
     struct xring_consumer inbox[LANES_MAX];
+    uint64_t out_parked_at; // of the handover ring, at the last parking
     uint64_t at, parked_at; // steps done; at the last parking
     uint64_t block, packets;
     uint64_t place; // of the packet on its way

@@ -159,6 +159,9 @@ static void release(uint32_t lane)
     uint64_t rtp = g.sender ? sender_seq(g.sender, true).durable : UINT64_MAX;
     while (t->stored.at < t->in.at) {
         const struct xring_record *rec = xring_peek(&t->stored);
+        if (t->stored.at >=
+            t->in.at) // only what fills the end of the ring lay between: not taken yet
+            break;
         if ((rec->kind == OUT_SIG && rec->mark > sig) || (rec->kind == OUT_RTP && rec->mark > rtp))
             break;
         xring_next(&t->stored);

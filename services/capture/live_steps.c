@@ -87,9 +87,9 @@ static void step_end(struct lane_run *w)
 {
     worker_end(w->worker, false);
     live_out_tick(w, worker_last_at_us(w->worker), true);
-    live_out_end(w);
     if (w->report)
         live_report_print(w->live, w->report, w->worker, &w->told, mono_now_us() - w->began_us);
+    live_out_end(w); // the sender may end now, and with it the service
     atomic_store(&w->lane->shared->done, true);
     live_ring_bell(w->live->out_bell_fd);
     _exit(0);
@@ -98,6 +98,10 @@ static void step_end(struct lane_run *w)
 void live_perform(struct lane_run *w, const struct step *s)
 {
     w->place = w->at << PLACE_BITS;
+    atomic_store_explicit(&w->lane->shared->heirs.place, w->place, memory_order_relaxed);
+    bool packets = s->kind == STEP_BLOCK || s->kind == STEP_INBOX;
+    if (!packets && s->kind != STEP_END && heirs_skips(&w->heirs, w->place))
+        return; // it ended two workers
     switch ((enum step_kind)s->kind) {
     case STEP_BLOCK:
         step_block(w);

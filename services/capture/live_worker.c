@@ -47,6 +47,7 @@ static void park(struct lane_run *w)
         return;
     }
     w->parked_at = w->at;
+    w->out_parked_at = w->out.at;
     w->parked_us = now_us;
     w->fed = false;
     release(w);
@@ -57,7 +58,8 @@ static void park_when_due(struct lane_run *w)
     const struct lane_shared *mine = w->lane->shared;
     uint64_t held = w->block - atomic_load_explicit(&mine->released, memory_order_relaxed);
     uint64_t steps = w->at - w->parked_at;
-    bool due = steps > STEPS_MAX / 2 || held > w->lane->ring.blocks / 4;
+    bool due = steps > STEPS_MAX / 2 || held > w->lane->ring.blocks / 4 ||
+               w->out.at - w->out_parked_at > xring_bytes(w->lane->out) / 4;
     due = due || heirs_orphan(&w->heirs);
     if (!due && w->fed)
         due = mono_now_us() - w->parked_us >= PARK_US;
@@ -205,7 +207,6 @@ void live_worker_run(struct live *l, uint32_t lane)
         .slack_us = *conf_str(l->conf, "hep") ? HEP_SLACK_US : SLACK_US,
     };
     prctl(PR_SET_NAME, "cm-nursery", 0, 0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (build(w) < 0) {
         log_error("no memory for the tables", "worker=%u", lane);
@@ -215,6 +216,7 @@ void live_worker_run(struct live *l, uint32_t lane)
         log_error("the worker's cage cannot be closed", "worker=%u step=\"%s\"", lane, err);
         _exit(EX_OSERR);
     }
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); // forgotten when rights change, so behind that
     if (keeper_has_gone(w))
         _exit(EX_SOFTWARE);
     heirs_root(&w->heirs, work, w, &w->lane->shared->done);

@@ -276,7 +276,8 @@ static void test_peers_are_bounded(void **state)
         k.src.b[3] = i;
         k.dst.b[3] = (uint8_t)(i + 100);
         k.at_us = i;
-        assert_true(peers_admit(p, &k, &m));
+        assert_true(peers_admit(p, &k, SPAN_LIT("SIP/2.0 200 OK")));
+        peers_learn(p, &k, &m);
         assert_true(peers_stat(p).used <= 8);
     }
     assert_int_equal(peers_stat(p).used, 8);

@@ -133,24 +133,26 @@ static bool take_allowance(struct peers *p, int64_t at_us)
     return true;
 }
 
-bool peers_admit(struct peers *p, const struct pkt *k, const struct sip_msg *m)
+bool peers_admit(struct peers *p, const struct pkt *k, struct span message)
 {
     if (p->per_second == 0)
         return true;
     // Whose identity it hangs on: of a request the sender's, of an answer the one's who asked.
-    const struct ip_addr *who = m->request ? &k->src : &k->dst;
-    bool answered = !m->request && m->status >= 200 && m->status < 300 &&
-                    (m->method == SIP_INVITE || m->method == SIP_REGISTER);
-    bool known = is_known(p, who);
-    if (!known && !take_allowance(p, k->at_us)) {
-        p->refused++;
-        return false;
-    }
-    if (answered) { // of the unknown within the allowance only: answers can be forged too
-        know(p, &k->src);
-        know(p, &k->dst);
-    }
-    return true;
+    bool answer = message.n >= 4 && memcmp(message.p, "SIP/", 4) == 0;
+    if (is_known(p, answer ? &k->dst : &k->src) || take_allowance(p, k->at_us))
+        return true;
+    p->refused++;
+    return false;
+}
+
+void peers_learn(struct peers *p, const struct pkt *k, const struct sip_msg *m)
+{
+    // Of the unknown only what was within the allowance comes here: answers can be forged too.
+    if (p->per_second == 0 || m->request || m->status < 200 || m->status >= 300 ||
+        (m->method != SIP_INVITE && m->method != SIP_REGISTER))
+        return;
+    know(p, &k->src);
+    know(p, &k->dst);
 }
 
 struct peers_stat peers_stat(const struct peers *p)

@@ -9,8 +9,10 @@ struct peers;
 // per_second: messages of unknown addresses together; a burst may be two seconds' worth. 0: no limit.
 struct peers *peers_new(size_t slots, uint32_t per_second);
 struct peers *peers_free(struct peers *p);
-// False: this message is of an unknown address and above the allowance. Learns from answers.
-bool peers_admit(struct peers *p, const struct pkt *k, const struct sip_msg *m);
+// Before it is parsed, for that is what a flood costs. False: it hangs on an unknown address and is above the allowance.
+bool peers_admit(struct peers *p, const struct pkt *k, struct span message);
+// What was admitted and parsed: learns from answers.
+void peers_learn(struct peers *p, const struct pkt *k, const struct sip_msg *m);
 struct peers_stat {
     size_t used, slots, bytes;
     uint64_t evicted, refused;

@@ -151,7 +151,7 @@ static int rules(scmp_filter_ctx f)
         r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), refused[i], 0);
     if (r == 0) // fork, never a thread nor a namespace
         r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                             SCMP_A0(SCMP_CMP_EQ, FORK_FLAGS));
+                             SCMP_A0(SCMP_CMP_EQ, FORK_FLAGS, 0));
     if (r == 0) // memory of its own that can never be run
         r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 3,
                              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
@@ -162,10 +162,10 @@ static int rules(scmp_filter_ctx f)
                              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     if (r == 0)
         r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                             SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+                             SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
     if (r == 0)
         r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                             SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG));
+                             SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0));
     return r;
 }
 

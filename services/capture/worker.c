@@ -49,15 +49,16 @@ struct worker *worker_free(struct worker *w)
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated)
 {
     struct sip_msg *m = &w->msg;
+    if (!peers_admit(w->peers, p, message)) {
+        w->counts.n[CAPTURE_SHED_SIP]++;
+        return;
+    }
     bool usable = sip_parse(message, m);
     if (m->event != WIRE_NONE)
         worker_event(w, m->event);
     if (!usable)
         return;
-    if (!peers_admit(w->peers, p, m)) {
-        w->counts.n[CAPTURE_SHED_SIP]++;
-        return;
-    }
+    peers_learn(w->peers, p, m);
     w->counts.n[CAPTURE_SIP]++;
     if (m->request)
         w->sip.request[m->method]++;

@@ -13,6 +13,7 @@
 
 #define INDEX_BYTES 20
 #define RTP_HEAD    12
+#define SIP_EVERY   200 // numbers_send.c
 
 static uint8_t *seen; // how often, at most 255
 static uint64_t max, rtp, sip, foreign, lost_declared, streams_named;
@@ -73,10 +74,19 @@ static void take_sip(const Callmesh__V1__SipMessage *m)
     sip++;
 }
 
+static struct {
+    char place[32];
+    uint64_t n;
+} lost[16];
+
 static void lost_at(const char *place, uint64_t n)
 {
+    size_t i = 0;
+    while (i < 15 && lost[i].place[0] && strcmp(lost[i].place, place) != 0)
+        i++;
+    snprintf(lost[i].place, sizeof lost[i].place, "%s", place);
+    lost[i].n += n;
     lost_declared += n;
-    fprintf(stderr, "loss place=%s count=%llu\n", place, (unsigned long long)n);
 }
 
 static void take_sig(struct feed_sub *s, const struct feed_msg *m)
@@ -105,7 +115,7 @@ static struct feed_sub *open_feed(const char *name, const char *url, const char 
 
 static void print(uint64_t epochs)
 {
-    uint64_t highest = 0, never = 0, doubled = 0, first_missing = 0;
+    uint64_t highest = 0, never = 0, media = 0, doubled = 0, first_missing = 0;
     for (uint64_t i = 0; i < max; i++)
         if (seen[i])
             highest = i + 1;
@@ -113,14 +123,19 @@ static void print(uint64_t epochs)
         if (!seen[i] && !never++)
             first_missing = i;
         doubled += seen[i] > 1;
+        media += !seen[i] && i % SIP_EVERY != SIP_EVERY - 1;
     }
-    printf("{\"numbers\":%llu,\"lost\":%llu,\"doubled\":%llu,\"first_missing\":%llu,\"rtp\":%llu,"
+    printf("{\"numbers\":%llu,\"lost\":%llu,\"lost_media\":%llu,\"doubled\":%llu,\"first_missing\":"
+           "%llu,\"rtp\":%llu,"
            "\"sip\":%llu,"
            "\"foreign\":%llu,\"lost_declared\":%llu,\"epochs\":%llu,\"streams_named\":%llu}\n",
-           (unsigned long long)highest, (unsigned long long)never, (unsigned long long)doubled,
-           (unsigned long long)first_missing, (unsigned long long)rtp, (unsigned long long)sip,
-           (unsigned long long)foreign, (unsigned long long)lost_declared,
+           (unsigned long long)highest, (unsigned long long)never, (unsigned long long)media,
+           (unsigned long long)doubled, (unsigned long long)first_missing, (unsigned long long)rtp,
+           (unsigned long long)sip, (unsigned long long)foreign, (unsigned long long)lost_declared,
            (unsigned long long)epochs, (unsigned long long)streams_named);
+    for (size_t i = 0; lost[i].place[0]; i++)
+        fprintf(stderr, "     declared lost at %s: %llu\n", lost[i].place,
+                (unsigned long long)lost[i].n);
     fflush(stdout);
 }
 
