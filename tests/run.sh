@@ -18,7 +18,7 @@ parts (all by default): $PARTS
   unit       unit tests, seeds of the fuzz targets, layer and format checks (Release, warnings are errors)
   asan tsan  the unit tests again under address + undefined, and thread sanitizers
   clang      the tree builds with clang 14 without a warning
-  fuzz       each fuzz target for a short while (FUZZ_SECONDS=5)
+  fuzz       each fuzz target for a short while (FUZZ_SECONDS=2)
   dashboard  type check and unit tests of the page
   system     the four services with real PostgreSQL: replays, SIPp, faults, API contract, the page in Chromium
              (one case: ./callmesh test system/CASE; cases: $(ls tests/system | grep -v -e '\.' -e __ | tr '\n' ' '))
@@ -69,7 +69,7 @@ part_fuzz() {
     local t ok=0 bad=0 corpus log
     for t in $(find build-fuzz -name 'fuzz_*' -type f -perm -u+x); do
         corpus=$(mktemp -d) log=$(mktemp)
-        if "$t" -max_total_time="${FUZZ_SECONDS:-5}" -max_len=8192 -artifact_prefix=build-fuzz/ "$corpus" "tests/fuzz/seeds/${t##*/}" >"$log" 2>&1; then
+        if "$t" -max_total_time="${FUZZ_SECONDS:-2}" -max_len=8192 -artifact_prefix=build-fuzz/ "$corpus" "tests/fuzz/seeds/${t##*/}" >"$log" 2>&1; then
             ok=$((ok + 1))
         else
             bad=$((bad + 1))

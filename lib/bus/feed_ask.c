@@ -60,9 +60,14 @@ static nng_msg *build_ask(struct feed_pub *f)
                         .paused = !f->live,
                         .committed_seq = st.committed_seq,
                         .clock_offset_us = f->offset_us,
-                        .backfill_from = from};
-    f->asked_us = mono_now_us();
+                        .backfill_from = from,
+                        .ask_no = ++f->ask_no};
     pthread_mutex_unlock(&f->lock);
+    uint8_t signature[ENVELOPE_SIGNATURE];
+    if (f->sign) {
+        sign_ask(&a, signature);
+        a.signature = span_of(signature, sizeof(signature));
+    }
     nng_msg *m = sock_msg(head, ask_head(head, &a));
     if (!m)
         return NULL;
@@ -227,6 +232,9 @@ void feed_ask_body(struct thread *t, void *arg)
         unsigned gone = atomic_load(&f->req_pipes.gone);
         bool connected = sock_connected(&f->req_pipes);
         nng_msg *m = connected ? build_ask(f) : NULL; // a send without a peer would only time out
+        pthread_mutex_lock(&f->lock);
+        f->asked_us = mono_now_us();
+        pthread_mutex_unlock(&f->lock);
         bool sent = sock_send(f->req, m, 0);
         Callmesh__V1__AskReply *r = sent ? await_reply(f, gone) : NULL;
         if (r) {

@@ -117,6 +117,11 @@ int feed_pub_send_packed(struct feed_pub *f, struct span payload)
     pthread_mutex_lock(&f->lock);
     struct journal_stat st = journal_stat(f->journal);
     struct envelope e = envelope_of(f, &st, payload);
+    uint8_t signature[ENVELOPE_SIGNATURE];
+    if (f->sign) {
+        sign_envelope(&e, signature);
+        e.signature = span_of(signature, sizeof(signature));
+    }
     struct span h = span_of(head, envelope_head(head, &e));
     int r = f->stopping ? -ECANCELED : append(f, h, payload);
     if (!sock_connected(&f->pub_pipes))
@@ -239,6 +244,7 @@ int feed_pub_open(struct feed_pub **ret, const struct feed_pub_opts *o, char *er
     span_copy(span_str(o->publisher), f->publisher, sizeof(f->publisher));
     span_copy(span_str(o->site ? o->site : ""), f->site, sizeof(f->site));
     f->kind = o->kind;
+    f->sign = sign_ready() && o->pub_url && sock_is_wss(o->pub_url);
     f->backfill_limit = FEED_BACKFILL_MIN;
     f->cells = count_out_cells(o->kind);
     f->answered_us = mono_now_us();

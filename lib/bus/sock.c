@@ -9,13 +9,24 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "bus/bus.h"
+#include "tls.h"
 
 #define RECONNECT_MIN_MS 10
 #define RECONNECT_MAX_MS 200
+#define RECONNECT_WSS_MS                                                                           \
+    1000 // a handshake costs both sides a millisecond: who is refused does not try it 5 times a second
 
 const char *bus_nng_version(void)
 {
     return nng_version();
+}
+
+const char *bus_version_refusal(uint64_t version)
+{
+    return version > BUS_PROTOCOL_VERSION
+               ? "your protocol version is newer than this side's: upgrade the centre first, then "
+                 "the sites"
+               : "your protocol version is too old for this side: upgrade this site";
 }
 
 int sock_errno(int e)
@@ -25,6 +36,8 @@ int sock_errno(int e)
         return 0;
     case NNG_ENOMEM:
         return -ENOMEM;
+    case NNG_ENOENT:
+        return -ENOENT;
     case NNG_EINVAL:
         return -EINVAL;
     case NNG_EBUSY:
@@ -119,13 +132,38 @@ static int set_all(nng_socket s, const struct sock_opts *o)
     return r;
 }
 
-static int start_listener(nng_socket s, const char *url)
+bool sock_is_wss(const char *url)
+{
+    return strncmp(url, "wss://", 6) == 0;
+}
+
+enum sock_path sock_path_of(const nng_msg *m)
+{
+    bool v;
+    int r = nng_pipe_get_bool(nng_msg_get_pipe(m), NNG_OPT_TLS_VERIFIED, &v);
+    return r == 0 ? SOCK_TLS : r == NNG_ENOTSUP ? SOCK_PLAIN : SOCK_GONE;
+}
+
+// Sockets with the same host and port share one server of nng, whose TLS is set by the first of them: one port to open in a
+// firewall for all paths of a process.
+static int listener_tls(nng_listener l, const struct sock_opts *o)
+{
+    nng_tls_config *t = tls_listen_config(o->to_all);
+    if (!t)
+        return NNG_ENOENT;
+    int r = nng_listener_set_ptr(l, NNG_OPT_TLS_CONFIG, t);
+    return r == NNG_EBUSY ? 0 : r;
+}
+
+static int start_listener(nng_socket s, const char *url, const struct sock_opts *o)
 {
     nng_listener l;
     int r = nng_listener_create(&l, s, url);
     if (r != 0)
         return r;
-    if (strncmp(url, "tcp", 3) == 0)
+    if (sock_is_wss(url))
+        r = listener_tls(l, o);
+    if (r == 0)
         r = nng_listener_set_bool(l, NNG_OPT_TCP_KEEPALIVE, true);
     return r ? r : nng_listener_start(l, 0);
 }
@@ -136,51 +174,64 @@ static int start_dialer(nng_socket s, const char *url)
     int r = nng_dialer_create(&d, s, url);
     if (r != 0)
         return r;
-    if (strncmp(url, "tcp", 3) == 0)
+    if (sock_is_wss(url)) {
+        nng_tls_config *t = tls_dial_config();
+        r = t ? nng_dialer_set_ptr(d, NNG_OPT_TLS_CONFIG, t) : NNG_ENOENT;
+        if (r == 0)
+            r = nng_dialer_set_ms(d, NNG_OPT_RECONNMAXT, RECONNECT_WSS_MS);
+    }
+    if (r == 0)
         r = nng_dialer_set_bool(d, NNG_OPT_TCP_KEEPALIVE, true);
     return r ? r : nng_dialer_start(d, NNG_FLAG_NONBLOCK);
 }
 
-// Each URL of a list separated by commas.
-static int start_dialers(nng_socket s, const char *urls)
+// One, or several with commas between.
+static int start_each(nng_socket s, const char *urls, bool listen, const struct sock_opts *o,
+                      char *err, size_t err_cap)
 {
-    char url[512];
-    int r = 0;
-    for (const char *p = urls; r == 0 && *p;) {
-        size_t n = strcspn(p, ",");
-        if (n >= sizeof(url))
-            return NNG_EADDRINVAL;
-        memcpy(url, p, n);
+    const char *what = listen ? "listen on" : "dial";
+    for (const char *at = urls; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        char url[512];
+        size_t n = strcspn(at, ",");
+        if (n >= sizeof(url)) {
+            snprintf(err, err_cap, "%s: the address is too long", what);
+            return -EINVAL;
+        }
+        memcpy(url, at, n);
         url[n] = 0;
-        r = url_allowed(url) ? start_dialer(s, url) : NNG_EADDRINVAL;
-        p += n + (p[n] == ',');
+        if (!url_allowed(url)) {
+            snprintf(err, err_cap, "%s %s: only tcp:// and wss:// are carried", what, url);
+            return -EINVAL;
+        }
+        int r = listen ? start_listener(s, url, o) : start_dialer(s, url);
+        if (r == NNG_ENOENT && sock_is_wss(url))
+            snprintf(err, err_cap, "%s %s: needs bus.tls-ca%s", what, url,
+                     listen ? ", bus.tls-cert and bus.tls-key" : "");
+        else if (r != 0)
+            snprintf(err, err_cap, "%s %s: %s", what, url, nng_strerror(r));
+        if (r != 0)
+            return sock_errno(r);
+        log_debug("socket open", "url=%s listen=%d nng=%s", url, listen, nng_version());
     }
-    return r;
+    return 0;
 }
 
 int sock_open(nng_socket *ret, sock_open_fn open, const char *url, bool listen,
               const struct sock_opts *o, char *err, size_t err_cap)
 {
-    const char *what = listen ? "listen on" : "dial";
-    if (!url || !url_allowed(url)) {
-        snprintf(err, err_cap, "%s %s: only tcp:// and wss:// are carried", what,
-                 url ? url : "(no url)");
-        return -EINVAL;
-    }
     nng_socket s;
     int r = open(&s);
-    if (r == 0) {
+    if (r == 0)
         r = set_all(s, o);
-        if (r == 0)
-            r = listen ? start_listener(s, url) : start_dialers(s, url);
-        if (r != 0)
-            nng_close(s); // it has no peer yet: this close is safe
-    }
     if (r != 0) {
-        snprintf(err, err_cap, "%s %s: %s", what, url, nng_strerror(r));
+        snprintf(err, err_cap, "socket for %s: %s", url ? url : "(no url)", nng_strerror(r));
         return sock_errno(r);
     }
-    log_debug("socket open", "url=%s listen=%d nng=%s", url, listen, nng_version());
+    int e = start_each(s, url ? url : "(no url)", listen, o, err, err_cap);
+    if (e < 0) {
+        nng_close(s); // it has no peer yet: this close is safe
+        return e;
+    }
     *ret = s;
     return 0;
 }

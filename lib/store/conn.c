@@ -97,6 +97,7 @@ static int connect_poll(struct store *s, int64_t deadline_us)
         struct pollfd p = {.fd = PQsocket(s->pg),
                            .events = st == PGRES_POLLING_READING ? POLLIN : POLLOUT};
         if (left <= 0 || p.fd < 0) {
+            s->late++;
             store_set_error(s, "no connection in time");
             return drop_with_backoff(s);
         }
@@ -121,8 +122,12 @@ int store_connect(struct store *s)
         return drop_with_backoff(s);
     if (mono_now_us() < s->retry_at_us)
         return STORE_E_AWAY;
-    const char *key[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
-    const char *val[] = {s->dsn, s->app, "UTF8", NULL};
+    struct store_hosts h;
+    store_hosts(s, &h);
+    // What stands behind dbname goes before what is in it; an empty one does not.
+    const char *key[] = {
+        "dbname", "fallback_application_name", "client_encoding", "host", "hostaddr", "port", NULL};
+    const char *val[] = {s->dsn, s->app, "UTF8", h.host, h.addr, h.port, NULL};
     s->sqlstate[0] = 0;
     s->pg = PQconnectStartParams(key, val, 1);
     if (!s->pg) {

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "base/mono.h"
 #include "store/columns.h"
@@ -396,6 +398,32 @@ static void a_missing_migration(void **state)
     store_free(s);
 }
 
+// The first of two hosts takes connections and never says a word: the second attempt begins with the other one.
+static void a_silent_host_is_passed_over(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/callmesh-silent-XXXXXX", dsn[400];
+    assert_non_null(mkdtemp(dir));
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    (void)snprintf(a.sun_path, sizeof a.sun_path, "%s/.s.PGSQL.5432", dir);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    (void)snprintf(dsn, sizeof dsn,
+                   "host=%s,%s user=callmesh dbname=postgres target_session_attrs=read-write", dir,
+                   pg.dir);
+    struct store_opts o = {.dsn = dsn, .app = "store_test", .connect_timeout_us = 300000};
+    struct store *s = store_new(&o);
+    assert_int_equal(store_connect(s), STORE_E_AWAY);
+    assert_string_equal(store_error(s), "no connection in time");
+    usleep((useconds_t)store_backoff_us(s) + 1000);
+    assert_int_equal(store_connect(s), STORE_OK);
+    store_free(s);
+    close(fd);
+    assert_int_equal(unlink(a.sun_path), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +439,7 @@ int main(void)
         cmocka_unit_test(migration_by_two),
         cmocka_unit_test(an_old_database),
         cmocka_unit_test(a_missing_migration),
+        cmocka_unit_test(a_silent_host_is_passed_over),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -2,7 +2,7 @@
 // comes: after a flaw all that was read for it is dropped, never searched again.
 #include "wire/sipflow.h"
 
-static void note(struct flow_out *out, enum wire_event e)
+void flow_note(struct flow_out *out, enum wire_event e)
 {
     if (*out->event == WIRE_NONE)
         *out->event = e;
@@ -38,10 +38,10 @@ static void resync(struct flow *f, struct flow_out *out, enum wire_event why)
 {
     flow_resync(f);
     out->stat->resyncs++;
-    note(out, why);
+    flow_note(out, why);
 }
 
-static void give(struct flow *f, size_t n, bool truncated, struct flow_out *out)
+void flow_give(struct flow *f, size_t n, bool truncated, struct flow_out *out)
 {
     f->messages++;
     out->stat->messages++;
@@ -162,10 +162,26 @@ static bool head_read(struct flow *f, struct flow_out *out)
         f->total = head + (uint32_t)body;
         return true;
     }
-    give(f, head, true, out);
+    flow_give(f, head, true, out);
     f->start = f->head_end;
     resync(f, out, good ? WIRE_SIP_TOO_LONG : WIRE_SIP_CONTENT_LENGTH);
     return true;
+}
+
+// The first bytes are no SIP: perhaps the head that makes a WebSocket of the connection. False: needs more bytes.
+static bool handshake_read(struct flow *f)
+{
+    size_t head = 0;
+    switch (flow_ws_handshake(waiting(f), &head)) {
+    case FLOW_HTTP_MORE:
+        return false;
+    case FLOW_HTTP_UPGRADE:
+        flow_ws_begin(f, f->start + (uint32_t)head);
+        return true;
+    default:
+        f->state = FLOW_NOT_SIP;
+        return true;
+    }
 }
 
 // False: needs more bytes.
@@ -188,15 +204,18 @@ static bool start_read(struct flow *f, struct flow_out *out)
         break;
     }
     if (f->messages == 0 && !f->joined_late)
-        f->state = FLOW_NOT_SIP;
-    else
-        resync(f, out, WIRE_TCP_RESYNC);
+        return handshake_read(f);
+    resync(f, out, WIRE_TCP_RESYNC);
     return true;
 }
 
 void flow_cut(struct flow *f, struct flow_out *out)
 {
     while (f->state != FLOW_NOT_SIP) {
+        if (f->ws.on) {
+            flow_ws_cut(f, out);
+            return;
+        }
         if (f->skip > 0) {
             uint32_t n = f->n - f->start < f->skip ? f->n - f->start : f->skip;
             f->start += n;
@@ -216,7 +235,7 @@ void flow_cut(struct flow *f, struct flow_out *out)
         } else {
             if (f->n - f->start < f->total)
                 return;
-            give(f, f->total, false, out);
+            flow_give(f, f->total, false, out);
             f->start += f->total;
             message_begin(f);
         }
@@ -225,12 +244,16 @@ void flow_cut(struct flow *f, struct flow_out *out)
 
 void flow_cut_at_hole(struct flow *f, uint64_t to, struct flow_out *out)
 {
+    if (f->ws.on) {
+        flow_ws_cut_at_hole(f, to, out);
+        return;
+    }
     uint64_t end = f->head_end ? (uint64_t)f->start + f->total : (uint64_t)f->n + f->skip;
     bool known = f->state == FLOW_MESSAGE && (f->head_end != 0 || f->skip > 0);
     out->stat->holes++;
-    note(out, WIRE_TCP_HOLE);
+    flow_note(out, WIRE_TCP_HOLE);
     if (f->head_end != 0)
-        give(f, f->n - f->start, true, out);
+        flow_give(f, f->n - f->start, true, out);
     else if (f->n > f->start && f->state == FLOW_MESSAGE)
         out->stat->unfinished++;
     f->start = f->n;

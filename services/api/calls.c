@@ -239,8 +239,10 @@ static bool expand(struct store *st, struct http_req *q, const char *what, const
     return !expand_wanted(q, what) || sub_rows(st, q, what, sql, row);
 }
 
-// The open text of the newer of store and mirror into buf. False: the problem is set.
-static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, size_t *ret_n)
+// The open text of the newer of store and mirror into buf. False: the problem is set. *ret_away: the store is, the text is the
+// live mesh's alone.
+static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, size_t *ret_n,
+                   bool *ret_away)
 {
     struct req *req = req_of(q);
     struct store_args a;
@@ -258,7 +260,7 @@ static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, 
     if (!r && !expand_wanted(q, "legs") && !expand_wanted(q, "streams") &&
         !expand_wanted(q, "recordings"))
         http_reply_drop(q); // the store is away, the live mesh is not
-    bool stored = r && store_rows(r);
+    bool stored = r && store_rows(r), away = !r;
     if (stored && !(live && info.revision > (uint64_t)store_int(r, 0, 1))) {
         struct call_row row;
         struct json j;
@@ -276,6 +278,7 @@ static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, 
     else if (n == 0)
         http_problem(q, 500, "response_too_large", "the call does not fit");
     *ret_n = n;
+    *ret_away = away;
     return n > 0;
 }
 
@@ -283,8 +286,9 @@ static void job_call(struct store *st, struct http_req *q)
 {
     char text[8 * MIRROR_TEXT];
     size_t n = 0;
+    bool away = false;
     struct req *req = req_of(q);
-    if (!newest(st, q, text, sizeof(text), &n))
+    if (!newest(st, q, text, sizeof(text), &n, &away))
         return;
     struct json *j = http_json(q);
     if (!j)
@@ -302,7 +306,7 @@ static void job_call(struct store *st, struct http_req *q)
                 " FROM recordings WHERE call_id = $1 ORDER BY started_at DESC, id DESC LIMIT 200",
                 row_recording))
         return;
-    if (!sub_rows(st, q, "losses", losses_of_call, row_loss))
+    if (!away && !sub_rows(st, q, "losses", losses_of_call, row_loss))
         return;
     json_kuint(j, "listeners", listen_count(&req->id));
     json_obj_end(j);

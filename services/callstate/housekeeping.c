@@ -10,6 +10,7 @@
 #include "store/schema.h"
 
 #define ROUND_US     (3600 * US_PER_S)
+#define BOOKS_US     (60 * US_PER_S)
 #define RETRY_US     (60 * US_PER_S)
 #define LONGEST_US   (1800 * US_PER_S) // an index over a day of millions of calls takes minutes
 #define DAYS_A_ROUND 400               // indexes made in one round
@@ -97,15 +98,33 @@ int housekeeping_round(struct store *s, int64_t now_us)
     return r;
 }
 
+// A book that does not balance is a bug, whatever else looks well: the gauge must read 0.
+static void look_at_books(struct store *s)
+{
+    struct store_result *r = NULL;
+    if (store_query(s, "SELECT count(*) FROM feed_books WHERE unbalanced <> 0", NULL, &r))
+        return;
+    uint64_t bad = (uint64_t)store_int(r, 0, 0);
+    store_result_free(r);
+    if (bad > stat_get(&callstate_stat[STAT_BOOKS]))
+        log_error("the books of a feed do not balance: see ./callmesh audit", "feeds=%llu",
+                  (unsigned long long)bad);
+    gauge(STAT_BOOKS, bad);
+}
+
 static void body(struct thread *t, void *arg)
 {
     struct housekeeping *h = arg;
-    int64_t next_us = 0;
+    int64_t next_us = 0, books_us = 0;
     store_set_give_up(h->store, &t->stop);
     while (!thread_should_stop(t)) {
         if (mono_now_us() >= next_us)
             next_us =
                 mono_now_us() + (housekeeping_round(h->store, wall_now_us()) ? RETRY_US : ROUND_US);
+        if (mono_now_us() >= books_us) {
+            books_us = mono_now_us() + BOOKS_US;
+            look_at_books(h->store);
+        }
         struct timespec nap = {.tv_nsec = 250 * 1000000};
         (void)nanosleep(&nap, NULL);
     }

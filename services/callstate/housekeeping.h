@@ -1,6 +1,6 @@
 // housekeeping.h: what the database needs now and then, on a thread and a connection of its own, so that a question of minutes
 // never stops the rows of calls. At start and once an hour: day partitions ahead; the index of words for days that are over;
-// cursors of feeds that nobody has heard of for a quarter. Stop ends it within a second, an index half made is made again.
+// cursors of feeds that nobody has heard of for a quarter. Once a minute: do the books of the feeds balance? Stop ends it within a second, an index half made is made again.
 #pragma once
 #include "store/conn.h"
 

@@ -59,6 +59,16 @@ static void on_lost_before(struct intake *in, struct publisher *p,
              (unsigned long long)lost);
 }
 
+// Numbers that are passed over: lost as far as the bus says so; before the first contact with this database, none of ours; else the
+// book does not balance, and that is an alarm.
+static void book_gap(struct publisher *p, uint64_t gap, uint64_t lost)
+{
+    uint64_t declared = gap < lost ? gap : lost;
+    p->book.lost += declared;
+    if (p->taken.seq == 0 && p->sealed.seq == 0)
+        p->book.base += gap - declared;
+}
+
 struct publisher *intake_begin(struct intake *in, const Callmesh__V1__Envelope *env,
                                uint32_t bus_slot, uint64_t lost_before)
 {
@@ -90,6 +100,8 @@ struct publisher *intake_begin(struct intake *in, const Callmesh__V1__Envelope *
                  w->site[p->site].name, (unsigned long long)p->epoch);
     }
     count(STAT_ENVELOPES);
+    if (env->seq > p->taken.seq + 1)
+        book_gap(p, env->seq - p->taken.seq - 1, lost_before);
     if (lost_before)
         on_lost_before(in, p, env, lost_before);
     return p;
@@ -101,10 +113,26 @@ static void event_done(struct publisher *p, uint64_t seq, uint32_t n)
     p->taken.done = n + 1;
 }
 
-static void envelope_done(struct publisher *p, uint64_t seq)
+static void envelope_done(struct publisher *p, uint64_t seq, bool used)
 {
     p->taken.seq = seq;
     p->taken.done = 0;
+    p->book.applied += used;
+    p->book.quarantined += !used;
+}
+
+// A newer publisher's word: its bytes are kept, so that a later version can take them in.
+static void unknown_event(struct world *w, struct publisher *p, uint64_t seq, int n,
+                          const ProtobufCMessage *e)
+{
+    uint8_t buf[16384];
+    size_t size = protobuf_c_message_get_packed_size(e);
+    count(STAT_UNKNOWN_EVENTS);
+    if (size > sizeof buf)
+        rows_quarantine(w, p, seq, n, "unknown event, longer than 16 KiB", span_of("", 0));
+    else
+        rows_quarantine(w, p, seq, n, "unknown event",
+                        span_of(buf, protobuf_c_message_pack(e, buf)));
 }
 
 // ---- sig feed -----------------------------------------------------------------------------------------------------
@@ -268,12 +296,14 @@ void intake_sig(struct intake *in, struct publisher *p, uint64_t seq,
             on_end(in, p, e->end);
             break;
         default: // a newer publisher's word
-            rows_quarantine(w, p, seq, (int)n, "unknown event", span_of("", 0));
+            unknown_event(w, p, seq, (int)n, &e->base);
             break;
         }
+        if (e->base.n_unknown_fields && e->event_case)
+            count(STAT_UNKNOWN_FIELDS);
         event_done(p, seq, n);
     }
-    envelope_done(p, seq);
+    envelope_done(p, seq, true);
 }
 
 // ---- report feed --------------------------------------------------------------------------------------------------
@@ -293,12 +323,12 @@ void intake_report(struct intake *in, struct publisher *p, uint64_t seq,
             recordings_on_alive(w);
             break;
         default:
-            rows_quarantine(w, p, seq, (int)n, "unknown event", span_of("", 0));
+            unknown_event(w, p, seq, (int)n, &e->base);
             break;
         }
         event_done(p, seq, n);
     }
-    envelope_done(p, seq);
+    envelope_done(p, seq, true);
 }
 
 void intake_unreadable(struct intake *in, struct publisher *p, uint64_t seq, const char *why,
@@ -308,7 +338,7 @@ void intake_unreadable(struct intake *in, struct publisher *p, uint64_t seq, con
     rows_quarantine(in->w, p, seq, -1, why, payload);
     log_warn("an envelope could not be read: kept in quarantine",
              "publisher=%s seq=%llu why=\"%s\"", p->name, (unsigned long long)seq, why);
-    envelope_done(p, seq);
+    envelope_done(p, seq, false);
 }
 
 void intake_tick(struct intake *in)

@@ -8,6 +8,8 @@
 #include "housekeeping.h"
 #include "lease.h"
 #include "restore.h"
+#include "sites/admit.h"
+#include "sites/join.h"
 #include "state.h"
 #include "stats.h"
 #include "store/schema.h"
@@ -25,6 +27,15 @@ static const struct conf_def defs[] = {
     {"bus.mesh-url", CONF_STR, "tcp://127.0.0.1:7643", 0, 0, "the mesh; listened on", false},
     {"bus.control-url", CONF_STR, "tcp://127.0.0.1:7644", 0, 0, "snapshots and taps; listened on",
      false},
+    {"sites.join-url", CONF_STR, "", 0, 0,
+     "wss:// address where machines with a token join a site; empty: none can", false},
+    {"sites.ca-cert", CONF_STR, "", 0, 0, "PEM file: the authority that signs their certificates",
+     false},
+    {"sites.ca-key", CONF_STR, "", 0, 0, "PEM file: its private key", false},
+    {"sites.certificate-days", CONF_INT, "3650", 1, 36500,
+     "life of a site's certificate: nothing renews it yet, and a revocation counts at once", false},
+    {"sites.refresh", CONF_DURATION, "1s", 100000, 3600000000,
+     "how often the table of admitted sites is read: a revocation counts after that", false},
     {"store.dsn", CONF_STR, "host=/var/run/postgresql dbname=callmesh", 0, 0,
      "PostgreSQL: libpq connection string", true},
     {"store.schema-dir", CONF_STR, "deploy/schema", 0, 0, "folder of the migrations NNNN_*.sql",
@@ -86,6 +97,8 @@ static struct {
     size_t knowns;
     char holder[160];
     int64_t fence;
+    struct admit *admit;
+    struct join *join;
 } g;
 
 static struct limits limits_of(const struct conf *c)
@@ -116,6 +129,15 @@ static struct limits limits_of(const struct conf *c)
     };
 }
 
+// Who may come in from outside, before anyone can; and which sites share their addresses, before any is met.
+static int admit_sites(const struct conf *c)
+{
+    struct admit_opts o = {.dsn = conf_str(c, "store.dsn"),
+                           .app = "callmesh-callstate-sites",
+                           .every_us = conf_int(c, "sites.refresh")};
+    return g.admit ? 0 : admit_start(&g.admit, &o);
+}
+
 // One try: schema, lease, state. SCHEMA_E_AWAY and LEASE_E_HELD: again.
 static int try_to_lead(const struct conf *c, char *err, size_t cap)
 {
@@ -126,6 +148,8 @@ static int try_to_lead(const struct conf *c, char *err, size_t cap)
     r = lease_take(g.store, g.holder, conf_int(c, "lease.ttl"), &g.fence);
     if (r)
         return r == LEASE_E_HELD ? r : SCHEMA_E_AWAY;
+    if (admit_sites(c) < 0)
+        return SCHEMA_E_AWAY;
     r = partitions_make(g.store, wall_now_us(), -1, 7, &made);
     if (!r)
         r = restore_world(g.store, g.world, g.known, KNOWN_MAX, &g.knowns);
@@ -196,6 +220,21 @@ static int open_bus(const struct conf *c)
     return 0;
 }
 
+static int open_join(const struct conf *c)
+{
+    char err[256] = "";
+    struct join_opts jo = {.url = conf_str(c, "sites.join-url"),
+                           .dsn = conf_str(c, "store.dsn"),
+                           .app = "callmesh-callstate-join",
+                           .ca_cert = conf_str(c, "sites.ca-cert"),
+                           .ca_key = conf_str(c, "sites.ca-key"),
+                           .certificate_days = conf_int(c, "sites.certificate-days")};
+    int r = jo.url[0] ? join_open(&g.join, &jo, err, sizeof err) : 0;
+    if (r < 0)
+        log_error("sites cannot join", "why=\"%s\"", err[0] ? err : strerror(-r));
+    return r < 0 ? EXIT_UNAVAILABLE : 0;
+}
+
 static void on_committed(void *ctx, uint32_t bus_slot, uint64_t seq)
 {
     (void)ctx;
@@ -217,6 +256,7 @@ static int open_state(const struct conf *c)
     if (!g.world || !g.known)
         return EXIT_CREATE;
     g.world->wall_us = wall_now_us();
+    g.world->realm = admit_realm;
     return 0;
 }
 
@@ -254,6 +294,8 @@ static int start(const struct conf *c)
     r = g.store ? open_persist(c) : EXIT_CREATE;
     if (!r)
         r = open_database(c);
+    if (!r)
+        r = open_join(c);
     if (!r)
         r = open_bus(c);
     if (r)
@@ -310,6 +352,8 @@ static void stop(void)
     }
     if (g.sub)
         feed_sub_stop(g.sub);
+    join_stop(g.join);
+    admit_stop(g.admit);
     log_info("stopped", "stored=%s",
              all ? "all" : "not all: the journals of the sites give the rest again");
 }

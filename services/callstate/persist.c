@@ -115,6 +115,8 @@ static void put_moves(struct world *w)
         m->epoch = p->epoch;
         m->from = p->sealed;
         m->to = p->taken;
+        m->book = p->book;
+        p->book = (struct feed_book){0};
         m->bus_slot = p->bus_slot;
         m->bound = p->bound;
         p->sealed = p->taken;

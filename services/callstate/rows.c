@@ -118,6 +118,8 @@ static void rtcp_json(const struct stream *s, char *buf, size_t cap)
         json_kuint(&j, "jitter", s->rtcp_jitter);
         json_kuint(&j, "sender_packets", s->rtcp_sender_packets);
         json_kbool(&j, "bye", s->rtcp_bye);
+        if (s->rtcp_xr)
+            rtcp_voip_json(&j, "xr", &s->voip);
     }
     json_obj_end(&j);
     buf[j.overflow ? 0 : j.n] = 0;
@@ -173,7 +175,7 @@ void rows_stream(struct world *w, const struct stream *s)
     struct format by_sdp;
     if ((s->leg || !f.codec[0]) && media_format(s, s->payload_type, &by_sdp))
         f = by_sdp;
-    char rtcp[256];
+    char rtcp[1024];
     rtcp_json(s, rtcp, sizeof rtcp);
     row_begin(t);
     row_str(t, w->site[s->site].name);
@@ -410,6 +412,7 @@ void rows_quarantine(struct world *w, const struct publisher *p, uint64_t seq, i
     row_int(t, n);
     row_str(t, reason);
     row_bytes(t, span_sub(body, 0, BODY_KEPT));
+    row_str(t, w->site[p->site].name);
     rows_done(w, t);
     count(STAT_QUARANTINED);
 }

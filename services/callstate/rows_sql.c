@@ -143,7 +143,7 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 "excluded.capture_lost,"
                 " capture_lost_bound = excluded.capture_lost_bound",
          .columns = 40,
-         .text_max = TEXT_MAX,
+         .text_max = 1024,
          .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_UUID, COL_UUID, COL_TEXT, COL_TEXT, COL_INT8,
                   COL_INET, COL_INT4, COL_INET, COL_INT4, COL_TEXT, COL_INT4, COL_INT4, COL_REAL,
                   COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_REAL, COL_REAL, COL_REAL,
@@ -245,9 +245,10 @@ const struct table_def rows_def[ROWS_TABLES] = {
          .kind = {COL_TEXT, COL_TEXT, COL_INT8, COL_INT4, COL_TEXT, COL_INT8, COL_TIME, COL_TIME,
                   COL_TEXT, COL_INT8, COL_INT8, COL_INT8, COL_BOOL}},
     [ROWS_QUARANTINE] = {.name = "quarantine",
-                         .sql = "INSERT INTO quarantine (publisher, seq, n, reason, body)"
-                                " SELECT * FROM unnest($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-                         .columns = 5,
+                         .sql = "INSERT INTO quarantine (publisher, seq, n, reason, body, site)"
+                                " SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT DO "
+                                "NOTHING",
+                         .columns = 6,
                          .text_max = 256,
-                         .kind = {COL_TEXT, COL_INT8, COL_INT4, COL_TEXT, COL_BYTES}},
+                         .kind = {COL_TEXT, COL_INT8, COL_INT4, COL_TEXT, COL_BYTES, COL_TEXT}},
 };

@@ -80,6 +80,10 @@
     X(ENVELOPES, "callstate_envelopes_total", NULL, "Envelopes taken in", STAT_COUNTER)            \
     X(QUARANTINED, "callstate_quarantined_total", NULL, "Events that could not be used",           \
       STAT_COUNTER)                                                                                \
+    X(UNKNOWN_EVENTS, "callstate_unknown_events_total", NULL,                                      \
+      "Events of a later version, kept in quarantine", STAT_COUNTER)                               \
+    X(UNKNOWN_FIELDS, "callstate_unknown_fields_total", NULL,                                      \
+      "Events with fields of a later version, which were passed over", STAT_COUNTER)               \
     X(ANNOUNCED, "callstate_mesh_changes_total", NULL, "Changes sent on the mesh feed",            \
       STAT_COUNTER)                                                                                \
     X(SNAPSHOTS, "callstate_snapshots_total", NULL, "Snapshots begun", STAT_COUNTER)               \
@@ -93,6 +97,8 @@
     X(DB_RETRIES, "callstate_db_retries_total", NULL, "Transactions tried again", STAT_COUNTER)    \
     X(DB_REFUSED, "callstate_db_rows_refused_total", NULL,                                         \
       "Rows that PostgreSQL refused (quarantine)", STAT_COUNTER)                                   \
+    X(BOOKS, "callstate_books_unbalanced", NULL,                                                   \
+      "Feeds whose number is not applied + quarantined + lost: must be 0", STAT_GAUGE)             \
     X(LEADER, "callstate_leader", NULL, "1 while this one leads", STAT_GAUGE)                      \
     X(FENCE, "callstate_fence", NULL, "Number of the lease held", STAT_GAUGE)                      \
     X(FENCED, "callstate_fence_refused_total", NULL, "Transactions refused because another leads", \

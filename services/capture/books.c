@@ -66,7 +66,8 @@ static uint64_t above(uint64_t a, uint64_t b)
 
 uint64_t books_ways_off(const struct capture_counts *c)
 {
-    uint64_t sum = c->n[CAPTURE_DROP_WORKER];
+    uint64_t sum = c->n[CAPTURE_DROP_WORKER] + c->n[CAPTURE_DUPLICATES] + c->n[CAPTURE_DTLS] +
+                   c->n[CAPTURE_STUN] + c->n[CAPTURE_TURN];
     for (size_t i = CAPTURE_WAY_SIP; i <= CAPTURE_WAY_HEP; i++)
         sum += c->n[i];
     return apart(sum, c->n[CAPTURE_PACKETS]);

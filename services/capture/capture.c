@@ -21,6 +21,7 @@ static struct stat_cell event_cells[WIRE_EVENT_COUNT];
     X(DROP_CROSSING, "crossing")                                                                   \
     X(DROP_HANDOVER, "handover")                                                                   \
     X(DROP_WORKER, "worker")                                                                       \
+    X(DROP_TLS, "tls")                                                                             \
     X(DROP_JOURNAL, "journal")                                                                     \
     X(DROP_BUS, "bus")
 

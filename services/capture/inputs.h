@@ -36,7 +36,8 @@ struct inputs_lost {
 };
 struct inputs_lost inputs_lost(struct inputs *in);
 // Input `i` has given so much (read by others).
-void inputs_set_seen(struct inputs *in, size_t i, uint64_t packets, uint64_t bytes);
+void inputs_set_seen(struct inputs *in, size_t i, uint64_t packets, uint64_t bytes,
+                     uint64_t duplicates);
 const char *inputs_error(const struct inputs *in); // of the one that failed
 struct source_stat inputs_stat(struct inputs *in); // of the first: position in the file
 // Drops and connections of all go to the worker's counters, packets and bytes of each to /metrics.

@@ -68,7 +68,7 @@ struct in_rtcp {
 struct lane_tick {
     struct capture_counts counts;
     struct hep_agents hep;
-    uint64_t input_packets[INPUTS_MAX], input_bytes[INPUTS_MAX];
+    uint64_t input_packets[INPUTS_MAX], input_bytes[INPUTS_MAX], input_duplicates[INPUTS_MAX];
     uint64_t sig_batches, rtp_batches, rtp_packets; // published so far
     uint64_t checkpoints;
 };
@@ -102,6 +102,7 @@ struct live {
     char publisher[96];
     char input[512]; // "eth0+hep:0.0.0.0:9060"
     bool no_bus, json;
+    int keylog_fd;          // 0: none; read by the workers, each at its own place
     int alive_fd;           // readable (hung up) when the keeper has gone
     int bell_fd[LANES_MAX]; // eventfd: the sender or another worker has put something into an inbox
     int out_bell_fd;        // eventfd: a worker has put something into an outbox

@@ -35,6 +35,7 @@ static void more_json(struct json *j)
         json_kstr(j, "input", name);
         json_kuint(j, "packets", g.told->input_packets[i]);
         json_kuint(j, "bytes", g.told->input_bytes[i]);
+        json_kuint(j, "duplicates", g.told->input_duplicates[i]);
         json_obj_end(j);
     }
     json_arr_end(j);

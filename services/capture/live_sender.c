@@ -87,12 +87,13 @@ static void publish_counts(void)
     capture_stats_publish(&sum);
     hep_agents_publish(&g.taker[0].tick.hep);
     for (size_t k = 0; k < INPUTS_MAX; k++) {
-        uint64_t packets = 0, bytes = 0;
+        uint64_t packets = 0, bytes = 0, duplicates = 0;
         for (uint32_t i = 0; i < g.live->lanes; i++) {
             packets += g.taker[i].tick.input_packets[k];
             bytes += g.taker[i].tick.input_bytes[k];
+            duplicates += g.taker[i].tick.input_duplicates[k];
         }
-        inputs_set_seen(g.inputs, k, packets, bytes);
+        inputs_set_seen(g.inputs, k, packets, bytes, duplicates);
     }
 }
 

@@ -27,6 +27,7 @@ static void step_block(struct lane_run *w)
     struct worker_seen after = worker_seen(w->worker);
     w->told.input_packets[0] += after.packets - before.packets;
     w->told.input_bytes[0] += after.bytes - before.bytes;
+    w->told.input_duplicates[0] += after.duplicates - before.duplicates;
     w->block++;
 }
 
@@ -43,6 +44,7 @@ static void take_packet(struct lane_run *w, const struct xring_record *rec)
     must(head.input < INPUTS_MAX);
     w->told.input_packets[head.input]++;
     w->told.input_bytes[head.input] += head.wire_length;
+    struct worker_seen before = worker_seen(w->worker);
     worker_set_link_type(w->worker, head.link_type);
     atomic_store_explicit(&w->lane->shared->heirs.place, w->place, memory_order_relaxed);
     if (heirs_skips(&w->heirs, w->place))
@@ -51,6 +53,7 @@ static void take_packet(struct lane_run *w, const struct xring_record *rec)
         worker_hep(w->worker, &p);
     else
         worker_packet(w->worker, &p);
+    w->told.input_duplicates[head.input] += worker_seen(w->worker).duplicates - before.duplicates;
 }
 
 static void step_inbox(struct lane_run *w, uint32_t which)

@@ -11,6 +11,7 @@
 #include "base/mono.h"
 #include "daemon/daemon.h"
 #include "inputs.h"
+#include "keylog.h"
 #include "live_report.h"
 #include "live_sender.h"
 #include "report.h"
@@ -32,6 +33,7 @@ static struct {
     struct report *report; // NULL: nothing is printed
     const char *input;
     bool live, json;
+    int keylog_fd; // 0: none
     char publisher[96];
     struct live *split; // an interface: the worker is another process, we are the sender
     int64_t start_mono_us, progress_us;
@@ -94,6 +96,17 @@ static void say_hello(void)
     outbox_hello(g.outbox, &h);
 }
 
+// 0: none is set, or it is open. Before all else that could need fewer rights.
+static int open_keylog(const struct conf *c)
+{
+    char err[512] = "";
+    const char *name = conf_str(c, "capture.tls-keylog");
+    int r = *name ? keylog_open(&g.keylog_fd, name, err, sizeof err) : 0;
+    if (r)
+        log_error(err, "%s", "");
+    return r;
+}
+
 static struct live live;
 
 // An interface is read by processes of their own (live.h). Before any thread.
@@ -115,6 +128,10 @@ static int split(const struct conf *c)
     }
     if (!*interface)
         return 0;
+    r = open_keylog(c);
+    if (r)
+        return r;
+    live.keylog_fd = g.keylog_fd;
     live.conf = c;
     name_publisher(conf_str(c, "site"), conf_str(c, "node"), live.input);
     snprintf(live.publisher, sizeof live.publisher, "%s", g.publisher);
@@ -140,7 +157,7 @@ static int start(const struct conf *c)
     if (g.split)
         return start_split(c);
     int r = open_inputs(c);
-    if (r)
+    if (r || (r = open_keylog(c)) != 0)
         return r;
     name_publisher(conf_str(c, "site"), conf_str(c, "node"), g.input);
     if (!conf_bool(c, "no-bus") && (r = open_sender(c)) != 0)
@@ -162,6 +179,13 @@ static int start(const struct conf *c)
         .peers = (size_t)conf_int(c, "capture.peers"),
         .sip_unknown =
             g.live ? (uint32_t)conf_int(c, "capture.sip-unknown") : 0, // a file is no flood
+        .duplicate_window_us = conf_int(c, "capture.duplicate-window"),
+        .duplicate_entries = (size_t)conf_int(c, "capture.duplicate-entries"),
+        .tls = (size_t)conf_int(c, "capture.tls-connections"),
+        .tls_hold_bytes = (uint32_t)conf_int(c, "capture.tls-hold"),
+        .tls_wait_us = conf_int(c, "capture.tls-wait"),
+        .tls_secrets = (size_t)conf_int(c, "capture.tls-secrets"),
+        .tls_keylog_fd = g.keylog_fd,
         .hep_key = conf_str(c, "capture.hep-key"),
         .on_stream = g.report ? report_stream : NULL,
         .ctx = g.report,

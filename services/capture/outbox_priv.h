@@ -31,6 +31,8 @@ struct sig_slot {
         Callmesh__V1__EndOfInput end;
     };
     Callmesh__V1__RtcpSummary rtcp;
+    Callmesh__V1__RtcpXr xr;
+    char cname[64];
     Callmesh__V1__StreamQuality quality;
     struct info_slot info; // its endpoints also serve SIP messages
     uint32_t payload_types[STREAM_PAYLOAD_TYPES_MAX];

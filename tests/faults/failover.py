@@ -114,6 +114,8 @@ def main():
         if o.mode == "sync":
             mesh.pg.query("ALTER SYSTEM SET synchronous_standby_names = '*'")
             mesh.pg.query("SELECT pg_reload_conf()")
+        if o.mode == "lagging":
+            mesh.proc["callstate"].may_end = (m.EXIT_UNAVAILABLE,)  # it finds older cursors than its own: it begins anew from them
         mesh.traffic("--forever", "--concurrent", "200", "--rate", str(o.rate), "--talk", "1.5", "--ring", "0.4", "--seed", str(o.seed))
         watcher = m.Watcher(mesh)
         watcher.start()

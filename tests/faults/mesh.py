@@ -6,6 +6,7 @@ refuse). What ends without having been struck is an *unexpected end* and a failu
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -31,6 +32,10 @@ def as_user(*args, net_raw=False):
         return list(args)
     caps = ["--inh-caps=+net_raw", "--ambient-caps=+net_raw"] if net_raw else []
     return ["setpriv", "--reuid", USER, "--regid", "nogroup", "--clear-groups", "--no-new-privs", *caps, *args]
+
+
+def allow_core():
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def children_of(pid):
@@ -65,7 +70,9 @@ class Process:
 
     def start(self):
         with open(self.log, "ab") as out:
-            self.p = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", start_new_session=True)
+            # A program that crashes leaves a core beside its log.
+            self.p = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=os.path.dirname(self.log),
+                                      start_new_session=True, preexec_fn=allow_core)
         self.starts += 1
         self.struck = False
         self.start_at = None
@@ -188,7 +195,7 @@ class Mesh:
         self.recordings = self.folder("recordings")
         self.folder("secrets")
         self.folder("bin")
-        self.folder("log")
+        os.chmod(self.folder("log"), 0o777)
         for f in ("capture", "callstate", "recorder", "api"):
             shutil.copy(os.path.join(self.bin, f"callmesh-{f}"), self.path("bin"))
         if plant:

@@ -104,10 +104,19 @@ def check_messages(pg, truth, v, windows):
             missing.add(key)
         elif n == 0:
             missing.add(key)
-            v.add("lost_undeclared", f"sent {at}: {key}")
+            v.add("lost_undeclared", f"sent {stamp(at)}: {key}")
+            if v.n["lost_undeclared"] <= 3:
+                v.wrong.append(f"{v.site}: stored about then: " + neighbours(pg, v.site, at))
     for key in stored:
         v.add("foreign", f"stored, never sent: {key}")
     return missing
+
+
+def neighbours(pg, site, at):
+    """Where in the feed the hole is: (number of the envelope, event in it, time) of what was stored about that time."""
+    rows = pg.query(f"SELECT seq, n, to_char(at AT TIME ZONE 'UTC', 'SS.US') FROM sip_messages WHERE site = '{site}' AND "
+                    f"abs(extract(epoch FROM at) - {at / 1e6:.6f}) < 0.25 ORDER BY seq, n")
+    return " ".join(f"{s}/{n}@{t}" for s, n, t in rows)
 
 
 CALL_SQL = ("SELECT c.id, l.sip_call_id, c.state, coalesce(c.result, ''), c.message_count, c.recording_state, c.started_at AT TIME ZONE 'UTC', "

@@ -5,6 +5,7 @@ usage: run.py [--seed N] [--kills N] [--every S] [--rate CPS] [--talk S] [--fill
   --kills N     faults: kill -9 and stops over capture, callstate, recorder, api, PostgreSQL (100)
   --every S     mean seconds between two of them (0.8)
   --fill N      of them: times that a small disk (PostgreSQL's, spool, journals) is filled and freed (kills / 20)
+  --at-most S   ends the faults after so long, however many are left
   --plant NAME  callstate with a planted bug (build/plants): drop, double, cursor, fence; the run must fail
   --only A,B    strike these alone (capture callstate recorder api postgres backend disk)
   --standby     two callstate processes
@@ -17,6 +18,7 @@ import argparse
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 import urllib.error
@@ -42,6 +44,7 @@ def parse():
     a.add_argument("--rate", type=float, default=10)
     a.add_argument("--talk", type=float, default=1.5)
     a.add_argument("--only", default="")
+    a.add_argument("--at-most", type=float, default=1e9)
     a.add_argument("--settle", type=float, default=180)
     a.add_argument("--keep", action="store_true")
     a.add_argument("--standby", action="store_true")
@@ -73,7 +76,7 @@ def plan(o):
 
 
 class Disks:
-    """Fills a tmpfs to its last byte, and frees it when its time has come."""
+    """Takes all free room of a tmpfs away, and gives it back when its time has come."""
 
     def __init__(self, mesh):
         self.mesh, self.full, self.freed_at = mesh, {}, 0
@@ -84,23 +87,22 @@ class Disks:
         folder = self.mesh.disk[name]
         if folder not in self.mesh.mounts or name in self.full:
             return False
-        path = os.path.join(folder, "ballast")
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-        chunk = b"\0" * (1 << 20)
-        for size in (1 << 20, 4096):
-            try:
-                while True:
-                    os.write(fd, chunk[:size])
-            except OSError:
-                pass
-        os.close(fd)
-        self.full[name] = (path, time.monotonic() + seconds)
+        st = os.statvfs(folder)
+        used = (st.f_blocks - st.f_bfree) * st.f_frsize
+        if not self.resize(folder, used + 8192):  # it grew meanwhile
+            return False
+        self.full[name] = (folder, st.f_blocks * st.f_frsize, time.monotonic() + seconds)
         return True
 
+    @staticmethod
+    def resize(folder, size):
+        return subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=False, stderr=subprocess.DEVNULL).returncode == 0
+
     def look(self, all_now=False):
-        for name, (path, until) in list(self.full.items()):
+        for name, (folder, size, until) in list(self.full.items()):
             if all_now or time.monotonic() >= until:
-                os.unlink(path)
+                if not self.resize(folder, size):
+                    raise RuntimeError(f"{folder} cannot be made larger again")
                 del self.full[name]
                 self.freed_at = time.monotonic()
 
@@ -139,6 +141,9 @@ def run_faults(mesh, o, disks):
     done, skipped = {}, 0
     t0 = said = time.monotonic()
     for i, (pause, what, how, length) in enumerate(plan(o)):
+        if time.monotonic() - t0 > o.at_most:
+            print(f"  ends after {i} faults: --at-most {o.at_most} s", flush=True)
+            break
         until = time.monotonic() + pause
         while time.monotonic() < until:
             mesh.look()
@@ -191,7 +196,7 @@ def settle(mesh, o, sites):
         if now != last:
             last, since = now, time.monotonic()
         quiet = time.monotonic() - since
-        if now[1] == "0" and now[2] == "0" and quiet > 3 or quiet > 75:
+        if now[1] == "0" and now[2] == "0" and quiet > 3 or quiet > 140:
             break
     return {"messages": int(last[0]), "calls_open": int(last[1]), "recordings_pending": int(last[2]), "took_s": time.monotonic() - t0}
 
@@ -216,6 +221,16 @@ def check_api(mesh, verdicts, watcher):
         c = ask(mesh, f"/calls/{cid}")
         if (c["state"], c["result"] or "", c["message_count"]) != (state, result, int(count)):
             bad.append(f"GET /calls/{cid}: {c['state']} {c['result']} {c['message_count']}, stored {state} {result} {count}")
+    # A loss is on each call that it touches, and says so where a person looks.
+    for cid, n in mesh.pg.query("SELECT c.id, count(*) FROM calls c JOIN losses l ON l.site = c.site AND l.publisher = ANY (c.harvesters) AND l.from_at <= coalesce(c.ended_at, now()) "
+                                "AND l.to_at >= c.started_at GROUP BY c.id ORDER BY random() LIMIT 20"):
+        told = len(ask(mesh, f"/calls/{cid}")["losses"])
+        if told != min(int(n), 100):
+            bad.append(f"GET /calls/{cid} tells {told} losses, stored {n}")
+    books = mesh.pg.query("SELECT count(*), count(*) FILTER (WHERE unbalanced <> 0), sum(applied), sum(quarantined), sum(lost), sum(base) FROM feed_books")[0]
+    print("books: {} feeds, unbalanced {}; envelopes applied {}, quarantined {}, lost {}, from before {}".format(*books))
+    if books[1] != "0":
+        bad.append(f"the books of {books[1]} feeds do not balance")
     if watcher.ids_twice:
         bad.append(f"{watcher.ids_twice} events came twice")
     return bad
@@ -228,6 +243,7 @@ def main():
         print("skipped: root is needed for capturing, small disks and a namespace")
         return 77
     fills_bytes = o.pg_bytes or (512 << 20) + o.kills * (1200 << 10)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the finally below: nothing stays behind
     mesh = m.Mesh(o.seed, pg_bytes=fills_bytes, plant=o.plant, standby=o.standby)
     sites = ("steady", "struck")
     ok = False
