@@ -12,6 +12,8 @@ struct outbox_sink {
     int (*sig)(void *ctx, const Callmesh__V1__SigBatch *b);
     int (*rtp)(void *ctx, const Callmesh__V1__RtpBatch *b);
     void *ctx;
+    // Who sends the ticks himself (several workers, one feed): the open sig batch goes first. NULL: a tick is an event of the batch.
+    void (*tick)(void *ctx, int64_t at_us, bool with_counters);
 };
 
 #define OUTBOX_SIG_AGE_US 5000  // an open sig batch is sent after so long
@@ -62,6 +64,7 @@ struct outbox_loss {
     const char *place;
     uint64_t count;
     int64_t from_us, to_us;
+    const struct uuid *stream; // NULL; or the one that lost them: named in the detail
 };
 void outbox_loss(struct outbox *o, const struct outbox_loss *l, bool media);
 
