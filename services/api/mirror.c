@@ -1,3 +1,4 @@
+// Over 450 lines: the tables of the mirror and each change that moves them, one function a change.
 #include "mirror.h"
 
 #include <inttypes.h>
