@@ -283,8 +283,11 @@ static void take_recording(const Callmesh__V1__Recording *r)
     memcpy(u.b, r->id.data, sizeof(u.b));
     uuid_format(&u, id);
     bool ready = r->status == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY;
-    events_emit(ready ? "recording.ready" : "recording.failed", span_of(id, 36), "recording",
-                span_of(j.buf, j.n));
+    bool deleted = r->status == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_DELETED;
+    events_emit(ready     ? "recording.ready"
+                : deleted ? "recording.deleted"
+                          : "recording.failed",
+                span_of(id, 36), "recording", span_of(j.buf, j.n));
 }
 
 void mirror_take(const Callmesh__V1__MeshChange *c, bool quiet, bool new_life)

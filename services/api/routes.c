@@ -7,6 +7,7 @@
 #define V1 "/api/v1"
 #define G  .method = HTTP_GET, .head = true
 #define P  .method = HTTP_POST
+#define D  .method = HTTP_DELETE
 
 const struct route api_routes[] = {
     {G, .pattern = V1 "/calls", .scope = SCOPE_CALLS_READ, .handler = on_calls},
@@ -27,6 +28,25 @@ const struct route api_routes[] = {
     {.method = HTTP_GET, .pattern = V1 "/calls/{id}/listen", .open = true, .handler = on_listen},
     {G, .pattern = V1 "/streams", .scope = SCOPE_QUALITY_READ, .handler = on_streams},
     {G, .pattern = V1 "/recordings", .scope = SCOPE_RECORDINGS_READ, .handler = on_recordings},
+    {D, .pattern = V1 "/recordings/{id}", .scope = SCOPE_RECORDINGS_DELETE,
+     .handler = on_recording_delete},
+    {G, .pattern = V1 "/retention-policies", .scope = SCOPE_RETENTION_WRITE,
+     .handler = on_policies},
+    {P, .pattern = V1 "/retention-policies", .scope = SCOPE_RETENTION_WRITE,
+     .handler = on_policies},
+    {P, .pattern = V1 "/retention-policies/dry-run", .scope = SCOPE_RETENTION_WRITE,
+     .handler = on_dry_run},
+    {D, .pattern = V1 "/retention-policies/{id}", .scope = SCOPE_RETENTION_WRITE,
+     .handler = on_policy_remove},
+    {G, .pattern = V1 "/holds", .scope = SCOPE_HOLDS_WRITE, .handler = on_holds},
+    {P, .pattern = V1 "/holds", .scope = SCOPE_HOLDS_WRITE, .handler = on_holds},
+    {P, .pattern = V1 "/holds/{id}/release", .scope = SCOPE_HOLDS_WRITE,
+     .handler = on_hold_release},
+    {G, .pattern = V1 "/erasures", .scope = SCOPE_RECORDINGS_DELETE, .handler = on_erasures},
+    {P, .pattern = V1 "/erasures", .scope = SCOPE_RECORDINGS_DELETE, .handler = on_erasures},
+    {G, .pattern = V1 "/deletions", .scope = SCOPE_RECORDINGS_DELETE, .handler = on_deletions},
+    {G, .pattern = V1 "/stats/completeness", .scope = SCOPE_RECORDINGS_READ,
+     .handler = on_completeness},
     {G, .pattern = V1 "/recordings/{id}", .scope = SCOPE_RECORDINGS_READ, .handler = on_recording},
     {G, .pattern = V1 "/recordings/{id}/audio", .scope = SCOPE_RECORDINGS_DOWNLOAD,
      .handler = on_recording_audio},

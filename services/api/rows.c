@@ -226,6 +226,20 @@ void row_recording(struct json *j, const struct store_result *r, size_t i)
     snprintf(url, sizeof(url), "/api/v1/recordings/%s/peaks", store_str(r, i, 0));
     json_kstr(j, "peaks_url", ready ? url : NULL);
     row_text(j, "recorder", r, i, 13);
+    row_text(j, "sha512", r, i, 16);
+    json_kint(j, "stored_bytes", store_int(r, i, 17));
+    row_text(j, "encryption", r, i, 18);
+    row_text(j, "key_id", r, i, 19);
+    json_key(j, "chain");
+    if (store_str(r, i, 20)[0]) {
+        json_obj(j);
+        row_text(j, "hour", r, i, 20);
+        json_kint(j, "n", store_int(r, i, 21));
+        row_text(j, "hash", r, i, 22);
+        json_obj_end(j);
+    } else {
+        json_null(j);
+    }
     json_obj_end(j);
 }
 

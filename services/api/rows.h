@@ -51,8 +51,9 @@ void row_stream(struct json *j, const struct store_result *r, size_t row);
 #define ROW_RECORDING                                                                              \
     "id, call_id, site, status, reason, started_at, ended_at, duration_seconds, codec, "           \
     "sample_rate, container, "                                                                     \
-    "size_bytes, sha256, recorder, channels, gaps"
-#define ROW_RECORDING_COLUMNS 16
+    "size_bytes, sha256, recorder, channels, gaps, sha512, stored_bytes, encryption, key_id, "     \
+    "chain_hour, chain_n, chain_hash"
+#define ROW_RECORDING_COLUMNS 23
 void row_recording(struct json *j, const struct store_result *r, size_t row);
 
 // What is missing (losses.c). The question has one parameter, the call's id.

@@ -28,7 +28,8 @@ static const char *const result_names[] = {NULL,       "answered", "no_answer", 
                                            "canceled", "rejected", "failed",    "redirected"};
 static const char *const hangup_names[] = {NULL, "caller", "callee", "system", "timeout"};
 static const char *const recording_state_names[] = {"none", "active", "pending", "ready", "failed"};
-static const char *const recording_status_names[] = {"failed", "ready", "failed", "empty"};
+static const char *const recording_status_names[] = {"failed", "ready", "failed", "empty",
+                                                     "deleted"};
 
 double view_pct(int64_t part, int64_t rest)
 {
@@ -355,6 +356,14 @@ static void gaps_json(struct json *j, const Callmesh__V1__Recording *r)
     json_arr_end(j);
 }
 
+static void put_hex(struct json *j, const char *key, ProtobufCBinaryData b)
+{
+    char text[2 * 64 + 1] = "";
+    for (size_t i = 0; i < b.len && i < 64; i++)
+        snprintf(text + 2 * i, 3, "%02x", b.data[i]);
+    json_kstr(j, key, text);
+}
+
 void recording_json(struct json *j, const Callmesh__V1__Recording *r)
 {
     char sha[65] = "";
@@ -384,5 +393,19 @@ void recording_json(struct json *j, const Callmesh__V1__Recording *r)
     gaps_json(j, r);
     recording_urls_json(j, r);
     json_kstr(j, "recorder", r->recorder);
+    put_hex(j, "sha512", r->sha512);
+    json_kuint(j, "stored_bytes", r->stored_bytes);
+    json_kstr(j, "encryption", r->encryption);
+    put_hex(j, "key_id", r->key_id);
+    json_key(j, "chain");
+    if (r->chain_hour && r->chain_hour[0]) {
+        json_obj(j);
+        json_kstr(j, "hour", r->chain_hour);
+        json_kuint(j, "n", r->chain_n);
+        put_hex(j, "hash", r->chain_hash);
+        json_obj_end(j);
+    } else {
+        json_null(j);
+    }
     json_obj_end(j);
 }

@@ -164,21 +164,19 @@ static struct address *find_address(const struct world *w, const struct stream *
                                     const struct endpoint *at, const struct call *within)
 {
     uint64_t h = hash_site_endpoint(w, s->site, at);
-    for (int pass = 0; pass < 2; pass++) {
-        struct address *best = NULL; // the chain's order is not time's after a restart
-        for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END;
-             i = chain_next(w->by_address, i)) {
-            struct address *a = slab_at(w->addresses, i);
-            if (realm_of(w, a->leg->call->site) != realm_of(w, s->site) ||
-                !endpoint_eq(&a->at, at) || (within && a->leg->call != within))
-                continue;
-            if ((!best || a->named_us > best->named_us) && in_time(w, a, s, pass ? SLACK_US : 0))
-                best = a;
-        }
-        if (best)
-            return best;
+    struct address *best[2] = {
+        0}; // [1]: by the slack. A chain's order is not time's after a restart.
+    for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END;
+         i = chain_next(w->by_address, i)) {
+        struct address *a = slab_at(w->addresses, i);
+        if (realm_of(w, a->leg->call->site) != realm_of(w, s->site) || !endpoint_eq(&a->at, at) ||
+            (within && a->leg->call != within))
+            continue;
+        int k = in_time(w, a, s, 0) ? 0 : 1;
+        if ((!best[k] || a->named_us > best[k]->named_us) && (!k || in_time(w, a, s, SLACK_US)))
+            best[k] = a;
     }
-    return NULL;
+    return best[0] ? best[0] : best[1];
 }
 
 static void try_join(struct world *w, struct stream *s)

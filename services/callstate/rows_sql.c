@@ -194,35 +194,43 @@ const struct table_def rows_def[ROWS_TABLES] = {
          .columns = 8,
          .text_max = 512,
          .kind = {COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_INET, COL_INT4, COL_TIME, COL_TIME}},
+    // A deleted recording stays as a tombstone, whatever is reported of it later.
     [ROWS_RECORDINGS] =
         {.name = "recordings",
-         .sql =
-             "WITH u AS (SELECT DISTINCT ON (id) * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, "
-             "$10, $11, $12,"
-             " $13, $14, $15, $16, $17) WITH ORDINALITY AS u(site, started_at, id, call_id, "
-             "status, reason,"
-             " ended_at, duration, codec, rate, container, size, sha, path, recorder, channels, "
-             "gaps, ord)"
-             " ORDER BY id, ord DESC), gone AS (DELETE FROM recordings r USING u WHERE r.id = u.id"
-             " AND r.started_at <> u.started_at)"
-             " INSERT INTO recordings (site, started_at, id, call_id, status, reason, ended_at, "
-             "duration_seconds,"
-             " codec, sample_rate, container, size_bytes, sha256, path, recorder, channels, gaps)"
-             " SELECT site, started_at, id, call_id, status, reason, ended_at, duration, codec, "
-             "rate, container,"
-             " size, sha, path, recorder, channels::jsonb, gaps::jsonb FROM u"
-             " ON CONFLICT (site, started_at, id) DO UPDATE SET status = excluded.status, reason = "
-             "excluded.reason,"
-             " ended_at = excluded.ended_at, duration_seconds = excluded.duration_seconds, codec = "
-             "excluded.codec,"
-             " sample_rate = excluded.sample_rate, container = excluded.container,"
-             " size_bytes = excluded.size_bytes, sha256 = excluded.sha256, path = excluded.path,"
-             " recorder = excluded.recorder, channels = excluded.channels, gaps = excluded.gaps",
-         .columns = 17,
+         .sql = "WITH u AS (SELECT DISTINCT ON (id) * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, "
+                "$9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
+                " WITH ORDINALITY AS u(site, started_at, id, call_id, status, reason, ended_at, "
+                "duration, codec, rate, container, size, sha, path, recorder, channels, gaps, "
+                "sha512, stored, encryption, key_id, chain_hour, chain_n, chain_hash, ord)"
+                " ORDER BY id, ord DESC),"
+                " gone AS (DELETE FROM recordings r USING u WHERE r.id = u.id AND r.started_at <> "
+                "u.started_at AND u.status <> 'deleted' AND r.status <> 'deleted'),"
+                " dead AS (UPDATE recordings r SET status = 'deleted', reason = u.reason, "
+                "chain_hour = u.chain_hour, chain_n = u.chain_n, chain_hash = u.chain_hash FROM u"
+                " WHERE r.id = u.id AND u.status = 'deleted')"
+                " INSERT INTO recordings AS r (site, started_at, id, call_id, status, reason, "
+                "ended_at, duration_seconds, codec, sample_rate, container, size_bytes, sha256, "
+                "path, recorder, channels, gaps, sha512, stored_bytes, encryption, key_id, "
+                "chain_hour, chain_n, chain_hash)"
+                " SELECT site, started_at, id, call_id, status, reason, ended_at, duration, codec, "
+                "rate, container, size, sha, path, recorder, channels::jsonb, gaps::jsonb, sha512, "
+                "stored, encryption, key_id, chain_hour, chain_n, chain_hash FROM u"
+                " WHERE status <> 'deleted' AND NOT EXISTS (SELECT 1 FROM recordings x WHERE x.id "
+                "= u.id AND x.status = 'deleted')"
+                " ON CONFLICT (site, started_at, id) DO UPDATE SET status = excluded.status, "
+                "reason = excluded.reason, ended_at = excluded.ended_at, duration_seconds = "
+                "excluded.duration_seconds, codec = excluded.codec, sample_rate = "
+                "excluded.sample_rate, container = excluded.container, size_bytes = "
+                "excluded.size_bytes, sha256 = excluded.sha256, path = excluded.path, recorder = "
+                "excluded.recorder, channels = excluded.channels, gaps = excluded.gaps, sha512 = "
+                "excluded.sha512, stored_bytes = excluded.stored_bytes, encryption = "
+                "excluded.encryption, key_id = excluded.key_id, chain_hour = excluded.chain_hour, "
+                "chain_n = excluded.chain_n, chain_hash = excluded.chain_hash",
+         .columns = 24,
          .text_max = 16384,
          .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_UUID, COL_TEXT, COL_TEXT, COL_TIME, COL_REAL,
                   COL_TEXT, COL_INT4, COL_TEXT, COL_INT8, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT,
-                  COL_TEXT}},
+                  COL_TEXT, COL_TEXT, COL_INT8, COL_TEXT, COL_TEXT, COL_TEXT, COL_INT8, COL_TEXT}},
     [ROWS_RECORDING_STATE] =
         {.name = "calls (recording state)",
          .sql = "UPDATE calls c SET recording_state = u.state, revision = c.revision + 1"

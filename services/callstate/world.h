@@ -259,6 +259,7 @@ struct doors {
     void (*call_removed)(void *ctx, const struct uuid *id);
     void (*recording)(void *ctx, const Callmesh__V1__Recording *r);
     void (*tap)(void *ctx, const struct tap *t);
+    void (*erase)(void *ctx, const Callmesh__V1__Erase *e);
 };
 
 struct world {

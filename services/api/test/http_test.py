@@ -134,6 +134,10 @@ class Suite:
         sql.append(f"UPDATE streams SET capture_lost = 4, capture_lost_bound = true WHERE id = '{STREAM % 1}';")
         sql.append(f"UPDATE calls SET mos_min = 3.1, one_way = 'caller' WHERE id = '{CALL % 1}';")
         sql.append("INSERT INTO sites (site, name) VALUES ('par', 'Paris'), ('lon', 'London'), ('main', 'Main');")
+        sql.append("INSERT INTO losses (site, publisher, seq, n, place, count, from_at, to_at, epoch, first_seq, last_seq, bound, detail) VALUES"
+                   " ('par', 'h1', 9, 0, 'capture_down', 0, '2026-11-20 10:00:02+00', '2026-11-20 10:00:02.5+00', 2, NULL, NULL, true, 'the harvester was down'),"
+                   " ('par', 'h1', 12, -1, 'journal', 3, '2026-11-20 11:00:00+00', '2026-11-20 11:00:01+00', 2, 9, 11, true, ''),"
+                   " ('par', 'h2', 9, 0, 'kernel', 70, '2026-11-20 10:00:02+00', '2026-11-20 10:00:03+00', 1, NULL, NULL, false, '');")
         sql.append("INSERT INTO harvesters (site, name, version, input, live, last_seen_at) VALUES ('lon', 'lon/old', '1', 'eth0', true, now());")
         for i in range(60):
             sql.append(f"INSERT INTO registrations VALUES ('par', 'sip:20{i:02}@pbx', 'sip:20{i:02}@10.0.0.{i}', 'phone', '10.0.0.{i}', 5060,"
@@ -331,24 +335,23 @@ class Suite:
         assert len(c.get("/api/v1/registrations?aor=2005").json["data"]) == 1 == len(c.get("/api/v1/registrations?aor=sip:2005@pbx").json["data"])
         c.get("/api/v1/registrations?cursor=xyz", 400)
 
-    # ---- recordings
+    def t10b_losses(self):
+        c, got, cursor = self.c, [], ""
+        while True:
+            page = c.get("/api/v1/losses?limit=2&site=par" + cursor).json
+            got += [(x["harvester"], x["place"], x["count"]) for x in page["data"]]
+            if not page["has_more"]:
+                break
+            cursor = "&cursor=" + page["next_cursor"]
+        assert got == [("h1", "journal", 3), ("h2", "kernel", 70), ("h1", "capture_down", 0)], got
+        assert [x["first_seq"] for x in c.get("/api/v1/losses?harvester=h1").json["data"]] == [9, None]
+        # It touches the calls of its harvester that overlap it: call 1 (from 10:00:01 on) does, call 100 (10:01:40) does not.
+        assert [x["place"] for x in c.get("/api/v1/losses?call_id=" + CALL % 1).json["data"]] == ["capture_down"]
+        assert [(x["place"], x["bound"]) for x in c.get("/api/v1/calls/" + CALL % 1).json["losses"]] == [("capture_down", True)]
+        assert c.get("/api/v1/calls/" + CALL % 100).json["losses"] == []
+        c.get("/api/v1/losses?call_id=1", 400)
 
-    def t08b_losses(self):
-        """A loss belongs to the calls of its harvester that overlap its time, and to no other."""
-        w, c = self.w, self.c
-        at, harvester = w.sql(f"SELECT started_at, harvesters[1] FROM calls WHERE id = '{CALL % 1}'").split("|")
-        for seq, shift, count in ((1, "0 s", 5), (2, "-2 days", 7)):
-            w.sql("INSERT INTO losses (site, publisher, seq, n, place, count, from_at, to_at) "
-                  f"VALUES ('par', '{harvester}', {seq}, 0, 'kernel', {count}, '{at}'::timestamptz + '{shift}', '{at}'::timestamptz + '{shift}')")
-        lost = c.get(f"/api/v1/calls/{CALL % 1}").json["losses"]
-        assert [x["count"] for x in lost] == [5], lost
-        assert [x["count"] for x in c.get(f"/api/v1/losses?call_id={CALL % 1}").json["data"]] == [5]
-        first = c.get("/api/v1/losses?limit=1").json
-        assert [x["count"] for x in first["data"]] == [5] and first["has_more"]
-        rest = c.get("/api/v1/losses?limit=1&cursor=" + first["next_cursor"]).json
-        assert [x["count"] for x in rest["data"]] == [7] and not rest["has_more"]
-        assert c.get("/api/v1/losses?site=nowhere").json["data"] == []
-        c.get("/api/v1/losses?call_id=x", 400)
+    # ---- recordings
 
     def t09_audio(self):
         c, url = self.c, f"/api/v1/recordings/{REC % 0}/audio"
@@ -467,6 +470,115 @@ class Suite:
         wait_for("the readers", 8, lambda: w.metric("audio_readers") == 0)
         assert c.get(url).body == self.wav * 100
         w.sql(f"DELETE FROM recordings WHERE id = '{rec}'")
+
+    def t10_retention(self):
+        """compliance period > legal hold > erasure > retention > user's delete, each against the next; all in the audit."""
+        c, w = self.c, self.w
+        v1 = "/api/v1"
+
+        def recording(n, days, call=None):
+            rec = REC % (0x100 + n)
+            w.sql(f"INSERT INTO recordings VALUES ('keep', now() - interval '{days} days 1 minute', '{rec}', '{CALL % (0x100 + n if call is None else call)}',"
+                  f" 'ready', '', now() - interval '{days} days', 10, 'PCMU', 8000, 'wav', 1000, '', 'keep/{rec}.wav', 'rec1', '[]', '[]')")
+            return rec
+
+        def fate(rec):
+            return w.sql(f"SELECT fate FROM recording_fates WHERE id = '{rec}'")
+
+        for n in range(3):  # calls with numbers, for erasure and holds by number
+            w.sql(f"INSERT INTO calls (site, started_at, id, revision, state, from_digits, to_digits, answered_at, ended_at, recording_state) VALUES"
+                  f" ('keep', now() - interval '10 days', '{CALL % (0x100 + n)}', 1, 'ended', '49301234{n}', '2001', now(), now(), 'ready')")
+        young, old, other = recording(0, 10), recording(1, 10), recording(2, 10)
+        assert [fate(r) for r in (young, old, other)] == ["free"] * 3
+        # bodies
+        for body in ("", "[]", "{}", "{", '{"name": ""}', '{"name": "x", "retain_days": 3, "compliance_days": 5}', '{"name": "x", "retain_days": "y"}'):
+            c.post(v1 + "/retention-policies", 400, body=body)
+        c.post(v1 + "/holds", 400, body='{"reason": "all of it"}')
+        c.post(v1 + "/erasures", 400, body='{"legal_basis": "x", "number": "12"}')
+        # retention keeps against a user's delete
+        p = c.post(v1 + "/retention-policies", 201, body=json.dumps({"name": "month", "site": "keep", "retain_days": 30})).json
+        assert fate(old) == "retained" and p["retain_days"] == 30
+        r = c.request("DELETE", f"{v1}/recordings/{old}")
+        assert r.status == 409 and r.json["code"] == "retained"
+        dry = c.post(v1 + "/retention-policies/dry-run", 200, body=json.dumps({"site": "keep", "retain_days": 5})).json
+        assert dry["fates"]["retained"]["recordings"] == 3 and dry["policy"] == {"matches": 3, "would_delete": 3, "bytes": 3000, "protected": 0}, dry
+        # erasure is stronger than retention, a hold stronger than erasure
+        h = c.post(v1 + "/holds", 201, body=json.dumps({"reason": "case 7", "number": "+49 30 12341"})).json
+        e = c.post(v1 + "/erasures", 201, body=json.dumps({"legal_basis": "GDPR 17", "number": "+49301234 1"})).json
+        assert (e["found"], e["refused"]) == (1, 1) and fate(old) == "held" and fate(other) == "retained"
+        assert c.request("DELETE", f"{v1}/recordings/{old}").json["code"] == "legal_hold"
+        # a compliance period is stronger than a hold
+        q = c.post(v1 + "/retention-policies", 201, body=json.dumps(
+            {"name": "MiFID", "number": "493012341", "retain_days": 2000, "compliance_days": 1825, "priority": 1})).json
+        assert fate(old) == "compliance"
+        assert c.request("DELETE", f"{v1}/recordings/{old}").json["code"] == "compliance_period"
+        assert c.request("DELETE", f"{v1}/retention-policies/{q['id']}").status == 409
+        w.sql(f"UPDATE retention_policies SET removed_at = now() WHERE id = '{q['id']}'")  # nobody can, but a database
+        time.sleep(0.5)
+        assert w.sql(f"SELECT count(*) FROM deletions WHERE recording_id = '{old}'") == "0"
+        c.post(f"{v1}/holds/{h['id']}/release", 200)
+        c.post(f"{v1}/holds/{h['id']}/release", 404)
+        wait_for("the erasure", 8, lambda: w.sql(f"SELECT basis FROM deletions WHERE recording_id = '{old}'") == "erasure")
+        # expired by retention
+        assert c.request("DELETE", f"{v1}/retention-policies/{p['id']}").status == 200
+        c.post(v1 + "/retention-policies", 201, body=json.dumps({"name": "week", "site": "keep", "number": "493012340", "retain_days": 7}))
+        wait_for("the expiry", 8, lambda: w.sql(f"SELECT basis || reason FROM deletions WHERE recording_id = '{young}'") == "retentionweek")
+        # a user's delete, when nothing stands against it
+        r = c.request("DELETE", f"{v1}/recordings/{other}")
+        assert r.status == 202 and r.json == {"recording_id": other, "fate": "free"}, r.body
+        assert c.request("DELETE", f"{v1}/recordings/{REC % 99999}").status == 404
+        told = wait_for("the orders", 8, lambda: self.mesh.erases() if len(self.mesh.erases()) == 3 else None)
+        assert sorted(x[0] for x in told) == sorted([young, old, other]) and {x[1] for x in told} == {"erasure", "retention", "user"}
+        # the recorder has answered: tombstone, certificate, audit
+        for rec in (young, old, other):
+            w.sql(f"UPDATE recordings SET status = 'deleted', chain_hour = '20261128T00', chain_n = 7, chain_hash = '{'ab' * 32}' WHERE id = '{rec}'")
+        wait_for("the certificates", 8, lambda: all(x["done_at"] for x in c.get(v1 + "/deletions").json["data"]))
+        one = c.get(v1 + "/deletions?limit=1").json
+        assert one["has_more"] and one["data"][0]["certificate"] == {"hour": "20261128T00", "n": 7, "hash": "ab" * 32}
+        two = c.get(v1 + "/deletions?limit=2&cursor=" + one["next_cursor"]).json
+        assert len(two["data"]) == 2 and not two["has_more"]
+        assert c.get(f"{v1}/recordings/{old}").json["status"] == "deleted"
+        assert c.get(f"{v1}/recordings/{old}/audio", 404).json["code"] == "not_found"
+        for path in ("/retention-policies", "/holds", "/erasures"):
+            assert c.get(v1 + path).json["data"]
+        done = w.sql("SELECT string_agg(DISTINCT action, ' ' ORDER BY action) FROM audit WHERE action ~ '^(retention|hold|erasure|recording)\.'")
+        assert done == "erasure.create hold.create hold.release recording.delete recording.deleted retention.create retention.remove", done
+        # who may not
+        w.sql("INSERT INTO api_keys (prefix, secret_sha256, name, scopes) VALUES ('read', sha256('s3cret'), 'r', '{recordings:read}')")
+        low = Client(w.port, self.contract, "cm_read_s3cret")
+        for method, path in (("GET", "/holds"), ("POST", "/holds"), ("POST", "/retention-policies"), ("POST", "/erasures"), ("GET", "/deletions"),
+                             ("DELETE", "/recordings/" + other), ("POST", "/retention-policies/dry-run")):
+            assert low.request(method, v1 + path).status == 403, path
+
+    def t10_zcompleteness(self):
+        c, w, day = self.c, self.w, "2025-03-04"
+        cases = [("ready", "", "ready", "recorded"), ("deleted", "", "ready", "recorded"), ("failed", "SRTP without keys", "failed", "lost"),
+                 ("empty", "", "none", "lost"), (None, "", "none", "lost"), (None, "", "failed", "lost"), (None, "", "pending", "open"),
+                 ("skipped", "policy: none", "none", "skipped")]
+        for n, (status, reason, state, _) in enumerate(cases):
+            w.sql(f"INSERT INTO calls (site, started_at, id, revision, state, answered_at, ended_at, recording_state) VALUES ('day', '{day} 23:59:5{n}Z',"
+                  f" '{CALL % (0x200 + n)}', 1, 'ended', now(), now(), '{state}')")
+            if status:
+                w.sql(f"INSERT INTO recordings VALUES ('day', '{day} 12:00:00Z', '{REC % (0x200 + n)}', '{CALL % (0x200 + n)}', '{status}', '{reason}', now(), 1,"
+                      " 'PCMU', 8000, 'wav', 1, '', '', 'r', '[]', '[]')")
+        w.sql(f"INSERT INTO calls (site, started_at, id, revision, state, ended_at, result) VALUES ('day', '{day} 00:00Z', '{CALL % 0x2ff}', 1, 'ended', now(), 'busy')")
+        r = c.get(f"/api/v1/stats/completeness?day={day}&site=day")
+        j = r.json
+        assert (j["calls_seen"], j["answered"], j["recorded"], j["skipped"], j["lost"], j["open"]) == (9, 8, 2, 1, 4, 1), j
+        assert j["answered"] == j["recorded"] + j["skipped"] + j["lost"] + j["open"] and len(j["lost_calls"]) == 4
+        assert {"class": "lost", "reason": "SRTP without keys", "calls": 1} in j["reasons"]
+        path, key = os.path.join(w.dir, "report"), os.path.join(w.keys, "signing.pub")
+        with open(path, "wb") as f:
+            f.write(r.body)
+        verify = [os.path.join(os.path.dirname(w.api), "callmesh-verify"), "--report", path, "--public-key", key]
+        assert subprocess.run(verify, check=False, stdout=subprocess.DEVNULL).returncode == 0
+        with open(path, "wb") as f:
+            f.write(r.body.replace(b'"lost" : 4', b'"lost" : 3').replace(b'"lost":4', b'"lost":3'))
+        assert subprocess.run(verify, check=False, stdout=subprocess.DEVNULL).returncode == 1
+        c.get("/api/v1/stats/completeness", 400)
+        c.get("/api/v1/stats/completeness?day=2025-02-31", 400)
+        assert c.get("/api/v1/stats/completeness?day=1999-01-01").json["calls_seen"] == 0
+        w.sql("DELETE FROM calls WHERE site IN ('day', 'keep'); DELETE FROM recordings WHERE site IN ('day', 'keep')")
 
     # ---- live
 
