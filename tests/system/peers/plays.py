@@ -18,6 +18,7 @@ log_stderror=yes
 mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
 loadmodule "sl.so"
 loadmodule "tm.so"
+loadmodule "corex.so"
 loadmodule "rr.so"
 loadmodule "pv.so"
 loadmodule "siputils.so"
@@ -74,7 +75,7 @@ class Peers:
         home = os.path.join(self.folder, f"phone{i}")
         os.makedirs(home)
         lines = ["poll_method epoll", f"sip_listen {NET}{i}:5060", f"net_interface {NET}{i}", "audio_player aubridge,nil",
-                 f"audio_source aufile,{self.folder}/tone.wav", "audio_alert aubridge,alert", "ausrc_srate 8000", "auplay_srate 8000",
+                 "audio_source aubridge,nil" if modules else f"audio_source aufile,{self.folder}/tone.wav", "audio_alert aubridge,alert", "ausrc_srate 8000", "auplay_srate 8000",
                  f"rtp_ports 2{i}000-2{i}100", "module_path /usr/lib/baresip/modules", "module g711.so", "module aufile.so",
                  "module aubridge.so", "module_tmp account.so", "module_app menu.so", "module_app ctrl_tcp.so",
                  *(f"module_app {m}" for m in modules), f"ctrl_tcp_listen {NET}{i}:4444"]
