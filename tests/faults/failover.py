@@ -125,7 +125,7 @@ def main():
         run.calm(mesh, 8)
         rest = run.settle(mesh, o, sites)
         watcher.stop_now = True
-        verdicts = run.oracle.judge(mesh.pg, mesh.tee, mesh.truth, sites, mesh.recordings)
+        verdicts = run.oracle.judge(mesh.pg, mesh.tee, mesh.truth, sites, mesh.audio)
         ok = run.report(mesh, o, {o.mode: 1}, 0, 0, rest, verdicts, watcher, run.check_api(mesh, verdicts, watcher))
         if o.mode == "away":
             bad = in_order(mesh.pg)
