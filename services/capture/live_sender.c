@@ -196,6 +196,7 @@ static int take_from(uint32_t lane)
         xring_next(&t->in);
         n++;
     }
+    g.books.lane[lane].broken = t->in.broken;
     release(lane);
     return n;
 }
