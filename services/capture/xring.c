@@ -34,6 +34,15 @@ struct xring *xring_new(size_t bytes)
     return NULL;
 }
 
+struct xring *xring_free(struct xring *r)
+{
+    if (r) {
+        (void)munmap(r->s, sizeof *r->s + r->capacity);
+        free(r);
+    }
+    return NULL;
+}
+
 uint8_t *xring_shared(struct xring *r, size_t *bytes)
 {
     *bytes = sizeof *r->s + r->capacity;

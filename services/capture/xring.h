@@ -29,6 +29,7 @@ _Static_assert(sizeof(struct xring_record) == 32, "records stand on 32 bytes");
 
 // Capacity is rounded up to a power of two. NULL: no memory.
 struct xring *xring_new(size_t bytes);
+struct xring *xring_free(struct xring *r); // the caller's; processes that were forked keep theirs
 size_t xring_bytes(const struct xring *r);
 size_t xring_used(const struct xring *r);
 uint64_t xring_refused(const struct xring *r);

@@ -44,6 +44,7 @@ static void test_all_sizes_go_round_in_order(void **state)
         xring_release(r, c.at);
         assert_int_equal(xring_used(r), 0);
     }
+    xring_free(r);
 }
 
 static void test_full_refuses_counts_and_goes_on(void **state)
@@ -64,6 +65,7 @@ static void test_full_refuses_counts_and_goes_on(void **state)
     for (uint64_t i = 1; i <= made; i++)
         assert_int_equal(get(&c), i);
     assert_int_equal(get(&c), -1);
+    xring_free(r);
 }
 
 // A producer that goes back to an older state makes the same records: each is there once.
@@ -94,6 +96,7 @@ static void test_a_producer_that_goes_back_doubles_nothing(void **state)
         assert_int_equal(get(&c), -1);
         xring_release(r, c.at);
     }
+    xring_free(r);
 }
 
 // A consumer that is replaced begins at what was not released, and finds the marks of its forerunner.
@@ -118,6 +121,7 @@ static void test_a_replaced_consumer_sees_the_marks(void **state)
     assert_int_equal(xring_peek(&c)->mark, 102);
     assert_int_equal(get(&c), 2);
     assert_int_equal(xring_peek(&c)->mark, 0);
+    xring_free(r);
 }
 
 // A child fills the ring and is killed at any instruction; the next goes on from the same old state.
@@ -174,6 +178,7 @@ static void test_killed_producers_lose_and_double_nothing(void **state)
         }
     }
     assert_true(kills > 5);
+    xring_free(r);
 }
 
 // All that a hostile end can do: any byte of what is shared, at any time. Whatever the consumer is shown lies in the ring, its
@@ -227,6 +232,7 @@ static void test_an_end_that_scribbles_harms_itself_alone(void **state)
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_true(seen > 0 && broken > 0);
+    xring_free(r);
 }
 
 int main(void)
