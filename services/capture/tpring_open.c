@@ -227,7 +227,8 @@ static int ring_open(struct tpring *r, const struct tpring_opts *o, char *err, s
     if (index) // what cannot be promiscuous is heard as it is
         (void)setsockopt(r->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous,
                          sizeof promiscuous);
-    int fanout = (getpid() & 0xFFFF) | (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
+    uint32_t fanout = ((uint32_t)getpid() & 0xFFFF) |
+                      (uint32_t)(PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
     if (o->rings > 1 && setsockopt(r->fd, SOL_PACKET, PACKET_FANOUT, &fanout, sizeof fanout) != 0)
         return refused(o, "sharing out to workers (capture.workers)", err, err_cap);
     return 0;

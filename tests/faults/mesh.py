@@ -387,6 +387,9 @@ def alone():
     if os.geteuid() != 0 or os.environ.get("CALLMESH_ALONE"):
         return
     os.environ["CALLMESH_ALONE"] = "1"
+    if subprocess.run(["unshare", "-n", "-m", "true"], check=False, stderr=subprocess.DEVNULL).returncode != 0:
+        print("no namespaces of network and mounts here (a folder that is no mount point as /)")
+        sys.exit(77)
     os.execvp("unshare", ["unshare", "-n", "-m", "--", "sh", "-c", 'ip link set lo up && exec "$0" "$@"', sys.executable, "-B", *sys.argv])
 
 

@@ -63,12 +63,12 @@ def test_kernel_drops_inside_a_call(t):
         for at, frame in sorted(c.frames, key=lambda f: f[0]):
             due = (at - first) / 1e6
             if stopped == 0 and due >= 1.5:
-                os.kill(pid, signal.SIGSTOP)
+                os.killpg(pid, signal.SIGSTOP)  # the keeper, the worker, the sender
                 for _ in range(4000):
                     wire.send(flood)
                 stopped = 1
             if stopped == 1 and due >= 2.5:
-                os.kill(pid, signal.SIGCONT)
+                os.killpg(pid, signal.SIGCONT)
                 stopped = 2
             time.sleep(max(0.0, begin + due - time.time()))
             wire.send(frame)
