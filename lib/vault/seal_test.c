@@ -62,6 +62,14 @@ static void any_length_comes_back(void **state)
     vkit_close(&k);
 }
 
+static void flip(int fd, off_t at, uint8_t with)
+{
+    uint8_t b;
+    assert_int_equal(pread(fd, &b, 1, at), 1);
+    b ^= with;
+    assert_int_equal(pwrite(fd, &b, 1, at), 1);
+}
+
 // A range touches its chunks and no others: the file around it may be gone.
 static void a_range_needs_its_chunks_only(void **state)
 {
@@ -75,21 +83,13 @@ static void a_range_needs_its_chunks_only(void **state)
     vkit_path(&id, "wav.sealed", path, sizeof(path));
     vkit_file(&k, &id, path, SEAL_AUDIO, 5 * SEAL_CHUNK + 9, &p);
     assert_int_equal(open_file(&k, path, &fd), 0);
-    uint8_t x = 0xAA;
-    assert_int_equal(pwrite(fd, &x, 1, SEAL_HEAD + 2 * SEAL_STRIDE + 77), 1);
+    uint8_t x;
+    flip(fd, SEAL_HEAD + 2 * SEAL_STRIDE + 77, 0xAA);
     check_content(0, 2 * SEAL_CHUNK);
     check_content(3 * SEAL_CHUNK, 5 * SEAL_CHUNK + 9);
     assert_int_equal(reader_read(&reader, 2 * SEAL_CHUNK + 4, &x, 1), -EBADMSG);
     (void)close(fd);
     vkit_close(&k);
-}
-
-static void flip(int fd, off_t at, uint8_t with)
-{
-    uint8_t b;
-    assert_int_equal(pread(fd, &b, 1, at), 1);
-    b ^= with;
-    assert_int_equal(pwrite(fd, &b, 1, at), 1);
 }
 
 // Reads all; true when it came out.

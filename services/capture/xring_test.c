@@ -181,6 +181,20 @@ static void test_killed_producers_lose_and_double_nothing(void **state)
     xring_free(r);
 }
 
+// Until it is killed: words of all kinds at any place of the shared pages, the control lines often.
+static _Noreturn void scribble(uint8_t *all, size_t bytes)
+{
+    struct rnd rnd = {11};
+    for (;;) {
+        size_t at = rnd_below(&rnd, bytes / 4) * 4;
+        if (rnd_below(&rnd, 4) == 0)
+            at = rnd_below(&rnd, 3) * 64; // head, refused, tail
+        uint32_t v = rnd_below(&rnd, 3) ? (uint32_t)rnd_below(&rnd, 300) * 32
+                                        : (uint32_t)rnd_below(&rnd, UINT32_MAX);
+        memcpy(all + at, &v, sizeof v);
+    }
+}
+
 // All that a hostile end can do: any byte of what is shared, at any time. Whatever the consumer is shown lies in the ring, its
 // walk ends, and a producer writes nowhere else.
 static void test_an_end_that_scribbles_harms_itself_alone(void **state)
@@ -192,15 +206,9 @@ static void test_an_end_that_scribbles_harms_itself_alone(void **state)
     const uint8_t *data = all + bytes - xring_bytes(r);
     pid_t child = fork();
     assert_true(child >= 0);
-    if (child == 0)
+    if (child == 0) {
         alarm(60); // ends it when we do not
-    for (struct rnd rnd = {11}; child == 0;) {
-        size_t at = rnd_below(&rnd, bytes / 4) * 4;
-        if (rnd_below(&rnd, 4) == 0)
-            at = rnd_below(&rnd, 3) * 64; // head, refused, tail
-        uint32_t v = rnd_below(&rnd, 3) ? (uint32_t)rnd_below(&rnd, 300) * 32
-                                        : (uint32_t)rnd_below(&rnd, UINT32_MAX);
-        memcpy(all + at, &v, sizeof v);
+        scribble(all, bytes);
     }
     uint64_t seen = 0, broken = 0;
     struct rnd rnd = {5};
