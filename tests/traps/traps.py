@@ -1,5 +1,6 @@
 """The 41 traps: one function a capture, named t<trap>_<what>. Each gets an empty Capture and fills it; expect.json says what must be
-found. Unless a case says otherwise: 10.0.0.1 calls 10.0.0.2, media 10.0.0.1:4000 and 10.0.0.2:6000, G.711, 50 packets a side."""
+found. Unless a case says otherwise: 10.0.0.1 calls 10.0.0.2, media 10.0.0.1:4000 and 10.0.0.2:6000, G.711, 50 packets a side.
+Over 450 lines: one trap after the other, a few lines each."""
 import struct
 
 from calls import A, AM, B, BM, PCMA, PCMU, Dialog, TcpLeg, sdp, talk, whole_call
