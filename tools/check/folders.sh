@@ -4,6 +4,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "${1:-$here/../..}"
+git ls-files --error-unmatch README.md >/dev/null || { echo "folders: $PWD is no git checkout that may be read here: skipped"; exit 77; }
 bad=$(mktemp)
 trap 'rm -f "$bad"' EXIT
 # Left out: .ci (one script), seeds of fuzz targets (one README above them all), the old protocol (a copy of protos/).
