@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include "base/fail.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include "base/mono.h"
 #include "base/slab.h"
 
@@ -94,7 +95,7 @@ struct flows *flows_new(const struct flows_opts *o)
         return NULL;
     f->o = *o;
     f->slab = slab_new("streams", o->streams, sizeof(struct stream));
-    f->cold = calloc(o->streams, sizeof *f->cold);
+    f->cold = mem_take(o->streams * sizeof *f->cold);
     f->map = map_new(o->streams, flow_eq, f);
     if (!f->slab || !f->cold || !f->map)
         return flows_free(f);
@@ -105,7 +106,7 @@ struct flows *flows_free(struct flows *f)
 {
     if (f) {
         map_free(f->map);
-        free(f->cold);
+        mem_give(f->cold, f->o.streams * sizeof *f->cold);
         slab_free(f->slab);
         free(f);
     }

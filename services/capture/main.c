@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/mono.h"
 #include "daemon/daemon.h"
 #include "inputs.h"
@@ -156,6 +157,7 @@ static int start(const struct conf *c)
     capture_stats_register();
     if (g.split)
         return start_split(c);
+    mem_want_huge_pages(); // an interface's workers are forked, this one is not
     int r = open_inputs(c);
     if (r || (r = open_keylog(c)) != 0)
         return r;
