@@ -16,6 +16,7 @@
 #include "live_report.h"
 #include "live_sender.h"
 #include "report.h"
+#include "sandbox.h"
 #include "sender.h"
 #include "settings.h"
 #include "worker.h"
@@ -310,9 +311,21 @@ static void print_report(bool truncated)
         report_print_text(g.report, &in, stdout);
 }
 
+// Nothing is opened any more. With a bus its threads look up names and dial again: such a process cannot give that up.
+static int cage(void)
+{
+    char err[256];
+    if (g.sender || sandbox_enter_reader(err, sizeof err) == 0)
+        return 0;
+    log_error("the reader's cage cannot be closed", "step=\"%s\"", err);
+    return EX_OSERR;
+}
+
 static int run_file(void)
 {
     bool truncated = false;
+    if (cage() != 0)
+        return EX_OSERR;
     enum source_result r = SOURCE_MORE;
     while (r != SOURCE_END && r != SOURCE_FAILED && !daemon_stopping() && !send_failed()) {
         r = inputs_read(g.inputs, POLL_US, g.worker);
