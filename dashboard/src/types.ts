@@ -115,6 +115,8 @@ export interface Stream {
 export interface RecordingChannel { index: number; role: string; codec: string; packets: number; lost: number; stream_ids: string[] }
 export interface Gap { from: number; to: number; channel: number; reason: string }
 
+export type AudioFormat = "wav" | "ogg" | "flac" | "mp3";
+
 export interface Recording {
   id: string;
   call_id: string;

@@ -50,7 +50,11 @@ struct req {
     int step;
     int fd; // audio: handed from the worker to the reply
     unsigned pps;
+    int format;       // enum encode_format of the audio asked for, or FORMAT_STORED
+    int64_t until_us; // waiting for a format (formats.c)
+    struct http_req *next_waiting;
 };
+#define FORMAT_STORED (-1)
 
 static inline struct req *req_of(struct http_req *q)
 {
@@ -65,7 +69,9 @@ struct api_settings {
     int64_t login_per_minute, session_us, max_lag_us, tap_lease_us, retention_every_us;
     uint32_t mirror_calls, mirror_harvesters, taps, tap_bytes, listeners, events_bytes,
         events_index, sse_clients;
-    uint32_t db_threads, db_queue, audio_readers;
+    uint32_t db_threads, db_queue, audio_readers, formats_renderings;
+    uint64_t formats_bytes;
+    int64_t formats_keep_us;
 };
 extern struct api_settings settings;
 extern struct http_server *http;

@@ -28,7 +28,8 @@ int cutter_open(struct cutter *c, char *err, size_t err_cap)
     c->reader = spool_reader_new(c->o.spool_dir);
     c->render = mem_take(sizeof(*c->render));
     if (!c->reader || !c->render ||
-        render_init(c->render, c->reader, c->o.blocks, c->o.segments, c->o.grace_us) < 0) {
+        render_init(c->render, c->reader, c->o.blocks, c->o.segments, c->o.grace_us,
+                    c->o.drift_us) < 0) {
         (void)snprintf(err, err_cap, "no memory for the cutter");
         return -ENOMEM;
     }

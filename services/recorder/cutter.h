@@ -17,7 +17,7 @@ struct cutter_opts {
     const char *spool_dir, *recordings_dir, *name, *keys_dir;
     bool encrypt, upload;
     size_t blocks, segments; // of one call
-    int64_t grace_us;
+    int64_t grace_us, drift_us;
 };
 
 struct cutter {

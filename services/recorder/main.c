@@ -71,6 +71,10 @@ static const struct conf_def defs[] = {
     {"cut.blocks", CONF_INT, "524288", 1024, 1 << 26,
      "blocks of one call: 36 hours of two-way audio", false},
     {"cut.segments", CONF_INT, "16384", 64, 1 << 24, "pieces of timelines of one call", false},
+    {"cut.drift", CONF_DURATION, "20ms", 0, INT64_MAX / 2,
+     "a sender's clock that runs away by less leaves its sound as captured, by more it is "
+     "resampled",
+     false},
     {"live.taps", CONF_INT, "256", 1, 65536, "calls that can be listened to at once", false},
     {"journal.dir", CONF_STR, "/var/lib/callmesh/journal", 0, 0, "journal of the reports", false},
     {"journal.bytes", CONF_BYTES, "16M", 1 << 20, INT64_MAX / 2,
@@ -152,7 +156,8 @@ static void settings(const struct conf *c)
                                     .encrypt = conf_bool(c, "recordings.encrypt"),
                                     .blocks = (size_t)conf_int(c, "cut.blocks"),
                                     .segments = (size_t)conf_int(c, "cut.segments"),
-                                    .grace_us = conf_int(c, "cut.delay")};
+                                    .grace_us = conf_int(c, "cut.delay"),
+                                    .drift_us = conf_int(c, "cut.drift")};
     reporter.o = (struct report_opts){.name = name,
                                       .site = site,
                                       .sig_url = conf_str(c, "bus.sig-url"),

@@ -451,6 +451,56 @@ class Suite:
         c.get(url + "?pps=0", 400)
         c.get(f"/api/v1/recordings/{REC % 2}/peaks", 410)
 
+    def t10_formats(self):
+        """Other formats: made once, exact ranges, bounded at once and on disk, gone when others come."""
+        c, w, url = self.c, self.w, f"/api/v1/recordings/{REC % 0}/audio"
+        heard = int(w.sql(f"SELECT count(*) FROM audit WHERE action = 'audio' AND object = '{REC % 0}'"))
+        for name, media, magic in (("ogg", "audio/ogg", b"OggS"), ("flac", "audio/flac", b"fLaC"), ("mp3", "audio/mpeg", b"\xff")):
+            one = f"{url}?format={name}"
+            r = c.get(one)
+            n, etag = len(r.body), r.headers["ETag"]
+            assert r.body.startswith(magic) and r.headers["Content-Type"] == media and f'filename="{REC % 0}.{name}"' in r.headers["Content-Disposition"]
+            assert etag.startswith(f'"{self.sha}-{name}-') and 2000 < n < len(self.wav), (etag, n)
+            for a, b in ((0, 0), (0, n - 1), (n - 1, n - 1), (1000, 1999), (5, n - 5)):
+                p = c.get(one, 206, headers={"Range": f"bytes={a}-{b}"})
+                assert p.body == r.body[a:b + 1] and p.headers["Content-Range"] == f"bytes {a}-{b}/{n}", (name, a, b)
+            assert c.get(one, 416, headers={"Range": f"bytes={n}-"}).headers["Content-Range"] == f"bytes */{n}"
+            assert c.get(one, 304, headers={"If-None-Match": etag}).body == b""
+            h = c.request("HEAD", one)
+            assert h.status == 200 and h.headers["Content-Length"] == str(n) and h.headers["ETag"] == etag
+        assert w.metric("formats_made_total") == 3 and w.metric("formats_found_total") >= 24 and w.metric("formats_evicted_total") == 0
+        # The whole, two ranges from the start and the revalidation stand in the audit once each, though the first waited for the making.
+        assert int(w.sql(f"SELECT count(*) FROM audit WHERE action = 'audio' AND object = '{REC % 0}'")) == heard + 3 * 4
+        assert c.get(f"/api/v1/recordings/{REC % 1}/audio?format=ogg", 404).json["code"] == "not_found"
+        assert c.get(f"/api/v1/recordings/{REC % 2}/audio?format=ogg", 410).json["code"] == "gone"
+        # Three minutes: while they are made nothing else is; who asks for the same waits for the same.
+        rec, n = REC % 8, 3 * 60 * 8000 * 2
+        head = self.wav[:len(self.wav) - 160000 - 4]
+        with open(os.path.join(w.recordings, "par/long.wav"), "wb") as f:
+            f.write(head + struct.pack("<I", n) + (os.urandom(16000) * (n // 16000 + 1))[:n])
+        w.sql(f"INSERT INTO recordings VALUES ('par', '2026-11-20 09:00:00+00', '{rec}', '{CALL % 5}', 'ready', '', '2026-11-20 09:03:00+00', 180,"
+              f" 'PCMU', 8000, 'wav', {n + 44}, 'longhash', 'par/long.wav', 'rec1', '[]', '[]')")
+        long = f"/api/v1/recordings/{rec}/audio?format="
+        two = [Stream(w.port, long + "ogg", {"Authorization": "Bearer " + c.key}) for _ in range(2)]
+        wait_for("the making", 5, lambda: w.metric("formats_making") == 1)
+        r = c.get(long + "mp3", 503)
+        assert r.json["code"] == "renderings_full" and r.headers["Retry-After"] and w.metric("formats_full_total") == 1
+        for s in two:
+            s.s.settimeout(40)
+        heads = [s.head() for s in two]
+        assert heads == [200, 200] or heads == [503, 503], heads  # 503 rendering: a machine that needs 25 s for it
+        for s in two:
+            s.close()
+        wait_for("the rest of the making", 60, lambda: w.metric("formats_making") == 0)
+        assert w.metric("formats_made_total") == 4 and w.metric("formats_making") == 0
+        # Noise as FLAC is larger than all the room there is; what was there before went for it.
+        assert c.get(long + "flac", 413).json["code"] == "too_long"
+        after = [w.metric(f"formats_{x}") for x in ("failed_total", "evicted_total", "bytes")]
+        assert after == [1, 4, 0], after
+        assert c.get(url + "?format=ogg").body.startswith(b"OggS")
+        wait_for("the readers", 8, lambda: w.metric("audio_readers") == 0)
+        w.sql(f"DELETE FROM recordings WHERE id = '{rec}'")
+
     def t10_sealed(self):
         """The same answers for an encrypted file; a changed, cut, foreign or keyless one gives no sound."""
         c, w, rec = self.c, self.w, REC % 7
@@ -489,10 +539,11 @@ class Suite:
             raise AssertionError("a damaged chunk was sent")
         except (http.client.HTTPException, ConnectionError):
             pass
+        assert c.get(url + "?format=flac", 500).json["code"] == "damaged"
         with open(full, "r+b") as f:
             f.truncate(128 + 65552)
         assert c.get(url, 500).json["code"] == "damaged"
-        assert w.metric("recorder_integrity_failures_total") == 2
+        assert w.metric("recorder_integrity_failures_total") == 3
         with open(full, "wb") as f:
             f.write(self.wav)  # a plain file in its place is not taken for it
         assert c.get(url, 500).json["code"] == "damaged"
