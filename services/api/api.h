@@ -21,8 +21,11 @@ enum {
     SCOPE_RECORDINGS_DELETE = 1u << 8,
     SCOPE_RETENTION_WRITE = 1u << 9,
     SCOPE_HOLDS_WRITE = 1u << 10,
-    SCOPE_ALL = (1u << 11) - 1,
-    SCOPE_KEEPING = SCOPE_RECORDINGS_DELETE | SCOPE_RETENTION_WRITE | SCOPE_HOLDS_WRITE,
+    SCOPE_POLICY_WRITE = 1u << 11,
+    SCOPE_RECORDINGS_CONTROL = 1u << 12,
+    SCOPE_ALL = (1u << 13) - 1,
+    SCOPE_KEEPING =
+        SCOPE_RECORDINGS_DELETE | SCOPE_RETENTION_WRITE | SCOPE_HOLDS_WRITE | SCOPE_POLICY_WRITE,
 };
 
 // Who asks. known = false: nobody.
@@ -108,6 +111,10 @@ enum http_next on_hold_release(struct http_req *q);
 enum http_next on_erasures(struct http_req *q);
 enum http_next on_deletions(struct http_req *q);
 enum http_next on_completeness(struct http_req *q);
+enum http_next on_rules(struct http_req *q);
+enum http_next on_rule_changes(struct http_req *q);
+enum http_next on_rule(struct http_req *q);
+enum http_next on_call_record(struct http_req *q);
 enum http_next on_harvesters(struct http_req *q);
 enum http_next on_harvester(struct http_req *q);
 enum http_next on_sites(struct http_req *q);

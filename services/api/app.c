@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "bus/bus.h"
+#include "command.h"
 #include "depot/conf.h"
 #include "db.h"
 #include "events.h"
@@ -172,7 +173,7 @@ static int start(const struct conf *c)
     }
     if (listen_start() || mirror_start())
         return 69;
-    if (db_start() || keeper_start()) {
+    if (db_start() || keeper_start() || command_start()) {
         log_error("the store workers could not start", "%s", "");
         return 69;
     }

@@ -154,7 +154,7 @@ static void leg_fields(struct blob *b, struct leg *l)
 
 size_t blob_bound(const struct call *c)
 {
-    size_t n = 2900 + CALL_ID_MAX + 2 * sizeof(struct party);
+    size_t n = 2900 + sizeof(struct decision) + CALL_ID_MAX + 2 * sizeof(struct party);
     for (const struct leg *l = c->legs; l; l = l->next)
         n += 640 + (size_t)(l->formats[1] + l->formats[2]) * sizeof(struct format) +
              l->address_count * (sizeof(struct endpoint) + 16);
@@ -243,6 +243,20 @@ static void story_fields(struct blob *b, struct call *c)
         F(b, l->hold_how);
 }
 
+static void decision_fields(struct blob *b, struct decision *d)
+{
+    F(b, d->reason);
+    flag(b, &d->record);
+    flag(b, &d->after_answer);
+    flag(b, &d->from_answer);
+    F(b, d->sides);
+    F(b, d->rule);
+    F(b, d->by);
+    d->rule[sizeof d->rule - 1] = d->by[sizeof d->by - 1] = 0;
+    if (d->reason > POLICY_ASKED)
+        b->failed = true;
+}
+
 static void write_addresses(struct blob *b, struct leg *l)
 {
     F(b, l->address_count);
@@ -276,6 +290,7 @@ size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
         write_addresses(&b, l);
     }
     story_fields(&b, c);
+    decision_fields(&b, &c->decision);
     return b.failed ? 0 : b.n;
 }
 
@@ -357,6 +372,8 @@ struct call *blob_read(struct world *w, struct span blob)
     }
     if (b.version >= 2)
         story_fields(&b, c);
+    if (b.version >= 3)
+        decision_fields(&b, &c->decision);
     if (b.failed || !c->legs) {
         c->row_late_us = 0;
         call_remove(w, c);

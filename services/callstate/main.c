@@ -76,6 +76,10 @@ static const struct conf_def defs[] = {
      "what a box appends to the Call-ID of its other side", false},
     {"join.park", CONF_STR, "park, orbit", 0, 0, "beginnings of numbers where calls are parked",
      false},
+    {"policy.inside-digits", CONF_INT, "6", 0, 23,
+     "a number of at most so many digits, or a name, is of the house: rules of recording by "
+     "direction",
+     false},
     {"timers.no-answer", CONF_DURATION, "32s", 1000000, 3600000000,
      "INVITE without any response: 64 * T1", false},
     {"timers.provisional", CONF_DURATION, "200s", 1000000, 7200000000,
@@ -108,6 +112,7 @@ static struct {
     char holder[160];
     int64_t fence;
     struct admit *admit;
+    struct policy_board policy;
     struct join *join;
 } g;
 
@@ -138,6 +143,7 @@ static struct limits limits_of(const struct conf *c)
                                                       : 2,
         .join_threshold = (int)conf_int(c, "join.threshold"),
         .join_window_us = conf_int(c, "join.window"),
+        .inside_digits = (uint32_t)conf_int(c, "policy.inside-digits"),
     };
     (void)span_copy(span_str(conf_str(c, "join.headers")), l.join_headers, sizeof l.join_headers);
     (void)span_copy(span_str(conf_str(c, "join.call-id-suffixes")), l.join_suffixes,
@@ -167,7 +173,10 @@ static int try_to_lead(const struct conf *c, char *err, size_t cap)
         return r == LEASE_E_HELD ? r : SCHEMA_E_AWAY;
     if (admit_sites(c) < 0)
         return SCHEMA_E_AWAY;
-    r = partitions_make(g.store, wall_now_us(), -1, 7, &made);
+    r = policy_refresh(&g.policy, g.store); // before the first call
+    (void)policy_current(&g.policy);
+    if (!r)
+        r = partitions_make(g.store, wall_now_us(), -1, 7, &made);
     if (!r)
         r = restore_world(g.store, g.world, g.known, KNOWN_MAX, &g.knowns);
     // Reading the state back may have taken longer than the lease lasts.
@@ -274,6 +283,8 @@ static int open_state(const struct conf *c)
         return EXIT_CREATE;
     g.world->wall_us = wall_now_us();
     g.world->realm = admit_realm;
+    policy_board_init(&g.policy);
+    g.world->policy = &g.policy;
     return 0;
 }
 
@@ -327,7 +338,7 @@ static int start(const struct conf *c)
                             .knowns = g.knowns};
     g.state = g.control ? state_new(&so) : NULL;
     char err[256] = "out of memory";
-    g.housekeeping = housekeeping_new(conf_str(c, "store.dsn"));
+    g.housekeeping = housekeeping_new(conf_str(c, "store.dsn"), &g.policy);
     if (!g.state || !g.housekeeping || persist_start(g.persist) || state_start(g.state) ||
         housekeeping_start(g.housekeeping) ||
         answer_open(&g.answer, conf_str(c, "bus.control-url"), control_answer, g.control, err,

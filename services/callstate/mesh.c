@@ -174,6 +174,21 @@ static bool fill_lists(struct arena *a, const struct world *w, const struct call
     return true;
 }
 
+static Callmesh__V1__RecordingDecision *mesh_decision(struct arena *a, const struct decision *in)
+{
+    Callmesh__V1__RecordingDecision *d = TAKE(a, Callmesh__V1__RecordingDecision);
+    if (!d)
+        return NULL;
+    callmesh__v1__recording_decision__init(d);
+    d->record = in->record;
+    d->reason = (Callmesh__V1__RecordingReason)in->reason;
+    d->rule = borrow(in->rule);
+    d->by = borrow(in->by);
+    d->sides = in->sides;
+    d->from_answer = in->from_answer;
+    return d;
+}
+
 Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, const struct call *in)
 {
     Callmesh__V1__MeshChange *m = change(a, CALLMESH__V1__MESH_CHANGE__CHANGE_CALL);
@@ -205,6 +220,7 @@ Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, cons
     c->message_count = in->message_count;
     c->one_way = (Callmesh__V1__Side)media_one_way(in);
     c->story = mesh_story(a, in);
+    c->recording_policy = mesh_decision(a, &in->decision);
     return fill_lists(a, w, in, c) && !arena_overflowed(a) ? m : NULL;
 }
 

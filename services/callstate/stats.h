@@ -83,6 +83,11 @@
     X(STREAMS_UNJOINED, "callstate_streams_unjoined", NULL, "Streams in memory that no SDP named", \
       STAT_GAUGE)                                                                                  \
     X(RECORDINGS, "callstate_recordings_total", NULL, "Recording reports", STAT_COUNTER)           \
+    X(SKIPPED, "callstate_recordings_skipped_total", NULL,                                         \
+      "Calls with media that a rule left out", STAT_COUNTER)                                       \
+    X(ASKED, "callstate_recordings_asked_total", NULL, "Calls recorded because someone asked",     \
+      STAT_COUNTER)                                                                                \
+    X(POLICY_RULES, "callstate_recording_rules", NULL, "Rules of recording in force", STAT_GAUGE)  \
     X(NO_RECORDER, "callstate_recordings_given_up_total", "reason=\"no_recorder\"",                \
       "No report came", STAT_COUNTER)                                                              \
     X(RECORDER_SILENT, "callstate_recordings_given_up_total", "reason=\"recorder_silent\"",        \

@@ -16,6 +16,7 @@
 #include "chain.h"
 #include "dialog_states.h"
 #include "list.h"
+#include "policy_load.h"
 #include "wire/pkt.h"
 #include "wire/rtp.h"
 #include "wire/sdp.h"
@@ -36,6 +37,7 @@ struct limits {
     int other_keep;      // 0 none, 1 REGISTER only, 2 all
     int join_threshold;  // least score that joins two calls; 0: none is joined
     int64_t join_window_us;
+    uint32_t inside_digits; // a number of at most so many is of the house
     char join_headers[256], join_suffixes[128], park[128]; // comma lists
 };
 
@@ -274,6 +276,7 @@ struct call {
     struct stream *streams;
     uint8_t leg_count, stream_count;
     uint64_t lost_packets;
+    struct decision decision; // of the rules of recording
     // Its story beside its own dialogs (story.c, join.c, transfer.c).
     uint8_t end_reason; // numbers of mesh.proto
     uint16_t q850;
@@ -381,6 +384,7 @@ struct world {
     size_t call_hand, stream_hand; // where the sweeps stand
     int64_t wall_us;               // set once a loop
     int64_t recorder_alive_wall_us;
+    struct policy_board *policy; // borrowed; NULL: no rules, all is recorded
     size_t memory;
 };
 

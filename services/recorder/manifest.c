@@ -305,6 +305,7 @@ size_t manifest_json(const struct manifest *f, char *buf, size_t cap)
     json_kstr(&j, "reason", r->reason);
     json_ktime(&j, "call_started_at", f->job->started_us);
     json_ktime(&j, "call_ended_at", f->job->ended_us);
+    json_kstr(&j, "rule", f->job->rule[0] ? f->job->rule : NULL);
     json_ktime(&j, "started_at", r->start_us);
     json_kint(&j, "started_at_us", r->start_us);
     json_ktime(&j, "ended_at", r->start_us + length_us(r));

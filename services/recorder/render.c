@@ -87,7 +87,8 @@ static bool hear(const struct track *t, const struct chain_packet *p, struct hea
 bool render_next(const struct render *r, const struct job *j, struct track *t)
 {
     while (chain_next(&t->chain, &t->next)) {
-        if (t->next.at_us >= j->started_us - EARLY_US && t->next.at_us <= j->ended_us + r->grace_us)
+        if (t->next.at_us >= j->from_us && t->next.at_us >= j->started_us - EARLY_US &&
+            t->next.at_us <= j->ended_us + r->grace_us)
             return t->has_next = true;
     }
     return t->has_next = false;
@@ -237,7 +238,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
         const struct track *t = &r->track[i];
         // Its beginning has left the spool: the recording still begins where the call's sound did.
         if (t->chain.truncated && t->stream->first_at_us > 0 &&
-            t->stream->first_at_us < res->start_us &&
+            t->stream->first_at_us < res->start_us && t->stream->first_at_us >= j->from_us &&
             t->stream->first_at_us >= j->started_us - EARLY_US)
             res->start_us = t->stream->first_at_us;
     }

@@ -236,6 +236,10 @@ class Mesh:
         with self.cond:
             return [s.split()[1:] for s in self.lines if s.startswith("tap ")]
 
+    def said(self, prefix):
+        with self.cond:
+            return [s for s in self.lines if s.startswith(prefix)]
+
     def erases(self):
         """Orders to erase: (recording id, basis), each once."""
         with self.cond:

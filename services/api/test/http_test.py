@@ -648,14 +648,62 @@ class Suite:
                              ("DELETE", "/recordings/" + other), ("POST", "/retention-policies/dry-run")):
             assert low.request(method, v1 + path).status == 403, path
 
+    def t10_rules(self):
+        """Rules of recording: in order, each change with who made it, and what is no rule is refused whole."""
+        c, w, v1 = self.c, self.w, "/api/v1"
+        assert c.get(v1 + "/recording-rules").json == {"version": 0, "data": []}
+        for body in ("", "[]", "{}", "{", '{"name": "", "action": "all"}', '{"name": "x"}', '{"name": "x", "action": "most"}',
+                     '{"name": "x", "action": "percent"}', '{"name": "x", "action": "percent", "percent": 101}',
+                     '{"name": "x", "action": "all", "peer": "192.0.2.7/24"}', '{"name": "x", "action": "all", "number": "+49"}',
+                     '{"name": "x", "action": "all", "sides": "left"}', json.dumps({"name": "x" * 64, "action": "all"})):
+            c.post(v1 + "/recording-rules", 400, body=body)
+        last = c.post(v1 + "/recording-rules", 201, body=json.dumps({"name": "rest", "action": "percent", "percent": 12.5, "position": 900})).json
+        first = c.post(v1 + "/recording-rules", 201, body=json.dumps(
+            {"name": "trunk", "action": "none", "peer": "192.0.2.0/24", "direction": "inbound", "position": 10})).json
+        c.post(v1 + "/recording-rules", 400, body=json.dumps({"name": "rest", "action": "all"}))  # a name says which rule it was
+        r = c.get(v1 + "/recording-rules").json
+        assert [x["name"] for x in r["data"]] == ["trunk", "rest"] and r["version"] == 2 and r["data"][0]["peer"] == "192.0.2.0/24", r
+        path = f"{v1}/recording-rules/{first['id']}"
+        r = c.request("PUT", path, body=json.dumps({"name": "trunk", "action": "on_demand", "position": 950, "sides": "caller"}))
+        assert r.status == 200 and r.json["peer"] is None and r.json["sides"] == "caller" and r.json["position"] == 950, r.body
+        assert c.request("PUT", path, body='{"name": "trunk"}').status == 400
+        assert c.request("PUT", f"{v1}/recording-rules/{REC % 1}", body='{"name": "y", "action": "all"}').status == 404
+        assert c.request("DELETE", f"{v1}/recording-rules/{last['id']}").status == 200
+        assert c.request("DELETE", f"{v1}/recording-rules/{last['id']}").status == 404
+        log = c.get(v1 + "/recording-rules/changes?limit=2").json
+        assert log["has_more"] and log["data"][0]["before"]["name"] == "rest" and log["data"][0]["after"] is None, log
+        changed = log["data"][1]
+        assert changed["before"]["action"] == "none" and changed["after"]["action"] == "on_demand" and changed["actor"].startswith("key:"), changed
+        rest = c.get(v1 + "/recording-rules/changes?cursor=" + log["next_cursor"]).json
+        assert len(rest["data"]) == 2 and not rest["has_more"]
+        assert w.sql("SELECT count(*) FROM audit WHERE action = 'recording_rule.write'") == "4"
+        low = Client(w.port, self.contract, "cm_read_s3cret")
+        assert low.get(v1 + "/recording-rules").status == 200
+        for method, path in (("POST", "/recording-rules"), ("PUT", "/recording-rules/" + first["id"]), ("DELETE", "/recording-rules/" + first["id"]),
+                             ("POST", f"/calls/{LIVE % 1}/record")):
+            assert low.request(method, v1 + path, body="{}" if method != "DELETE" else None).status == 403, path
+
+    def t10_record(self):
+        """Asked for: callstate is told who wants which call, and the audit has it first."""
+        c, w = self.c, self.w
+        r = c.post(f"/api/v1/calls/{LIVE % 1}/record", 202)
+        assert r.json == {"call_id": LIVE % 1, "result": "recorded"}
+        told = wait_for("the order", 5, lambda: self.mesh.said("record "))
+        assert told[0].split()[1] == LIVE % 1 and told[0].split()[2].startswith("key:"), told
+        assert w.sql("SELECT object FROM audit WHERE action = 'call.record'") == LIVE % 1
+        c.post("/api/v1/calls/x/record", 400)
+
     def t10_zcompleteness(self):
         c, w, day = self.c, self.w, "2025-03-04"
         cases = [("ready", "", "ready", "recorded"), ("deleted", "", "ready", "recorded"), ("failed", "SRTP without keys", "failed", "lost"),
                  ("empty", "", "none", "lost"), (None, "", "none", "lost"), (None, "", "failed", "lost"), (None, "", "pending", "open"),
-                 ("skipped", "policy: none", "none", "skipped")]
-        for n, (status, reason, state, _) in enumerate(cases):
+                 (None, "", "none", "skipped")]
+        for n, (status, reason, state, case) in enumerate(cases):
             w.sql(f"INSERT INTO calls (site, started_at, id, revision, state, answered_at, ended_at, recording_state) VALUES ('day', '{day} 23:59:5{n}Z',"
                   f" '{CALL % (0x200 + n)}', 1, 'ended', now(), now(), '{state}')")
+            if case == "skipped":
+                w.sql("UPDATE calls SET story = '{\"recording_policy\": {\"decision\": \"skip\", \"rule\": \"no trunk\", \"reason\": \"none\"}}'"
+                      f" WHERE id = '{CALL % (0x200 + n)}'")
             if status:
                 w.sql(f"INSERT INTO recordings VALUES ('day', '{day} 12:00:00Z', '{REC % (0x200 + n)}', '{CALL % (0x200 + n)}', '{status}', '{reason}', now(), 1,"
                       " 'PCMU', 8000, 'wav', 1, '', '', 'r', '[]', '[]')")
@@ -665,6 +713,7 @@ class Suite:
         assert (j["calls_seen"], j["answered"], j["recorded"], j["skipped"], j["lost"], j["open"]) == (9, 8, 2, 1, 4, 1), j
         assert j["answered"] == j["recorded"] + j["skipped"] + j["lost"] + j["open"] and len(j["lost_calls"]) == 4
         assert {"class": "lost", "reason": "SRTP without keys", "calls": 1} in j["reasons"]
+        assert {"class": "skipped", "reason": "rule no trunk: none", "calls": 1} in j["reasons"]
         path, key = os.path.join(w.dir, "report"), os.path.join(w.keys, "signing.pub")
         with open(path, "wb") as f:
             f.write(r.body)
