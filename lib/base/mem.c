@@ -28,9 +28,11 @@ static void *take_aligned(size_t n)
 {
     if (n < HUGE_BYTES || !atomic_load_explicit(&huge, memory_order_relaxed))
         return aligned_alloc(64, n);
-    void *p = aligned_alloc(HUGE_BYTES, n);
-    if (p) // the last part of a huge page stays small: nothing more is there than was asked for
-        (void)madvise(p, n & ~(HUGE_BYTES - 1), MADV_HUGEPAGE);
+    void *p;
+    if (posix_memalign(&p, HUGE_BYTES, n) != 0) // n need not be a multiple of the alignment
+        return NULL;
+    // The last part of a huge page stays small: nothing more is there than was asked for.
+    (void)madvise(p, n & ~(HUGE_BYTES - 1), MADV_HUGEPAGE);
     return p;
 }
 
