@@ -2,6 +2,7 @@
 #include <string.h>
 #include "call.h"
 #include "join.h"
+#include "media_hosts.h"
 #include "media_join.h"
 
 // One direction or the other over the same fields. Native byte order: the mark at the start tells.
@@ -368,6 +369,7 @@ struct call *blob_read(struct world *w, struct span blob)
         if (!l)
             break;
         leg_fields(&b, l);
+        media_hosts_add_leg(w, l);
         read_addresses(w, &b, l);
     }
     if (b.version >= 2)

@@ -6,6 +6,7 @@
 #include "blob.h"
 #include "dialog.h"
 #include "join.h"
+#include "media_hosts.h"
 #include "media_join.h"
 #include "parts.h"
 #include "recordings.h"
@@ -271,6 +272,7 @@ void call_drop(struct world *w, struct call *c)
         struct leg *l = c->legs;
         c->legs = l->next;
         media_forget_addresses(w, l);
+        media_hosts_del_leg(w, l);
         slab_give(w->legs, l);
     }
     for (uint8_t i = 0; i < c->publishers; i++) {

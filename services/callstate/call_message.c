@@ -5,6 +5,7 @@
 #include "call.h"
 #include "dialog.h"
 #include "expiry.h"
+#include "media_hosts.h"
 #include "media_join.h"
 #include "pending.h"
 #include "registrations.h"
@@ -156,6 +157,7 @@ static struct call *begin(struct world *w, struct message *m)
     init_leg(l, m, sip->to_tag);
     l->src = m->src;
     l->dst = m->dst;
+    media_hosts_add_leg(w, l);
     l->transport = m->transport;
     struct span ua = span_sub(sip_header_value(sip, SIP_H_USER_AGENT, 0), 0, sizeof l->user_agent);
     l->user_agent_n = (uint8_t)ua.n;
@@ -209,6 +211,7 @@ static struct leg *choose_leg(struct world *w, struct call *c, const struct mess
     init_leg(l, m, remote);
     l->src = c->legs->src;
     l->dst = c->legs->dst;
+    media_hosts_add_leg(w, l);
     l->transport = c->legs->transport;
     l->user_agent_n = c->legs->user_agent_n;
     memcpy(l->user_agent, c->legs->user_agent, sizeof l->user_agent);

@@ -80,6 +80,10 @@
       "Given up because a third came", STAT_COUNTER)                                               \
     X(STREAMS_JOINED, "callstate_streams_joined_total", NULL, "Streams tied to a leg",             \
       STAT_COUNTER)                                                                                \
+    X(STREAMS_BY_HOSTS, "callstate_streams_joined_by_hosts_total", NULL,                           \
+      "Pairs of streams tied to a leg by the hosts its SIP came from", STAT_COUNTER)               \
+    X(HOSTS_AMBIGUOUS, "callstate_streams_hosts_ambiguous_total", NULL,                            \
+      "Looks by hosts that found several calls or streams: not joined", STAT_COUNTER)              \
     X(STREAMS_UNJOINED, "callstate_streams_unjoined", NULL, "Streams in memory that no SDP named", \
       STAT_GAUGE)                                                                                  \
     X(RECORDINGS, "callstate_recordings_total", NULL, "Recording reports", STAT_COUNTER)           \

@@ -37,6 +37,8 @@ static bool make_chains(struct world *w)
         {&w->wait_by_id, w->lim.waits},
         {&w->by_key, w->lim.calls * CALL_KEYS},
         {&w->by_target, w->lim.calls * TRANSFERS_MAX},
+        {&w->leg_by_hosts, w->lim.legs},
+        {&w->stream_by_hosts, w->lim.streams},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         *all[i].c = chain_new(all[i].n);
@@ -85,9 +87,10 @@ struct world *world_free(struct world *w)
     slab_free(w->addresses);
     slab_free(w->pending);
     slab_free(w->waits);
-    struct chain *chains[] = {w->by_call_id, w->by_id,      w->by_stream,          w->by_src,
-                              w->by_dst,     w->by_address, w->pending_by_call_id, w->wait_by_id,
-                              w->by_key,     w->by_target};
+    struct chain *chains[] = {
+        w->by_call_id, w->by_id,      w->by_stream,          w->by_src,
+        w->by_dst,     w->by_address, w->pending_by_call_id, w->wait_by_id,
+        w->by_key,     w->by_target,  w->leg_by_hosts,       w->stream_by_hosts};
     for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++)
         chain_free(chains[i]);
     struct {

@@ -370,7 +370,7 @@ struct world {
     struct publisher *publisher;
     struct slab *calls, *legs, *streams, *addresses, *pending, *waits;
     struct chain *by_call_id, *by_id, *by_stream, *by_src, *by_dst, *by_address,
-        *pending_by_call_id, *wait_by_id, *by_key, *by_target;
+        *pending_by_call_id, *wait_by_id, *by_key, *by_target, *leg_by_hosts, *stream_by_hosts;
     struct link dirty_calls, dirty_streams, tell_now, tell_later, ended, pending_age, wait_age,
         late_calls, idle_streams;
     size_t dirty_call_count, dirty_stream_count, dirty_leg_count, dirty_bytes;
