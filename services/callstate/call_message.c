@@ -55,7 +55,7 @@ static struct call *find_call(struct world *w, struct message *m)
          i = chain_next(w->by_call_id, i)) {
         struct call *c = slab_at(w->calls, i);
         if (realm_of(w, c->site) != realm_of(w, m->site) || c->call_id_n != sip->call_id.n ||
-            !span_eq(span_of(c->call_id, id.n), id))
+            !span_eq(call_id_span(c), span_sub(id, 0, c->call_id_kept)))
             continue;
         int64_t at, now = call_time(w, c, m->publisher, m->at_us);
         uint8_t reason;
@@ -84,23 +84,12 @@ static struct call *find_call(struct world *w, struct message *m)
 
 // ---- a new call ---------------------------------------------------------------------------------------------------
 
-static void take_party(struct party *p, struct span value)
+static void take_party(struct world *w, struct call *c, struct party *p, struct span value)
 {
     struct sip_addr a;
-    if (!sip_addr_parse(value, &a)) {
+    if (!sip_addr_parse(value, &a))
         a = (struct sip_addr){.uri = value};
-    }
-    struct span uri = span_sub(a.uri, 0, sizeof p->uri), user = span_sub(a.user, 0, sizeof p->user),
-                name = span_sub(a.display, 0, sizeof p->name);
-    p->uri_n = (uint16_t)uri.n;
-    p->user_n = (uint16_t)user.n;
-    p->name_n = (uint16_t)name.n;
-    if (uri.n)
-        memcpy(p->uri, uri.p, uri.n);
-    if (user.n)
-        memcpy(p->user, user.p, user.n);
-    if (name.n)
-        memcpy(p->name, name.p, name.n);
+    call_keep_party(w, c, p, a.uri, a.user, a.display);
 }
 
 // uuid of the time, the kind and up to three spans, with a separator that none of them can fake (lengths).
@@ -142,8 +131,8 @@ static struct call *begin(struct world *w, struct message *m)
     if (!c)
         return NULL;
     tag_set(&c->from_tag, sip->from_tag);
-    take_party(&c->from, sip->from);
-    take_party(&c->to, sip->to);
+    take_party(w, c, &c->from, sip->from);
+    take_party(w, c, &c->to, sip->to);
     c->started_us = c->last_sip_us = m->at_us;
     c->live = w->publisher[m->publisher].live;
     c->invite_cseq = sip->cseq;
@@ -235,10 +224,11 @@ static bool seen_before(const struct world *w, struct call *c, const struct mess
     h = fnv64(fnv64(h, sip->via_branch), sip->to_tag);
     h = fnv64(h, sip->method == SIP_METHOD_OTHER ? sip->method_text : sip->from_tag);
     h = fnv64(h, sip->body);
+    uint32_t digest = (uint32_t)(h ^ h >> 32);
     for (int i = 0; i < RECENT_MAX; i++)
-        if (c->recent[i] == h)
+        if (c->recent[i] == digest)
             return true;
-    c->recent[c->recent_next] = h;
+    c->recent[c->recent_next] = digest;
     c->recent_next = (uint8_t)((c->recent_next + 1) % RECENT_MAX);
     return false;
 }

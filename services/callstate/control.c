@@ -12,7 +12,7 @@
 
 // Views into the world are only good while the state thread stands still, and the reply is packed by the other thread
 // later: so each change is copied, by packing it and unpacking it into the reply's arena.
-#define VIEW_BYTES (2u << 20)
+#define VIEW_BYTES (1u << 20)
 
 struct control {
     struct arena *views;

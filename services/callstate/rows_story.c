@@ -215,7 +215,7 @@ struct span rows_call_ids(const struct call *c, char *buf, size_t cap)
 {
     size_t n = 0;
     for (const struct call *p = c; p; p = parts_is_merged(c) ? NULL : p->next_part) {
-        size_t len = p->call_id_n < CALL_ID_MAX ? p->call_id_n : CALL_ID_MAX;
+        size_t len = p->call_id_kept;
         if (n && n + 1 + len > cap)
             continue;
         if (n)

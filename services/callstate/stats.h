@@ -25,6 +25,7 @@
     X(USED_STREAMS, "callstate_table_used", "table=\"streams\"", "Slots in use", STAT_GAUGE)       \
     X(USED_ADDRESSES, "callstate_table_used", "table=\"addresses\"", "Slots in use", STAT_GAUGE)   \
     X(USED_PENDING, "callstate_table_used", "table=\"pending\"", "Slots in use", STAT_GAUGE)       \
+    X(USED_TEXTS, "callstate_table_used", "table=\"texts\"", "Slots in use", STAT_GAUGE)           \
     X(USED_WAITS, "callstate_table_used", "table=\"recordings_awaited\"", "Slots in use",          \
       STAT_GAUGE)                                                                                  \
     X(USED_PUBLISHERS, "callstate_table_used", "table=\"publishers\"", "Slots in use", STAT_GAUGE) \
@@ -36,6 +37,12 @@
       STAT_COUNTER)                                                                                \
     X(FULL_ADDRESSES, "callstate_table_refused_total", "table=\"addresses\"",                      \
       "Refused because full", STAT_COUNTER)                                                        \
+    X(FULL_CODECS, "callstate_table_refused_total", "table=\"codecs\"", "Refused because full",    \
+      STAT_COUNTER)                                                                                \
+    X(FULL_COUNTERS, "callstate_table_refused_total", "table=\"counter_names\"",                   \
+      "Counters of harvesters that were not kept", STAT_COUNTER)                                   \
+    X(FULL_TEXTS, "callstate_table_refused_total", "table=\"texts\"",                              \
+      "Texts of calls that were cut", STAT_COUNTER)                                                \
     X(FULL_PENDING, "callstate_table_refused_total", "table=\"pending\"",                          \
       "Pushed out because full", STAT_COUNTER)                                                     \
     X(FULL_WAITS, "callstate_table_refused_total", "table=\"recordings_awaited\"",                 \
