@@ -123,6 +123,8 @@ export const api = {
   replaceRule: (ruleId: string, rule: RecordingRuleNew) => request("PUT", `/recording-rules/${id(ruleId)}`, rule),
   removeRule: (ruleId: string) => request("DELETE", `/recording-rules/${id(ruleId)}`),
   recordCall: (callId: string) => request("POST", `/calls/${id(callId)}/record`),
+  vconUrl: (callId: string) => `${BASE}/calls/${id(callId)}/vcon`,
+  pcapngUrl: (callId: string) => `${BASE}/calls/${id(callId)}/pcapng?media=rtp`,
   harvesters: (signal?: AbortSignal) => whole<Harvester>("/harvesters", signal),
   sites: (signal?: AbortSignal) => whole<Site>("/sites", signal),
   listenTicket: async (callId: string): Promise<ListenTicket> =>

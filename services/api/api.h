@@ -94,6 +94,8 @@ enum http_next on_call_messages(struct http_req *q);
 enum http_next on_call_ladder(struct http_req *q);
 enum http_next on_call_events(struct http_req *q);
 enum http_next on_call_evidence(struct http_req *q);
+enum http_next on_call_vcon(struct http_req *q);
+enum http_next on_call_pcapng(struct http_req *q);
 enum http_next on_calls_export(struct http_req *q);
 enum http_next on_listen_ticket(struct http_req *q);
 enum http_next on_listen(struct http_req *q);

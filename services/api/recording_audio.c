@@ -44,18 +44,24 @@ int recording_audio_init(void)
     return 0;
 }
 
+int recordings_beneath(const char *path)
+{
+    int dir = open(settings.recordings_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = dir < 0 ? -1 : beneath_open(dir, path);
+    int e = errno;
+    if (dir >= 0)
+        close(dir);
+    errno = e;
+    return fd;
+}
+
 int recordings_open_file(struct http_req *q, const struct store_result *r, struct stat *ret_st)
 {
     if (strcmp(store_str(r, 0, 2), "ready") != 0) {
         http_problem(q, 404, "not_found", "this recording has no audio: %s", store_str(r, 0, 2));
         return -1;
     }
-    int dir = open(settings.recordings_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int fd = dir < 0 ? -1 : beneath_open(dir, store_str(r, 0, 0));
-    int e = errno;
-    if (dir >= 0)
-        close(dir);
-    errno = e;
+    int fd = recordings_beneath(store_str(r, 0, 0)), e = errno;
     if (fd >= 0 && (fstat(fd, ret_st) || !S_ISREG(ret_st->st_mode))) {
         close(fd);
         fd = -1;

@@ -26,8 +26,8 @@ int render_dump(struct render *r, const struct job *j, const char *path, struct 
     sink_write(&r->sink, line, sizeof(line) - 1);
     sink_write(&r->sink, head, sizeof(head));
     for (struct track *t = render_earliest(r); t; t = render_earliest(r)) {
-        if (t->other > 0) { // whole streams, what could be decoded of them too
-            uint8_t ph[8];  // RD_packet_t: length with this head, length on the wire, ms
+        if (t->other > 0 || r->keep_all) { // whole streams, what could be decoded of them too
+            uint8_t ph[8]; // RD_packet_t: length with this head, length on the wire, ms
             put_be(ph, t->next.packet.n + sizeof(ph), 2);
             put_be(ph + 2, t->next.packet.n, 2);
             put_be(ph + 4, (uint64_t)((t->next.at_us - zero_us) / 1000), 4);

@@ -84,6 +84,7 @@ struct render {
     struct window window;
     struct sink sink;
     struct sink_seal seal; // set before render_write and render_dump; key NULL: plain
+    bool keep_all; // render_dump takes every track, not only those with something not rendered
     bool (*cancelled)(void *ctx);
     void *cancelled_ctx;
 };

@@ -157,6 +157,8 @@ export function Player({ recording, names }: { recording: Recording; names: [str
               {FORMATS.map(([format, text]) => (
                 <li key={format}><a href={api.audioUrl(recording, format)} download={`${recording.id}.${format}`}>{text}</a></li>
               ))}
+              <li><a href={api.vconUrl(recording.call_id)} download={`${recording.call_id}.vcon.json`}>vCon</a></li>
+              {may("messages:read") ? <li><a href={api.pcapngUrl(recording.call_id)} download={`${recording.call_id}.pcapng`}>Packets (pcapng)</a></li> : null}
             </ul>
           </details>
         ) : null}

@@ -2,12 +2,14 @@
 """callmesh-api as clients see it: a real PostgreSQL, the real bus, every response checked against openapi.yaml.
 Over 450 lines: one case after the other for one service, in the order in which they build on each other.
 usage: http_test.py REPOSITORY CALLMESH-API API_MESH_PEER API_SEAL_FILE [CASE...]"""
+import base64
 import csv
 import hashlib
 import http.client
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import time
 import traceback
+import urllib.parse
 
 from harness import Client, Contract, Mesh, Response, Stream, World, wait_for
 
@@ -397,6 +400,59 @@ class Suite:
         assert [(x["place"], x["bound"]) for x in c.get("/api/v1/calls/" + CALL % 1).json["losses"]] == [("capture_down", True)]
         assert c.get("/api/v1/calls/" + CALL % 100).json["losses"] == []
         c.get("/api/v1/losses?call_id=1", 400)
+
+    def t07c_vcon(self):
+        """The pinned schema is the contract's; each field against the rows it comes from."""
+        c, w, v1 = self.c, self.w, "/api/v1/calls/"
+        sha512 = hashlib.sha512(self.wav).hexdigest()
+        w.sql(f"UPDATE recordings SET sha512 = '{sha512}' WHERE id = '{REC % 0}'")
+        r = c.get(v1 + CALL % 1 + "/vcon")
+        v = r.json
+        assert r.headers["Content-Type"] == "application/vcon+json" and v["uuid"] == (CALL % 1)[:14] + "8" + (CALL % 1)[15:]
+        assert v["created_at"].startswith("2026-11-20T10:00:14.25") and v["subject"] == "Call from +49300000001 to 2001"
+        assert v["parties"] == [{"tel": "tel:+49300000001", "sip": "sip:+49300000001@pbx", "name": 'Ann "é" 1'}, {"sip": "sip:2001@pbx"}]
+        (d,) = v["dialog"]
+        want = base64.urlsafe_b64encode(bytes.fromhex(sha512)).decode().rstrip("=")
+        assert d["content_hash"] == "sha512-" + want and d["parties"] == [0, 1] and d["duration"] == 10 and d["start"].startswith("2026-11-20T10:00:00")
+        assert d["url"].endswith(f"/api/v1/recordings/{REC % 0}/audio") and c.get(urllib.parse.urlsplit(d["url"]).path).body == self.wav
+        streams = json.loads(v["analysis"][0]["body"])["streams"]
+        assert [s["id"] for s in streams] == [STREAM % 0, STREAM % 1]
+        w.sql(f"UPDATE calls SET answered_at = NULL WHERE id = '{CALL % 10}'")  # busy
+        v = c.get(v1 + CALL % 10 + "/vcon").json
+        assert v["dialog"] == [{"type": "incomplete", "start": "2026-11-20T10:00:10.250Z", "parties": [0, 1], "disposition": "busy"}] and v["analysis"] == []
+        w.sql(f"UPDATE calls SET answered_at = started_at + interval '3 s' WHERE id = '{CALL % 10}'; UPDATE recordings SET sha512 = '' WHERE id = '{REC % 0}'")
+        assert c.get(v1 + CALL % 99999 + "/vcon", 404).json["code"] == "not_found"
+        assert w.sql(f"SELECT count(*) FROM audit WHERE action = 'vcon' AND object = '{CALL % 1}'") == "1"
+
+    def t07d_pcapng(self):
+        """Wireshark's own reader takes it: UDP as packets, a stream's messages as PDUs, no key material, no media that was not kept."""
+        c, w, v1 = self.c, self.w, "/api/v1/calls/"
+        key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0c2VjcmV0|2^20\r\n"
+        sip = f"OPTIONS sip:x SIP/2.0\r\nCall-ID: k\r\nCSeq: 1 OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: {len(key) + 5}\r\n\r\nv=0\r\n{key}"
+        for n, (transport, src, dst) in enumerate((("udp", "10.0.0.1", "10.0.0.2"), ("udp", "2001:db8::1", "2001:db8::2"), ("tls", "10.0.0.1", "10.0.0.2"),
+                                                   ("tcp", "2001:db8::1", "2001:db8::2"))):
+            w.sql("INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, sip_call_id, method, src_ip, src_port, dst_ip, dst_port, transport, raw) VALUES"
+                  f" ('par', '2026-11-20 10:00:07.{n:06}+00', 'h1', {900 + n}, 0, '{CALL % 7}', 'k', 'OPTIONS', '{src}', 5070, '{dst}', 5080, '{transport}',"
+                  f" decode('{sip.encode().hex()}', 'hex'))")
+        r = c.get(v1 + CALL % 7 + "/pcapng")
+        assert r.headers["X-Media-Packets"] == "0" and b"c2VjcmV0" not in r.body and r.body.count(b"inline:xxxxxxxxxxxxxxxx|2^20") == 4
+        assert "c2VjcmV0" not in c.get(v1 + CALL % 7 + "/messages").body.decode()
+        assert c.get(v1 + CALL % 7 + "/pcapng?media=rtp").headers["X-Media-Packets"] == "0"
+        c.get(v1 + CALL % 7 + "/pcapng?media=all", 400)
+        assert c.get(v1 + CALL % 99999 + "/pcapng", 404).json["code"] == "not_found"
+        if shutil.which("tshark"):
+            path = os.path.join(w.dir, "call.pcapng")
+            with open(path, "wb") as f:
+                f.write(r.body)
+            out = subprocess.run(["tshark", "-r", path, "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-T", "fields", "-E", "separator=|", "-e", "frame.time_epoch",
+                                  "-e", "sip.Method", "-e", "ip.src", "-e", "ipv6.dst", "-e", "udp.srcport", "-e", "ip.checksum.status", "-e", "udp.checksum.status", "-e", "sdp.version"],
+                                 capture_output=True, text=True, check=True).stdout.splitlines()
+            got = [line.split("|") for line in out]
+            at = 1795168807
+            assert [round((float(x[0]) - at) * 1e6) for x in got] == [0, 1, 2, 3], got
+            assert [x[1] for x in got] == ["OPTIONS"] * 4 and all(x[7] == "0" for x in got), got
+            assert got[0][2] == "10.0.0.1" and got[0][4:7] == ["5070", "1", "1"] and got[1][3] == "2001:db8::2" and got[1][6] == "1", got
+        w.sql(f"DELETE FROM sip_messages WHERE call_id = '{CALL % 7}'")
 
     # ---- recordings
 
