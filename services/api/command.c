@@ -49,3 +49,28 @@ enum command_result command_record(const struct uuid *call_id, const char *actor
     pthread_mutex_unlock(&cmd.lock);
     return r;
 }
+
+enum command_result command_pause(const struct uuid *call_id, int64_t until_us, const char *actor,
+                                  const char *reason, int64_t *ret_until_us)
+{
+    struct uuid id = *call_id;
+    enum command_result r = COMMAND_UNHEARD;
+    Callmesh__V1__PauseRequest pause = CALLMESH__V1__PAUSE_REQUEST__INIT;
+    Callmesh__V1__ControlRequest q = CALLMESH__V1__CONTROL_REQUEST__INIT;
+    pause.call_id = (ProtobufCBinaryData){sizeof(id.b), id.b};
+    pause.until_us = until_us;
+    pause.actor = (char *)(uintptr_t)actor; // packed, not written to
+    pause.reason = (char *)(uintptr_t)reason;
+    q.request_case = CALLMESH__V1__CONTROL_REQUEST__REQUEST_PAUSE;
+    q.pause = &pause;
+    pthread_mutex_lock(&cmd.lock);
+    const Callmesh__V1__ControlReply *a = ask(&q);
+    if (a && a->error[0])
+        r = COMMAND_REFUSED;
+    else if (a && a->reply_case == CALLMESH__V1__CONTROL_REPLY__REPLY_PAUSE)
+        r = a->pause->known ? COMMAND_DONE : COMMAND_UNKNOWN;
+    if (r == COMMAND_DONE)
+        *ret_until_us = a->pause->until_us;
+    pthread_mutex_unlock(&cmd.lock);
+    return r;
+}

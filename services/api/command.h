@@ -14,4 +14,7 @@ enum command_result {
     COMMAND_UNHEARD, // no answer
     COMMAND_REFUSED, // *ret_why says it
 };
+// until_us: wall clock, 0 resumes; *ret_until_us: what callstate made of it.
+enum command_result command_pause(const struct uuid *call_id, int64_t until_us, const char *actor,
+                                  const char *reason, int64_t *ret_until_us);
 enum command_result command_record(const struct uuid *call_id, const char *actor);

@@ -12,7 +12,8 @@ const char *gap_reason_name(enum gap_reason r)
     static const char *const names[] = {[GAP_NOT_SENT] = "not_sent",
                                         [GAP_LOSS] = "loss",
                                         [GAP_CODEC] = "codec",
-                                        [GAP_NOT_CAPTURED] = "not_captured"};
+                                        [GAP_NOT_CAPTURED] = "not_captured",
+                                        [GAP_PAUSED] = "paused"};
     return names[r];
 }
 
@@ -28,6 +29,7 @@ void window_init(struct window *w, struct sink *sink, enum wav_format format, in
     w->base = 0;
     w->total = total;
     w->uncaptured_n = 0;
+    w->paused_n = 0;
     w->gaps_n = 0;
     w->gaps_total = 0;
     memset(w->state, 0, sizeof(w->state));
@@ -43,8 +45,19 @@ void window_add_uncaptured(struct window *w, int64_t from, int64_t to)
     }
 }
 
+void window_add_paused(struct window *w, int64_t from, int64_t to)
+{
+    if (w->paused_n < JOB_PAUSES_MAX && to > from) {
+        w->paused[w->paused_n].from = from;
+        w->paused[w->paused_n++].to = to;
+    }
+}
+
 static enum gap_reason reason_at(const struct window *w, int64_t pos, uint8_t state)
 {
+    for (size_t i = 0; i < w->paused_n; i++)
+        if (pos >= w->paused[i].from && pos < w->paused[i].to)
+            return GAP_PAUSED;
     if (state == WINDOW_CODEC)
         return GAP_CODEC;
     for (size_t i = 0; i < w->uncaptured_n; i++) {
