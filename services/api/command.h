@@ -1,5 +1,5 @@
-// command.h: what a request makes callstate do, asked at once and answered with what came of it. One socket for all, a lock
-// around it: a command is rare. From store workers only, never from the http thread: it may wait COMMAND_US.
+// command.h: what a request makes callstate do, asked at once and answered with what came of it. From store workers only (each has
+// a socket of its own), never from the http thread: it may wait COMMAND_US.
 #pragma once
 #include "base/uuid.h"
 #include "callmesh/v1/control.pb-c.h"

@@ -66,7 +66,7 @@ static struct store_result *read_pause(struct store *st, struct http_req *q, con
         "'') AS reason FROM (SELECT $1::jsonb AS b) x WHERE jsonb_typeof(b) = 'object'), g AS "
         "(SELECT * FROM b WHERE seconds BETWEEN 1 AND 86400 AND length(reason) <= 39), a AS "
         "(INSERT INTO audit (actor, action, object, address, result) SELECT $2, $5, $4::text, $3, "
-        "reason FROM g) SELECT seconds, reason FROM g",
+        "coalesce(nullif(reason, ''), 'ok') FROM g) SELECT seconds, reason FROM g",
         &a);
 }
 

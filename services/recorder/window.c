@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/fail.h"
 #include "media/g711.h"
+#include "media/timeline.h"
 
 #define MASK (WINDOW_FRAMES - 1)
 
@@ -45,11 +46,12 @@ void window_add_uncaptured(struct window *w, int64_t from, int64_t to)
     }
 }
 
-void window_add_paused(struct window *w, int64_t from, int64_t to)
+void window_add_pauses(struct window *w, const struct job *j, int64_t start_us, uint32_t rate)
 {
-    if (w->paused_n < JOB_PAUSES_MAX && to > from) {
-        w->paused[w->paused_n].from = from;
-        w->paused[w->paused_n++].to = to;
+    for (w->paused_n = 0; w->paused_n < j->pauses && w->paused_n < JOB_PAUSES_MAX; w->paused_n++) {
+        const struct job_pause *p = &j->pause[w->paused_n];
+        w->paused[w->paused_n].from = timeline_samples(p->from_us - start_us, rate);
+        w->paused[w->paused_n].to = timeline_samples(p->to_us - start_us, rate);
     }
 }
 

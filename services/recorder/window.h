@@ -60,7 +60,7 @@ struct window {
 
 void window_init(struct window *w, struct sink *sink, enum wav_format format, int64_t total);
 // What is missing there was kept back on purpose; stronger than all other reasons.
-void window_add_paused(struct window *w, int64_t from, int64_t to);
+void window_add_pauses(struct window *w, const struct job *j, int64_t start_us, uint32_t rate);
 void window_add_uncaptured(struct window *w, int64_t from, int64_t to);
 // Makes room so that [pos, pos + n) is in the window; writes out what slides off.
 void window_reach(struct window *w, int64_t pos, int64_t n);
