@@ -122,6 +122,8 @@ export const api = {
   createRule: (rule: RecordingRuleNew) => request("POST", "/recording-rules", rule),
   replaceRule: (ruleId: string, rule: RecordingRuleNew) => request("PUT", `/recording-rules/${id(ruleId)}`, rule),
   removeRule: (ruleId: string) => request("DELETE", `/recording-rules/${id(ruleId)}`),
+  pauseCall: (callId: string, seconds: number, reason: string) => request("POST", `/calls/${id(callId)}/pause`, { seconds, reason }),
+  resumeCall: (callId: string) => request("POST", `/calls/${id(callId)}/resume`, {}),
   recordCall: (callId: string) => request("POST", `/calls/${id(callId)}/record`),
   vconUrl: (callId: string) => `${BASE}/calls/${id(callId)}/vcon`,
   pcapngUrl: (callId: string) => `${BASE}/calls/${id(callId)}/pcapng?media=rtp`,

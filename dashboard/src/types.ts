@@ -44,6 +44,7 @@ export interface Call {
   related: RelatedCall[];
   conference: boolean;
   recording_policy: RecordingPolicy | null;
+  paused: { from: Time; until: Time; by: string; reason: string } | null;
   codecs: string[];
   quality: {
     packets: number; lost: number; loss_pct: number; jitter_ms_max: number;

@@ -117,6 +117,8 @@ enum http_next on_rules(struct http_req *q);
 enum http_next on_rule_changes(struct http_req *q);
 enum http_next on_rule(struct http_req *q);
 enum http_next on_call_record(struct http_req *q);
+enum http_next on_call_pause(struct http_req *q);
+enum http_next on_call_resume(struct http_req *q);
 enum http_next on_harvesters(struct http_req *q);
 enum http_next on_harvester(struct http_req *q);
 enum http_next on_sites(struct http_req *q);

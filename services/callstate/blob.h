@@ -4,7 +4,8 @@
 #pragma once
 #include "world.h"
 
-#define BLOB_VERSION 3 // 1 and 2 are read too: without a story, without a decision
+#define BLOB_VERSION                                                                               \
+    4 // older ones are read too: 1 without a story, 2 without a decision, 3 without pauses
 
 // An upper bound of what blob_write needs for this call.
 size_t blob_bound(const struct call *c);

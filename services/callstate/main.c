@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "housekeeping.h"
 #include "lease.h"
+#include "pause.h"
 #include "restore.h"
 #include "sites/admit.h"
 #include "sites/join.h"
@@ -82,6 +83,14 @@ static const struct conf_def defs[] = {
      "a number of at most so many digits, or a name, is of the house: rules of recording by "
      "direction",
      false},
+    {"pause.limit", CONF_DURATION, "600s", 1000000, 86400000000,
+     "longest pause of a recording: who forgot to resume loses no more than this", false},
+    {"pause.header", CONF_STR, "", 0, 0,
+     "SIP header whose value pause or resume does that to its call; empty: none", false},
+    {"pause.code", CONF_STR, "", 0, 0,
+     "digits (at most 8) by SIP INFO that pause the recording; the same as the other: turn it",
+     false},
+    {"pause.resume-code", CONF_STR, "", 0, 0, "digits that resume it", false},
     {"timers.no-answer", CONF_DURATION, "32s", 1000000, 3600000000,
      "INVITE without any response: 64 * T1", false},
     {"timers.provisional", CONF_DURATION, "200s", 1000000, 7200000000,
@@ -233,7 +242,9 @@ static int open_bus(const struct conf *c)
                                .ask_url = conf_str(c, "bus.sig-ask-url"),
                                .publishers_max = (uint32_t)conf_int(c, "limits.publishers"),
                                .queue_bytes = QUEUE_BYTES,
-                               .arena_bytes = ARENA_BYTES};
+                               .arena_bytes = ARENA_BYTES,
+                               .orders = pause_orders,
+                               .orders_ctx = g.world->pauses};
     if (feed_sub_open(&g.sub, &so, err, sizeof err) ||
         cast_pub_open(&g.mesh, conf_str(c, "bus.mesh-url"), true, "callstate", conf_str(c, "site"),
                       CALLMESH__V1__KIND__KIND_MESH, err, sizeof err)) {
@@ -289,6 +300,16 @@ static int open_state(const struct conf *c)
     g.world->realm = admit_realm;
     policy_board_init(&g.policy);
     g.world->policy = &g.policy;
+    g.world->pauses = pauses_new(admit_realm);
+    g.world->pause_limit_us = conf_int(c, "pause.limit");
+    (void)span_copy(span_str(conf_str(c, "pause.header")), g.world->pause_header,
+                    sizeof g.world->pause_header);
+    (void)span_copy(span_str(conf_str(c, "pause.code")), g.world->pause_code,
+                    sizeof g.world->pause_code);
+    (void)span_copy(span_str(conf_str(c, "pause.resume-code")), g.world->resume_code,
+                    sizeof g.world->resume_code);
+    if (!g.world->pauses)
+        return EXIT_CREATE;
     return 0;
 }
 

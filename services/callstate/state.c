@@ -8,6 +8,7 @@
 #include "call.h"
 #include "expiry.h"
 #include "media_join.h"
+#include "pause.h"
 #include "recordings.h"
 #include "stats.h"
 
@@ -127,6 +128,7 @@ static void rest(struct state *s)
     struct world *w = s->o.world;
     (void)policy_current(w->policy);
     control_serve(s->o.control);
+    pauses_round(w);
     intake_tick(&s->intake);
     expiry_sweep(w, SWEEP_SLOTS);
     media_sweep(w, SWEEP_SLOTS);

@@ -99,6 +99,12 @@
     X(ASKED, "callstate_recordings_asked_total", NULL, "Calls recorded because someone asked",     \
       STAT_COUNTER)                                                                                \
     X(POLICY_RULES, "callstate_recording_rules", NULL, "Rules of recording in force", STAT_GAUGE)  \
+    X(PAUSES, "callstate_pauses_total", NULL, "Parts of calls paused", STAT_COUNTER)               \
+    X(PAUSES_OVER, "callstate_pauses_over_total", NULL, "Pauses that ended at their limit",        \
+      STAT_COUNTER)                                                                                \
+    X(PAUSED, "callstate_pauses_active", NULL, "Parts of calls paused now", STAT_GAUGE)            \
+    X(FULL_PAUSES, "callstate_table_refused_total", "table=\"pauses\"", "Refused because full",    \
+      STAT_COUNTER)                                                                                \
     X(NO_RECORDER, "callstate_recordings_given_up_total", "reason=\"no_recorder\"",                \
       "No report came", STAT_COUNTER)                                                              \
     X(RECORDER_SILENT, "callstate_recordings_given_up_total", "reason=\"recorder_silent\"",        \

@@ -77,6 +77,20 @@ function Facts({ call }: { call: Call }) {
   );
 }
 
+/** Its audio stays in the harvesters for two minutes, or until it is pressed again. */
+function PauseButton({ call }: { call: Call }) {
+  const [error, setError] = useState("");
+  const turn = () => {
+    setError("");
+    (call.paused ? api.resumeCall(call.id) : api.pauseCall(call.id, 120, "by hand")).catch((e: Error) => setError(e.message));
+  };
+  return (
+    <button type="button" class="button" title={error || "No sound of this call leaves the harvesters meanwhile"} onClick={turn}>
+      <Icon name={call.paused ? "play" : "pause"} size={14} /> {error ? "Not possible" : call.paused ? "Resume recording" : "Pause recording"}
+    </button>
+  );
+}
+
 function Head({ call }: { call: Call }) {
   const mine = listen.value.call?.id === call.id && ["opening", "playing"].includes(listen.value.status);
   return (
@@ -92,7 +106,9 @@ function Head({ call }: { call: Call }) {
           <ResultPill call={call} />
           {call.sip_status ? <span class="pill plain mono">{call.sip_status} {call.sip_reason}</span> : null}
           <span class="pill plain"><RecordingDot state={call.recording_state} /> <span aria-hidden="true">{RECORDING_WORD[call.recording_state]}</span></span>
+          {call.paused ? <span class="pill r-mid" title={`${call.paused.by}${call.paused.reason ? `: ${call.paused.reason}` : ""}, until ${formatTime(call.paused.until)}`}>Recording paused</span> : null}
           {!call.live ? <span class="pill plain">From a file</span> : null}
+          {call.live && call.state !== "ended" && may("recordings:control") ? <PauseButton call={call} /> : null}
           {call.state !== "ended" && may("calls:listen") ? (
             <button type="button" class="button primary" aria-pressed={mine} onClick={() => (mine ? stopListening() : void startListening(call))}>
               <Icon name={mine ? "stop" : "listen"} size={14} /> {mine ? "Stop" : "Listen"}

@@ -625,6 +625,23 @@ class Suite:
         assert c.get(url).body == self.wav * 100
         w.sql(f"DELETE FROM recordings WHERE id = '{rec}'")
 
+    def t10_pause(self):
+        """Paused and resumed: who, how long, why; a body that is none is refused before anybody is told."""
+        c, w, path = self.c, self.w, f"/api/v1/calls/{LIVE % 1}/"
+        for body in ("[]", "{", '{"seconds": 0}', '{"seconds": 86401}', '{"seconds": "x"}', json.dumps({"reason": "x" * 40})):
+            c.post(path + "pause", 400, body=body)
+        r = c.post(path + "pause", 202, body='{"seconds": 30, "reason": "card"}').json
+        assert r["result"] == "paused" and r["until"], r
+        r = c.post(path + "resume", 202).json
+        assert r == {"call_id": LIVE % 1, "result": "resumed", "until": None}, r
+        told = wait_for("both orders", 5, lambda: self.mesh.said("pause ") if len(self.mesh.said("pause ")) == 2 else None)
+        assert told[0].split()[1] == LIVE % 1 and int(told[0].split()[2]) > 0 and told[0].split()[3].startswith("key:") and told[0].endswith(" card"), told
+        assert int(told[1].split()[2]) == 0, told
+        self.mesh.do("known 0")
+        c.post(path + "pause", 404)  # neither callstate nor the store has it
+        self.mesh.do("known 1")
+        assert w.sql("SELECT string_agg(action || ':' || result, ' ' ORDER BY at) FROM audit WHERE action ~ '^call.(pause|resume)'") == "call.pause:card call.resume:ok call.pause:ok"
+
     def t10_retention(self):
         """compliance period > legal hold > erasure > retention > user's delete, each against the next; all in the audit."""
         c, w = self.c, self.w
