@@ -193,8 +193,8 @@ static size_t party_bytes(const struct party *p)
 size_t blob_bound(const struct call *c)
 {
     // 1.1 KiB of fixed fields; what may still be added before the batch is sealed has the spare room of world_batch_full.
-    size_t n = 1280 + sizeof(struct decision) + c->call_id_kept + tag_bytes(&c->from_tag) + party_bytes(&c->from) +
-               party_bytes(&c->to) + c->publishers * (size_t)97;
+    size_t n = 1280 + sizeof(struct decision) + c->call_id_kept + tag_bytes(&c->from_tag) +
+               party_bytes(&c->from) + party_bytes(&c->to) + c->publishers * (size_t)97;
     for (const struct leg *l = c->legs; l; l = l->next)
         n += 192 + tag_bytes(&l->to_tag) + l->user_agent_n +
              (size_t)(l->formats[1] + l->formats[2]) * sizeof(struct format) +
