@@ -1,7 +1,7 @@
 // Typed client of /api/v1. Same origin, cookie session; a 401 anywhere ends the session on the page.
 import { signal } from "@preact/signals";
 import type {
-  ActiveCalls, AudioFormat, Call, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, TimelineEvent,
+  ActiveCalls, Alert, AlertRule, AudioFormat, Call, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, TimelineEvent,
 } from "./types";
 
 const BASE = "/api/v1";
@@ -128,6 +128,11 @@ export const api = {
   vconUrl: (callId: string) => `${BASE}/calls/${id(callId)}/vcon`,
   pcapngUrl: (callId: string) => `${BASE}/calls/${id(callId)}/pcapng?media=rtp`,
   harvesters: (signal?: AbortSignal) => whole<Harvester>("/harvesters", signal),
+  alerts: (query: URLSearchParams, signal?: AbortSignal) => get<Page<Alert>>(`/alerts?${query}`, signal),
+  alertRules: (signal?: AbortSignal) => all<AlertRule>("/alert-rules", signal),
+  async writeAlertRule(rule: AlertRule): Promise<void> {
+    await request("POST", "/alert-rules", rule);
+  },
   sites: (signal?: AbortSignal) => whole<Site>("/sites", signal),
   listenTicket: async (callId: string): Promise<ListenTicket> =>
     (await (await request("POST", `/calls/${id(callId)}/listen-tickets`)).json()) as ListenTicket,

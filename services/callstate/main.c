@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/mem.h"
+#include "alerts.h"
 #include "base/mono.h"
 #include "daemon/daemon.h"
 #include "housekeeping.h"
@@ -55,6 +56,8 @@ static const struct conf_def defs[] = {
      "SIP outside calls to store: all, register, none", false},
     {"store.other-rate", CONF_INT, "200", 0, 1000000,
      "of them, a second of feed time and site; the rest is counted", false},
+    {"alerts.every", CONF_DURATION, "10s", 100000, 3600000000,
+     "between two looks at the rules of alerts", false},
     {"lease.ttl", CONF_DURATION, "3s", 500000, 60000000,
      "without a word of the leader for so long, a callstate that stands by takes over", false},
     {"limits.calls", CONF_INT, "10000", 16, 10000000,
@@ -113,6 +116,7 @@ static struct {
     struct world *world;
     struct persist *persist;
     struct housekeeping *housekeeping;
+    struct ring *alerts; // housekeeping to state thread
     struct feed_sub *sub;
     struct cast_pub *mesh;
     struct answer *answer;
@@ -354,16 +358,22 @@ static int start(const struct conf *c)
     if (r)
         return r;
     g.control = control_new(g.world, g.mesh);
+    g.alerts = ring_new(ALERTS_QUEUE, sizeof(struct alert));
     struct state_opts so = {.world = g.world,
                             .sub = g.sub,
                             .mesh = g.mesh,
                             .persist = g.persist,
                             .control = g.control,
+                            .alerts = g.alerts,
                             .known = g.known,
                             .knowns = g.knowns};
-    g.state = g.control ? state_new(&so) : NULL;
+    g.state = g.control && g.alerts ? state_new(&so) : NULL;
     char err[256] = "out of memory";
-    g.housekeeping = housekeeping_new(conf_str(c, "store.dsn"), &g.policy);
+    struct housekeeping_opts ho = {.dsn = conf_str(c, "store.dsn"),
+                                   .alerts_us = conf_int(c, "alerts.every"),
+                                   .alerts = g.alerts,
+                                   .board = &g.policy};
+    g.housekeeping = housekeeping_new(&ho);
     if (!g.state || !g.housekeeping || persist_start(g.persist) || state_start(g.state) ||
         housekeeping_start(g.housekeeping) ||
         answer_open(&g.answer, conf_str(c, "bus.control-url"), control_answer, g.control, err,

@@ -138,6 +138,13 @@
     X(FENCE, "callstate_fence", NULL, "Number of the lease held", STAT_GAUGE)                      \
     X(FENCED, "callstate_fence_refused_total", NULL, "Transactions refused because another leads", \
       STAT_COUNTER)                                                                                \
+    X(ALERTS_RAISED, "callstate_alerts_total", "what=\"raised\"", "Alerts", STAT_COUNTER)          \
+    X(ALERTS_CLEARED, "callstate_alerts_total", "what=\"cleared\"", "Alerts", STAT_COUNTER)        \
+    X(ALERTS_UNTOLD, "callstate_alerts_untold_total", NULL,                                        \
+      "Changes of alerts that are in the table and were not told on the mesh", STAT_COUNTER)       \
+    X(ALERTS_UP, "callstate_alerts_raised", NULL, "Alerts that are up", STAT_GAUGE)                \
+    X(ALERTS_WATCHED, "callstate_alerts_watched", NULL,                                            \
+      "Things over or on their way back under a rule", STAT_GAUGE)                                 \
     X(DB_UP, "callstate_db_up", NULL, "1 when the last transaction was committed", STAT_GAUGE)     \
     X(DB_PARTITIONS, "callstate_db_partitions_made_total", NULL, "Day partitions made",            \
       STAT_COUNTER)                                                                                \

@@ -386,6 +386,7 @@ struct message {
 };
 
 struct event;
+struct alert;
 
 // Results of the machines leave by these doors. Tests put their own behind them.
 struct doors {
@@ -395,6 +396,7 @@ struct doors {
     void (*tap)(void *ctx, const struct tap *t);
     void (*erase)(void *ctx, const Callmesh__V1__Erase *e);
     void (*event)(void *ctx, const struct event *e);
+    void (*alert)(void *ctx, const struct alert *a);
 };
 
 struct world {

@@ -642,6 +642,41 @@ class Suite:
         self.mesh.do("known 1")
         assert w.sql("SELECT string_agg(action || ':' || result, ' ' ORDER BY at) FROM audit WHERE action ~ '^call.(pause|resume)'") == "call.pause:card call.resume:ok call.pause:ok"
 
+    def t09_alert_rules(self):
+        """Rules are written, replaced and taken away, each audited; what was raised is a list."""
+        c, w = self.c, self.w
+        v1 = "/api/v1"
+        have = c.get(v1 + "/alert-rules").json["data"]
+        assert {r["kind"] for r in have} == {"failed_share", "short_calls", "mos_low", "one_way", "loss", "harvester_away", "drops", "recordings_missing"}, have
+        for body in ("{}", '{"name": "x", "kind": "nonsense", "raise_at": 1}', '{"name": "", "kind": "loss", "raise_at": 1}', '{"name": "x", "kind": "loss"}',
+                     '{"name": "x", "kind": "loss", "raise_at": 1, "clear_at": 2}', '{"name": "x", "kind": "loss", "raise_at": 1, "window_seconds": 0}',
+                     '{"name": "x", "kind": "loss", "raise_at": "many"}', "no json"):
+            c.post(v1 + "/alert-rules", 400, body=body)
+        first = c.post(v1 + "/alert-rules", 200, body=json.dumps({"name": "a/b c", "kind": "loss", "raise_at": 5})).json
+        assert (first["clear_at"], first["window_seconds"], first["hold_seconds"], first["enabled"]) == (5, 300, 0, True), first
+        second = c.post(v1 + "/alert-rules", 200, body=json.dumps({"name": "a/b c", "kind": "loss", "raise_at": 6, "clear_at": 2, "enabled": False})).json
+        assert second["raise_at"] == 6 and not second["enabled"] and len(c.get(v1 + "/alert-rules").json["data"]) == len(have) + 1
+        page = c.get(v1 + "/alert-rules?limit=1").json
+        assert page["data"][0]["name"] == "a/b c" and page["has_more"]
+        assert len(c.get(f"{v1}/alert-rules?cursor={page['next_cursor']}").json["data"]) == len(have)
+        w.sql("INSERT INTO alert_rules (name, kind, raise_at, clear_at, window_s) SELECT 'many ' || i, 'loss', 1, 1, 1 FROM generate_series(1, 80) i")
+        c.post(v1 + "/alert-rules", 400, body='{"name": "one more", "kind": "loss", "raise_at": 1}')  # the table is full
+        c.post(v1 + "/alert-rules", 200, body='{"name": "a/b c", "kind": "loss", "raise_at": 7}')  # what is there may change
+        w.sql("DELETE FROM alert_rules WHERE name LIKE 'many %'")
+        assert c.request("DELETE", v1 + "/alert-rules/a%2Fb%20c").json["raise_at"] == 7
+        assert c.request("DELETE", v1 + "/alert-rules/a%2Fb%20c").status == 404
+        assert w.sql("SELECT string_agg(action, ',' ORDER BY n) FROM audit WHERE object = 'a/b c'").strip() == ",".join(["alert_rule.write"] * 3 + ["alert_rule.remove"])
+        w.sql("INSERT INTO alerts (rule, kind, site, subject, value, threshold, raised_at, cleared_at) SELECT 'r', 'loss', 's', '', 5, 4, now() - i * interval '1 min', "
+              "CASE WHEN i > 1 THEN now() END FROM generate_series(1, 3) i")
+        every = c.get(v1 + "/alerts").json["data"]
+        assert [a["cleared_at"] is None for a in every] == [True, False, False], every
+        assert len(c.get(v1 + "/alerts?state=raised").json["data"]) == 1 and len(c.get(v1 + "/alerts?state=cleared&site=s").json["data"]) == 2
+        assert not c.get(v1 + "/alerts?site=elsewhere").json["data"]
+        c.get(v1 + "/alerts?state=maybe", 400)
+        page = c.get(v1 + "/alerts?limit=2").json
+        assert [a["id"] for a in c.get(f"{v1}/alerts?cursor={page['next_cursor']}").json["data"]] == [every[2]["id"]]
+        w.sql("DELETE FROM alerts")
+
     def t10_retention(self):
         """compliance period > legal hold > erasure > retention > user's delete, each against the next; all in the audit."""
         c, w = self.c, self.w
