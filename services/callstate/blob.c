@@ -1,3 +1,4 @@
+// A little over 450 lines: the fields of a call in one order, read and written by the same functions.
 #include "blob.h"
 #include <string.h>
 #include "call.h"
