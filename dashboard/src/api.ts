@@ -1,7 +1,7 @@
 // Typed client of /api/v1. Same origin, cookie session; a 401 anywhere ends the session on the page.
 import { signal } from "@preact/signals";
 import type {
-  ActiveCalls, Alert, AlertRule, AudioFormat, Call, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, TimelineEvent,
+  ActiveCalls, Alert, AlertRule, AudioFormat, Call, CallQuality, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, TimelineEvent,
 } from "./types";
 
 const BASE = "/api/v1";
@@ -106,6 +106,7 @@ export const api = {
   calls: (query: URLSearchParams, signal?: AbortSignal) => get<Page<Call>>(`/calls?${query}`, signal),
   activeCalls: (signal?: AbortSignal) => get<ActiveCalls>("/calls/active", signal),
   call: (callId: string, signal?: AbortSignal) => get<Call>(`/calls/${id(callId)}`, signal),
+  quality: (callId: string, signal?: AbortSignal) => get<CallQuality>(`/calls/${id(callId)}/quality`, signal),
   legs: (callId: string, signal?: AbortSignal) => all<Leg>(`/calls/${id(callId)}/legs`, signal),
   streams: (callId: string, signal?: AbortSignal) => all<Stream>(`/calls/${id(callId)}/streams`, signal),
   callRecordings: (callId: string, signal?: AbortSignal) => all<Recording>(`/calls/${id(callId)}/recordings`, signal),

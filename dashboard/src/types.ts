@@ -199,6 +199,23 @@ export interface Harvester {
   counters: Record<string, number>;
 }
 
+export interface CallQuality {
+  call_id: string;
+  sentence: string;
+  one_way: "caller" | "callee" | null;
+  capture_lost: number;
+  capture_lost_bound: boolean;
+  directions: {
+    said_by: string;
+    heard_by: string;
+    mos_min: number | null;
+    lost_pct: number;
+    late_pct: number;
+    jitter_ms_max: number;
+    segments: { from: string; to: string; lost_pct: number }[];
+  }[];
+}
+
 export type AlertKind =
   | "failed_share" | "short_calls" | "mos_low" | "one_way" | "loss" | "harvester_away" | "drops" | "recordings_missing";
 export interface Alert {

@@ -222,6 +222,9 @@ export async function startDevServer({ port = 0, active = 40, past = 900, rate =
     if (!call) return problem(res, 404, "not_found", "There is no such call.");
     switch (part) {
       case undefined: return json(res, "CallExpanded", shown(call));
+      case "quality": return json(res, "CallQuality", {
+        call_id: call.id, sentence: "The caller was heard well (MOS 4.3 at worst). The callee was heard well (MOS 4.4 at worst).", one_way: null, capture_lost: 0, capture_lost_bound: false, directions: [],
+      });
       case "legs": return json(res, "LegList", page(world.legs(call), query));
       case "streams": return json(res, "StreamList", page(world.streams(call, Date.now()), query));
       case "recordings": return json(res, "RecordingList", page(hasRecording(call) ? [recordingOf(call)] : [], query));

@@ -125,6 +125,7 @@ enum http_next on_harvester(struct http_req *q);
 enum http_next on_sites(struct http_req *q);
 enum http_next on_registrations(struct http_req *q);
 enum http_next on_losses(struct http_req *q);
+enum http_next on_call_quality(struct http_req *q);
 enum http_next on_alerts(struct http_req *q);
 enum http_next on_alert_rules(struct http_req *q);
 enum http_next on_alert_rule_remove(struct http_req *q);

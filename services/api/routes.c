@@ -21,6 +21,8 @@ const struct route api_routes[] = {
     {G, .pattern = V1 "/calls/{id}/legs", .scope = SCOPE_CALLS_READ, .handler = on_call_legs},
     {G, .pattern = V1 "/calls/{id}/streams", .scope = SCOPE_QUALITY_READ,
      .handler = on_call_streams},
+    {G, .pattern = V1 "/calls/{id}/quality", .scope = SCOPE_QUALITY_READ,
+     .handler = on_call_quality},
     {G, .pattern = V1 "/calls/{id}/recordings", .scope = SCOPE_RECORDINGS_READ,
      .handler = on_call_recordings},
     {G, .pattern = V1 "/calls/{id}/messages", .scope = SCOPE_MESSAGES_READ,

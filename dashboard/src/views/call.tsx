@@ -91,6 +91,23 @@ function PauseButton({ call }: { call: Call }) {
   );
 }
 
+/** How it sounded, in plain words; the segments, where more than one place says something. */
+function Verdict({ call }: { call: Call }) {
+  const q = useLoad(may("quality:read") && call.state === "ended" ? `quality ${call.id} ${call.revision}` : null, (signal) => api.quality(call.id, signal)).data;
+  if (!q) return null;
+  const segments = q.directions.filter((d) => d.segments.length > 1);
+  return (
+    <div class="verdict" id="sound-verdict">
+      <p>{q.sentence}</p>
+      {segments.map((d) => (
+        <p key={d.said_by} class="dim small">
+          {d.said_by} to {d.heard_by}: {d.segments.map((s) => `${s.from} → ${s.to} ${s.lost_pct.toFixed(1)} % lost`).join(", ")}
+        </p>
+      ))}
+    </div>
+  );
+}
+
 function Head({ call }: { call: Call }) {
   const mine = listen.value.call?.id === call.id && ["opening", "playing"].includes(listen.value.status);
   return (
@@ -118,6 +135,7 @@ function Head({ call }: { call: Call }) {
       </div>
       {call.merged_into ? <p class="verdict">This is a part of <a href={`/calls/${call.merged_into}`}>another call</a>.</p> : null}
       {endWords(call) ? <p class="verdict">{endWords(call)}.</p> : null}
+      <Verdict call={call} />
       <TimelineBar call={call} />
       <Facts call={call} />
       <p class="dim small mono call-ids">{call.sip_call_ids.map((id) => <span key={id}>Call-ID {id} </span>)}</p>

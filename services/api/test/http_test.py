@@ -642,6 +642,24 @@ class Suite:
         self.mesh.do("known 1")
         assert w.sql("SELECT string_agg(action || ':' || result, ' ' ORDER BY at) FROM audit WHERE action ~ '^call.(pause|resume)'") == "call.pause:card call.resume:ok call.pause:ok"
 
+    def t09_quality_in_a_sentence(self):
+        """Two taps of one direction: lost between them; what a harvester lost itself counts nowhere."""
+        c, w = self.c, self.w
+        call = CALL % 0x5a
+        w.sql(f"INSERT INTO calls (site, started_at, id, revision, state, answered_at, ended_at) VALUES ('q', now(), '{call}', 1, 'ended', now(), now())")
+        q = c.get(f"/api/v1/calls/{call}/quality").json
+        assert q["sentence"] == "No sound of this call was seen." and q["directions"] == [], q
+        for n, (tap, packets, lost, own, mos, far) in enumerate((("q/edge", 1000, 0, 0, 4.4, ""), ("q/core", 900, 140, 40, 2.5, '"packets": 3, "cumulative_lost": 100'))):
+            w.sql("INSERT INTO streams (site, first_at, id, call_id, side, harvester, ssrc, src_ip, src_port, dst_ip, dst_port, payload_type, last_at, packets, lost, capture_lost, "
+                  f"mos_min, rtcp) VALUES ('q', now() + interval '{n} ms', gen_random_uuid(), '{call}', 'caller', '{tap}', 1, '::1', 1, '::1', 2, 0, now(), {packets}, {lost}, {own}, "
+                  f"{mos}, '{{{far}}}')")
+        q = c.get(f"/api/v1/calls/{call}/quality").json
+        assert q["sentence"] == ("The callee heard the caller badly (MOS 2.5 at worst): 10.0 % of the packets were missing, lost between q/edge and q/core."
+                                 " 40 packets were lost by the harvester itself: nobody heard that."), q
+        assert [(s["from"], s["to"], s["lost_pct"]) for s in q["directions"][0]["segments"]] == [("caller", "q/edge", 0), ("q/edge", "q/core", 10), ("q/core", "callee", 0)], q
+        c.get(f"/api/v1/calls/{CALL % 0x5b}/quality", 404)
+        w.sql(f"DELETE FROM streams WHERE call_id = '{call}'; DELETE FROM calls WHERE id = '{call}'")
+
     def t09_alert_rules(self):
         """Rules are written, replaced and taken away, each audited; what was raised is a list."""
         c, w = self.c, self.w

@@ -49,6 +49,9 @@ def test_bad_calls_are_found(t):
     for c in bad:
         check(c["quality"]["mos_min"] < 3 and c["quality"]["mos_min"] <= c["quality"]["mos_avg"], f"{c['quality']}")
     rest = [c for c in t.get("/calls?limit=200")["data"] if c["id"] not in {b["id"] for b in bad}]
+    for c in bad:
+        said = t.get(f"/calls/{c['id']}/quality")
+        check("badly" in said["sentence"] and "lost before they came to replay-" in said["sentence"], f"{said}")
     check(all(c["quality"] is None or c["quality"]["mos_min"] is None or c["quality"]["mos_min"] >= 2.995 for c in rest), "one was not found")
 
 
