@@ -9,10 +9,11 @@ static const char sql[] =
     "SELECT s.side, s.harvester, s.packets, s.lost, s.mos_min, s.jitter_ms_max, "
     "coalesce((s.late->>'adaptive')::float8, 0), s.capture_lost, s.capture_lost_bound, "
     "coalesce((s.rtcp->>'packets')::float8, 0) > 0, coalesce((s.rtcp->>'cumulative_lost')::float8, "
-    "0), c.one_way, c.answered_at IS NOT NULL FROM calls c LEFT JOIN LATERAL (SELECT DISTINCT ON "
+    "0), c.one_way, c.answered_at IS NOT NULL FROM (SELECT * FROM calls WHERE id = $1 LIMIT 1) c "
+    "LEFT JOIN LATERAL (SELECT DISTINCT ON "
     "(side, call_id, harvester) * FROM streams WHERE call_id = ANY (c.member_ids || c.id) AND side "
     "IN ('caller', 'callee') ORDER BY side, call_id, harvester, packets DESC LIMIT 64) s ON true "
-    "WHERE c.id = $1 ORDER BY s.first_at, s.id";
+    "ORDER BY s.first_at, s.id";
 
 static void take(const struct store_result *r, size_t i, struct verdict_in *v)
 {

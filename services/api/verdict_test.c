@@ -8,78 +8,77 @@
         .tap = name, .packets = p, .lost = l, .mos = m                                             \
     }
 
+static const struct {
+    const char *name;
+    struct verdict_in in;
+    const char *want;
+} cases[] = {
+    {"good",
+     {.answered = true,
+      .one_way = "",
+      .said = {{1, {TAP("t", 1000, 0, 4.4)}}, {1, {TAP("t", 1000, 2, 4.3)}}}},
+     "The caller was heard well (MOS 4.4 at worst). The callee was heard well (MOS 4.3 at "
+     "worst)."},
+    {"lost before the tap",
+     {.answered = true,
+      .one_way = "",
+      .said = {{1, {TAP("t", 940, 60, 2.9)}}, {1, {TAP("t", 1000, 0, 4.3)}}}},
+     "The callee heard the caller badly (MOS 2.9 at worst): 6.0 % of the packets were missing, "
+     "lost before they came to t. The callee was heard well (MOS 4.3 at worst)."},
+    {"lost between two taps",
+     {.answered = true,
+      .one_way = "",
+      .said = {{2, {TAP("edge", 1000, 0, 4.4), TAP("core", 900, 100, 2.5)}}, {0, {{.mos = 0}}}}},
+     "The callee heard the caller badly (MOS 2.5 at worst): 10.0 % of the packets were "
+     "missing, lost between edge and core."},
+    {"lost behind the last tap",
+     {.answered = true,
+      .one_way = "",
+      .said = {{0, {{.mos = 0}}},
+               {1, {{.tap = "t", .packets = 1000, .mos = 4.4, .reported = true, .far_lost = 50}}}}},
+     "The caller heard the callee badly (MOS 4.4 at worst): 5.0 % of the packets were missing, "
+     "lost behind t."},
+    {"in two places",
+     {.answered = true,
+      .one_way = "",
+      .said = {{2, {TAP("a", 960, 40, 3.1), TAP("b", 900, 100, 2.5)}}, {0, {{.mos = 0}}}}},
+     "The callee heard the caller badly (MOS 2.5 at worst): 10.0 % of the packets were "
+     "missing, lost between a and b (6.0 %) for the greater part."},
+    {"jitter",
+     {.answered = true,
+      .one_way = "",
+      .said = {{1, {{.tap = "t", .packets = 1000, .mos = 3.2, .jitter_ms = 85, .late_pct = 4}}},
+               {0, {{.mos = 0}}}}},
+     "The callee heard the caller badly (MOS 3.2 at worst): jitter of up to 85 ms made 4.0 % "
+     "too late to be played."},
+    {"one way",
+     {.answered = true,
+      .one_way = "caller",
+      .said = {{1, {TAP("t", 1000, 0, 4.4)}}, {0, {{.mos = 0}}}}},
+     "Only the caller was heard after the answer; nothing came from the callee. The caller was "
+     "heard well (MOS 4.4 at worst)."},
+    {"lost by the harvester",
+     {.answered = true,
+      .one_way = "",
+      .capture_lost = 40,
+      .capture_lost_bound = true,
+      .said = {{1, {TAP("t", 1000, 0, 4.4)}}, {0, {{.mos = 0}}}}},
+     "The caller was heard well (MOS 4.4 at worst). At most 40 packets were lost by the "
+     "harvester itself: nobody heard that."},
+    {"no media",
+     {.answered = true, .one_way = "", .said = {{0, {{.mos = 0}}}, {0, {{.mos = 0}}}}},
+     "No sound of this call was seen."},
+    {"not answered",
+     {.one_way = "", .said = {{0, {{.mos = 0}}}, {0, {{.mos = 0}}}}},
+     "There was nothing to hear."},
+    {"not rated",
+     {.answered = true, .one_way = "", .said = {{1, {TAP("t", 10, 0, 0)}}, {0, {{.mos = 0}}}}},
+     "The caller was heard well."},
+};
+
 static void sentences(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        struct verdict_in in;
-        const char *want;
-    } cases[] = {
-        {"good",
-         {.answered = true,
-          .one_way = "",
-          .said = {{1, {TAP("t", 1000, 0, 4.4)}}, {1, {TAP("t", 1000, 2, 4.3)}}}},
-         "The caller was heard well (MOS 4.4 at worst). The callee was heard well (MOS 4.3 at "
-         "worst)."},
-        {"lost before the tap",
-         {.answered = true,
-          .one_way = "",
-          .said = {{1, {TAP("t", 940, 60, 2.9)}}, {1, {TAP("t", 1000, 0, 4.3)}}}},
-         "The callee heard the caller badly (MOS 2.9 at worst): 6.0 % of the packets were missing, "
-         "lost before they came to t. The callee was heard well (MOS 4.3 at worst)."},
-        {"lost between two taps",
-         {.answered = true,
-          .one_way = "",
-          .said = {{2, {TAP("edge", 1000, 0, 4.4), TAP("core", 900, 100, 2.5)}},
-                   {0, {{.mos = 0}}}}},
-         "The callee heard the caller badly (MOS 2.5 at worst): 10.0 % of the packets were "
-         "missing, lost between edge and core."},
-        {"lost behind the last tap",
-         {.answered = true,
-          .one_way = "",
-          .said =
-              {{0, {{.mos = 0}}},
-               {1, {{.tap = "t", .packets = 1000, .mos = 4.4, .reported = true, .far_lost = 50}}}}},
-         "The caller heard the callee badly (MOS 4.4 at worst): 5.0 % of the packets were missing, "
-         "lost behind t."},
-        {"in two places",
-         {.answered = true,
-          .one_way = "",
-          .said = {{2, {TAP("a", 960, 40, 3.1), TAP("b", 900, 100, 2.5)}}, {0, {{.mos = 0}}}}},
-         "The callee heard the caller badly (MOS 2.5 at worst): 10.0 % of the packets were "
-         "missing, lost between a and b (6.0 %) for the greater part."},
-        {"jitter",
-         {.answered = true,
-          .one_way = "",
-          .said = {{1, {{.tap = "t", .packets = 1000, .mos = 3.2, .jitter_ms = 85, .late_pct = 4}}},
-                   {0, {{.mos = 0}}}}},
-         "The callee heard the caller badly (MOS 3.2 at worst): jitter of up to 85 ms made 4.0 % "
-         "too late to be played."},
-        {"one way",
-         {.answered = true,
-          .one_way = "caller",
-          .said = {{1, {TAP("t", 1000, 0, 4.4)}}, {0, {{.mos = 0}}}}},
-         "Only the caller was heard after the answer; nothing came from the callee. The caller was "
-         "heard well (MOS 4.4 at worst)."},
-        {"lost by the harvester",
-         {.answered = true,
-          .one_way = "",
-          .capture_lost = 40,
-          .capture_lost_bound = true,
-          .said = {{1, {TAP("t", 1000, 0, 4.4)}}, {0, {{.mos = 0}}}}},
-         "The caller was heard well (MOS 4.4 at worst). At most 40 packets were lost by the "
-         "harvester itself: nobody heard that."},
-        {"no media",
-         {.answered = true, .one_way = "", .said = {{0, {{.mos = 0}}}, {0, {{.mos = 0}}}}},
-         "No sound of this call was seen."},
-        {"not answered",
-         {.one_way = "", .said = {{0, {{.mos = 0}}}, {0, {{.mos = 0}}}}},
-         "There was nothing to hear."},
-        {"not rated",
-         {.answered = true, .one_way = "", .said = {{1, {TAP("t", 10, 0, 0)}}, {0, {{.mos = 0}}}}},
-         "The caller was heard well."},
-    };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char got[1024];
         verdict_sentence(&cases[i].in, got, sizeof got);
