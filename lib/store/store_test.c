@@ -345,12 +345,14 @@ static void migration_by_two(void **state)
     assert_int_equal(store_query(s, "INSERT INTO schema_version (version) VALUES (9)", NULL, NULL),
                      STORE_OK);
     assert_int_equal(schema_apply(s, schema_folder(), err, sizeof err), SCHEMA_E_VERSION);
+    char needs[40];
+    (void)snprintf(needs, sizeof needs, "needs %d", STORE_SCHEMA_VERSION);
     assert_non_null(strstr(err, "9"));
-    assert_non_null(strstr(err, "2"));
+    assert_non_null(strstr(err, needs));
     store_free(s);
 }
 
-// A database of version 1 with rows in it becomes version 2; the rows stay, their new columns are null.
+// A database of version 1 with rows in it becomes the newest; the rows stay, their new columns say what was true before.
 static void an_old_database(void **state)
 {
     (void)state;
@@ -375,7 +377,7 @@ static void an_old_database(void **state)
     struct store_result *r = NULL;
     assert_int_equal(store_query(s,
                                  "SELECT count(*) FROM calls WHERE mos_min IS NULL AND one_way IS "
-                                 "NULL",
+                                 "NULL AND protocol = 'sip'",
                                  NULL, &r),
                      STORE_OK);
     assert_int_equal(store_int(r, 0, 0), 1);

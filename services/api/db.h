@@ -5,7 +5,7 @@
 #pragma once
 #include "api.h"
 
-#define API_SCHEMA_VERSION 2
+#define API_SCHEMA_VERSION 3
 
 int db_start(void);
 void db_stop(void);

@@ -90,6 +90,8 @@ void row_call(const struct store_result *r, size_t i, struct call_row *row)
     v->one_way = store_span(r, i, 32);
     v->capture_lost = store_int(r, i, 33);
     v->capture_lost_bound = store_bool(r, i, 34);
+    v->protocol = store_span(r, i, 35);
+    v->cause = store_int(r, i, 36);
 }
 
 void row_leg(struct json *j, const struct store_result *r, size_t i)

@@ -12,7 +12,8 @@
     "c.ended_at, c.hold_seconds, c.hold_count, c.sip_call_ids, c.message_count, "                  \
     "c.recording_state, s.codecs, s.n, "                                                           \
     "s.packets, s.lost, s.jitter, s.mos_min, s.mos_avg, c.one_way, "                               \
-    "coalesce(s.cap_sure, 0) + coalesce(s.cap_bound, 0), coalesce(s.cap_bound, 0) > 0"
+    "coalesce(s.cap_sure, 0) + coalesce(s.cap_bound, 0), coalesce(s.cap_bound, 0) > 0, "           \
+    "c.protocol, c.cause"
 // A stream is never older than its call by more than the 5 s that joining allows: old partitions are left out.
 #define ROW_CALL_JOIN                                                                              \
     "LEFT JOIN LATERAL (SELECT array_agg(DISTINCT codec) FILTER (WHERE codec <> '') AS codecs, "   \
@@ -23,7 +24,7 @@
     "max(capture_lost) FILTER (WHERE capture_lost_bound) AS cap_bound "                            \
     "FROM streams "                                                                                \
     "WHERE call_id = c.id AND first_at >= c.started_at - interval '1 minute') s ON true"
-#define ROW_CALL_COLUMNS 35
+#define ROW_CALL_COLUMNS 37
 struct call_row {
     struct call_view view;
     char keep[8192]; // elements of the arrays

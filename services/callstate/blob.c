@@ -76,6 +76,8 @@ static void call_fields(struct blob *b, struct call *c)
     flag(b, &c->live);
     flag(b, &c->canceled);
     flag(b, &c->by_bye);
+    F(b, c->protocol);
+    F(b, c->cause);
     F(b, c->status);
     F(b, c->reason_n);
     text(b, c->reason, c->reason_n, sizeof c->reason);
@@ -177,6 +179,7 @@ static void write_addresses(struct blob *b, struct leg *l)
             a = a->next;
         F(b, a->at);
         F(b, a->side);
+        F(b, a->ssrc);
         F(b, a->named_us);
     }
 }
@@ -209,13 +212,15 @@ static void read_addresses(struct world *w, struct blob *b, struct leg *l)
     for (uint8_t i = 0; i < n && !b->failed; i++) {
         struct endpoint at;
         uint8_t side = 0;
+        uint32_t ssrc = 0;
         int64_t named = 0;
         F(b, at);
         F(b, side);
+        F(b, ssrc);
         F(b, named);
         if (b->failed || side < SIDE_CALLER || side > SIDE_CALLEE)
             return;
-        (void)media_add_address(w, l, (enum side)side, &at, named);
+        (void)media_add_address(w, l, (enum side)side, &at, ssrc, named);
     }
 }
 

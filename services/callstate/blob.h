@@ -4,7 +4,7 @@
 #pragma once
 #include "world.h"
 
-#define BLOB_VERSION 1
+#define BLOB_VERSION 2
 
 // An upper bound of what blob_write needs for this call.
 size_t blob_bound(const struct call *c);

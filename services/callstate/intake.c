@@ -7,6 +7,7 @@
 #include "media_join.h"
 #include "recordings.h"
 #include "rows.h"
+#include "signalling.h"
 #include "stats.h"
 
 #define UP_US    (5 * US_PER_S)
@@ -121,6 +122,20 @@ static void on_sip(struct intake *in, struct publisher *p, uint64_t seq, uint32_
     call_on_message(w, &m);
 }
 
+static void on_signalling(struct intake *in, struct publisher *p, uint64_t seq, uint32_t n,
+                          const Callmesh__V1__SignallingEvent *e)
+{
+    if (!signalling_readable(e)) {
+        rows_quarantine(in->w, p, seq, (int)n,
+                        "signalling event without addresses, time, key or kind",
+                        span_of(e->call_key.data, e->call_key.len));
+        return;
+    }
+    if (e->at_us > p->feed_us)
+        p->feed_us = e->at_us;
+    signalling_on_event(in->w, (uint16_t)(p - in->w->publisher), e);
+}
+
 static void on_hello(struct publisher *p, const Callmesh__V1__Hello *h)
 {
     (void)span_utf8(span_str(h->version), p->version, sizeof p->version);
@@ -215,6 +230,9 @@ void intake_sig(struct intake *in, struct publisher *p, uint64_t seq,
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_SIP:
             on_sip(in, p, seq, n, e->sip);
+            break;
+        case CALLMESH__V1__SIG_EVENT__EVENT_SIGNALLING:
+            on_signalling(in, p, seq, n, e->signalling);
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_STREAM:
             media_on_report(w, index, e->stream);

@@ -1,12 +1,10 @@
 #include "media_join.h"
 #include <string.h>
-#include <strings.h>
 #include "base/mono.h"
 #include "call.h"
 #include "recordings.h"
 #include "rows.h"
 #include "stats.h"
-#include "fmtp.h"
 
 #define SLACK_US          (5 * US_PER_S)
 #define LEG_ADDRESSES_MAX 32
@@ -17,61 +15,6 @@
 static enum side other(enum side s)
 {
     return s == SIDE_CALLER ? SIDE_CALLEE : SIDE_CALLER;
-}
-
-// ---- formats ------------------------------------------------------------------------------------------------------
-
-// Encoding names are case-insensitive (RFC 8866 6.6); the usual ones are shown as they are registered.
-static void registered_name(char *codec)
-{
-    static const char *const names[] = {
-        "PCMU",    "PCMA", "G722",   "G723", "G726-16", "G726-24", "G726-32",
-        "G726-40", "G728", "G729",   "GSM",  "GSM-EFR", "iLBC",    "speex",
-        "opus",    "AMR",  "AMR-WB", "EVS",  "L16",     "CN",      "telephone-event",
-        "SILK",    "red",  "VP8",    "VP9",  "H264",    "H263"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcasecmp(codec, names[i]) == 0)
-            memcpy(codec, names[i], strlen(names[i]));
-}
-
-static void add_format(struct leg *l, enum side side, const struct sdp_format *f)
-{
-    struct format *at = NULL;
-    for (uint8_t i = 0; i < l->formats[side]; i++)
-        if (l->format[side][i].payload_type == f->payload_type)
-            at = &l->format[side][i];
-    if (!at && l->formats[side] < FORMATS_MAX)
-        at = &l->format[side][l->formats[side]++];
-    if (!at || !f->codec.n)
-        return;
-    at->payload_type = f->payload_type;
-    at->channels = f->channels;
-    at->clock_rate = f->clock_rate;
-    at->fmtp_flags = fmtp_flags(f->fmtp);
-    (void)span_utf8(f->codec, at->codec, sizeof at->codec);
-    registered_name(at->codec);
-}
-
-bool media_format(const struct stream *s, uint8_t payload_type, struct format *ret)
-{
-    const struct leg *l = s->leg;
-    if (l && s->side) {
-        enum side order[2] = {other((enum side)s->side), (enum side)s->side};
-        for (int k = 0; k < 2; k++)
-            for (uint8_t i = 0; i < l->formats[order[k]]; i++)
-                if (l->format[order[k]][i].payload_type == payload_type &&
-                    l->format[order[k]][i].codec[0]) {
-                    *ret = l->format[order[k]][i];
-                    return true;
-                }
-    }
-    struct sdp_format f;
-    if (!sdp_static_format(payload_type, &f))
-        return false;
-    *ret = (struct format){
-        .payload_type = payload_type, .channels = f.channels, .clock_rate = f.clock_rate};
-    (void)span_utf8(f.codec, ret->codec, sizeof ret->codec);
-    return true;
 }
 
 // ---- joining ------------------------------------------------------------------------------------------------------
@@ -114,6 +57,12 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
     call_touch(w, c, c->stream_count == 1); // the first one says that there is media
 }
 
+// All calls between two IAX2 hosts run over one pair of ports: only the SSRC tells them apart, the reverse says nothing.
+static bool shares_ports(const struct call *c)
+{
+    return c->protocol == CALLMESH__V1__PROTOCOL__PROTOCOL_IAX2;
+}
+
 // Two directions of one conversation run at the same time, more or less.
 static bool together(const struct stream *a, const struct stream *b)
 {
@@ -123,6 +72,8 @@ static bool together(const struct stream *a, const struct stream *b)
 void media_join(struct world *w, struct stream *s, struct leg *l, enum side side)
 {
     join_one(w, s, l, side);
+    if (shares_ports(l->call))
+        return;
     int joins = 0;
     uint64_t h = hash_site_endpoint(s->site, &s->dst);
     for (uint32_t i = chain_first(w->by_src, h); i != CHAIN_END && joins < JOINS_PER_EVENT;
@@ -154,19 +105,37 @@ static bool in_time(const struct address *a, const struct stream *s, int64_t sla
     return s->first_us >= a->named_us - slack_us || s->last_us > a->named_us;
 }
 
+// The chain of an address that stands for one SSRC only is another one than that of all streams there.
+static uint64_t hash_address(uint16_t site, const struct endpoint *at, uint32_t ssrc)
+{
+    return hash_site_endpoint(site, at) ^ ssrc * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+static struct address *in_chain(const struct world *w, const struct stream *s,
+                                const struct endpoint *at, const struct call *within, uint64_t h,
+                                int64_t slack_us)
+{
+    for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END;
+         i = chain_next(w->by_address, i)) {
+        struct address *a = slab_at(w->addresses, i);
+        if (a->leg->call->site == s->site && endpoint_eq(&a->at, at) &&
+            (!a->ssrc || a->ssrc == s->ssrc) && (!within || a->leg->call == within) &&
+            in_time(a, s, slack_us))
+            return a;
+    }
+    return NULL;
+}
+
 // The latest dialog that named it; one within whose time the stream begins goes before one that needs the slack.
 static struct address *find_address(const struct world *w, const struct stream *s,
                                     const struct endpoint *at, const struct call *within)
 {
-    uint64_t h = hash_site_endpoint(s->site, at);
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END;
-             i = chain_next(w->by_address, i)) {
-            struct address *a = slab_at(w->addresses, i);
-            if (a->leg->call->site != s->site || !endpoint_eq(&a->at, at) ||
-                (within && a->leg->call != within))
-                continue;
-            if (in_time(a, s, pass ? SLACK_US : 0))
+    uint32_t ssrc[2] = {s->ssrc, 0};
+    for (int k = s->ssrc ? 0 : 1; k < 2; k++) {
+        uint64_t h = hash_address(s->site, at, ssrc[k]);
+        for (int pass = 0; pass < 2; pass++) {
+            struct address *a = in_chain(w, s, at, within, h, pass ? SLACK_US : 0);
+            if (a)
                 return a;
         }
     }
@@ -196,8 +165,8 @@ static void try_join(struct world *w, struct stream *s)
     uint64_t h = hash_site_endpoint(s->site, &s->dst);
     for (uint32_t i = chain_first(w->by_src, h); i != CHAIN_END; i = chain_next(w->by_src, i)) {
         struct stream *r = slab_at(w->streams, i);
-        if (r->call && r->site == s->site && endpoint_eq(&r->src, &s->dst) &&
-            endpoint_eq(&r->dst, &s->src) && together(r, s) &&
+        if (r->call && !shares_ports(r->call) && r->site == s->site &&
+            endpoint_eq(&r->src, &s->dst) && endpoint_eq(&r->dst, &s->src) && together(r, s) &&
             (!r->call->ended_us || s->first_us <= r->call->ended_us + SLACK_US)) {
             media_join(w, s, r->leg, other((enum side)r->side));
             return;
@@ -208,11 +177,11 @@ static void try_join(struct world *w, struct stream *s)
 // ---- SDP ----------------------------------------------------------------------------------------------------------
 
 bool media_add_address(struct world *w, struct leg *l, enum side side, const struct endpoint *at,
-                       int64_t at_us)
+                       uint32_t ssrc, int64_t at_us)
 {
-    uint64_t h = hash_site_endpoint(l->call->site, at);
+    uint64_t h = hash_address(l->call->site, at, ssrc);
     for (struct address *a = l->addresses; a; a = a->next) {
-        if (a->side == side && endpoint_eq(&a->at, at)) {
+        if (a->side == side && a->ssrc == ssrc && endpoint_eq(&a->at, at)) {
             size_t slot = slab_index_of(w->addresses, a); // named again: the latest now
             chain_del(w->by_address, slot);
             chain_add(w->by_address, h, slot);
@@ -224,8 +193,12 @@ bool media_add_address(struct world *w, struct leg *l, enum side side, const str
         count(STAT_FULL_ADDRESSES);
         return false;
     }
-    *a = (struct address){
-        .next = l->addresses, .leg = l, .at = *at, .side = (uint8_t)side, .named_us = at_us};
+    *a = (struct address){.next = l->addresses,
+                          .leg = l,
+                          .at = *at,
+                          .side = (uint8_t)side,
+                          .ssrc = ssrc,
+                          .named_us = at_us};
     l->addresses = a;
     l->address_count++;
     chain_add(w->by_address, h, slab_index_of(w->addresses, a));
@@ -247,10 +220,23 @@ static void join_waiting(struct world *w, struct chain *c, uint16_t site, const 
     }
 }
 
+void media_on_address(struct world *w, struct leg *l, enum side side, const struct endpoint *at,
+                      uint32_t ssrc, int64_t at_us)
+{
+    static const struct ip_addr zero;
+    if (!l->media_us)
+        l->media_us = at_us;
+    if (!at->port || !at->ip.family || memcmp(at->ip.b, zero.b, sizeof zero.b) == 0)
+        return;
+    if (media_add_address(w, l, side, at, ssrc, at_us)) {
+        join_waiting(w, w->by_dst, l->call->site, at);
+        join_waiting(w, w->by_src, l->call->site, at);
+    }
+}
+
 void media_on_sdp(struct world *w, struct leg *l, enum side side, const struct sdp *sdp,
                   int64_t at_us)
 {
-    static const struct ip_addr zero;
     if (side == SIDE_NONE)
         return;
     if (!l->media_us)
@@ -260,13 +246,8 @@ void media_on_sdp(struct world *w, struct leg *l, enum side side, const struct s
         if (!m->rtp || !m->rtp_at.port)
             continue;
         for (uint32_t k = 0; k < m->formats; k++)
-            add_format(l, side, &m->format[k]);
-        if (!m->rtp_at.ip.family || memcmp(m->rtp_at.ip.b, zero.b, sizeof zero.b) == 0)
-            continue;
-        if (media_add_address(w, l, side, &m->rtp_at, at_us)) {
-            join_waiting(w, w->by_dst, l->call->site, &m->rtp_at);
-            join_waiting(w, w->by_src, l->call->site, &m->rtp_at);
-        }
+            media_on_format(l, side, &m->format[k]);
+        media_on_address(w, l, side, &m->rtp_at, 0, at_us);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "blob.h"
 #include "media_join.h"
 #include "recordings.h"
+#include "signalling.h"
 #include "stats.h"
 
 #define BODY_KEPT (32u << 10)
@@ -231,7 +232,7 @@ static void call_row(struct world *w, const struct call *c)
     row_int(t, (int64_t)c->revision);
     row_str(t, call_state_name(c->state));
     row_str(t, call_result_name(c->result));
-    if (c->status)
+    if (c->status && c->protocol == PROTOCOL_SIP)
         row_int(t, c->status);
     else
         row_null(t);
@@ -262,6 +263,11 @@ static void call_row(struct world *w, const struct call *c)
     real_or_null(t, rated, mos_min);
     enum side one_way = media_one_way(c);
     row_str(t, one_way == SIDE_CALLER ? "caller" : one_way == SIDE_CALLEE ? "callee" : NULL);
+    row_str(t, protocol_name(c->protocol));
+    if (c->cause)
+        row_int(t, c->cause);
+    else
+        row_null(t);
     rows_done(w, t);
 }
 
@@ -280,7 +286,7 @@ static void leg_row(struct world *w, const struct leg *l)
     row_text(t, span_of(c->from.uri, c->from.uri_n));
     row_text(t, span_of(c->to.uri, c->to.uri_n));
     row_str(t, call_state_name(l->state));
-    if (l->status)
+    if (l->status && c->protocol == PROTOCOL_SIP)
         row_int(t, l->status);
     else
         row_null(t);

@@ -31,43 +31,49 @@ const struct table_def rows_def[ROWS_TABLES] = {
                   COL_BOOL, COL_BYTES}},
     [ROWS_CALLS] =
         {.name = "calls",
-         .sql =
-             "INSERT INTO calls AS c (site, started_at, id, revision, state, result, "
-             "sip_status, sip_reason, hangup_by,"
-             " from_uri, from_user, from_name, to_uri, to_user, to_name, from_digits, "
-             "to_digits, ringing_at,"
-             " answered_at, ended_at, hold_seconds, hold_count, sip_call_ids, harvesters, "
-             "message_count,"
-             " recording_state, live, lost_packets, mos_min, one_way)"
-             " SELECT u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11, u12, u13, u14, u15, u16, "
-             "u17, u18, u19, u20, u21,"
-             " u22, ARRAY[u23], string_to_array(u24, E'\\t'), u25, u26, u27, u28, u29, u30"
-             " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-             "$16, $17, $18, $19, $20,"
-             " $21, $22, $23, $24, $25, $26, $27, $28, $29, $30) AS u(u1, u2, u3, u4, u5, u6, u7, "
-             "u8, u9, "
-             "u10, u11, u12, u13,"
-             " u14, u15, u16, u17, u18, u19, u20, u21, u22, u23, u24, u25, u26, u27, u28, u29, u30)"
-             " ON CONFLICT (site, started_at, id) DO UPDATE SET revision = excluded.revision, "
-             "state = excluded.state,"
-             " result = excluded.result, sip_status = excluded.sip_status, sip_reason = "
-             "excluded.sip_reason,"
-             " hangup_by = excluded.hangup_by, to_uri = excluded.to_uri, to_user = "
-             "excluded.to_user,"
-             " to_name = excluded.to_name, to_digits = excluded.to_digits, ringing_at = "
-             "excluded.ringing_at,"
-             " answered_at = excluded.answered_at, ended_at = excluded.ended_at,"
-             " hold_seconds = excluded.hold_seconds, hold_count = excluded.hold_count,"
-             " harvesters = excluded.harvesters, message_count = excluded.message_count,"
-             " recording_state = excluded.recording_state, lost_packets = excluded.lost_packets,"
-             " mos_min = excluded.mos_min, one_way = excluded.one_way"
-             " WHERE c.revision < excluded.revision",
-         .columns = 30,
+         .sql = "INSERT INTO calls AS c (site, started_at, id, revision, state, result, "
+                "sip_status, sip_reason, hangup_by,"
+                " from_uri, from_user, from_name, to_uri, to_user, to_name, from_digits, "
+                "to_digits, ringing_at,"
+                " answered_at, ended_at, hold_seconds, hold_count, sip_call_ids, harvesters, "
+                "message_count,"
+                " recording_state, live, lost_packets, mos_min, one_way, protocol, cause)"
+                " SELECT u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11, u12, u13, u14, u15, u16, "
+                "u17, u18, u19, u20, u21,"
+                " u22, ARRAY[u23], string_to_array(u24, E'\\t'), u25, u26, u27, u28, u29, u30, "
+                "u31, u32"
+                " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+                "$16, $17, $18, $19, $20,"
+                " $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32) AS u(u1, u2, u3, u4, "
+                "u5, u6, u7, "
+                "u8, u9, "
+                "u10, u11, u12, u13,"
+                " u14, u15, u16, u17, u18, u19, u20, u21, u22, u23, u24, u25, u26, u27, u28, u29, "
+                "u30, "
+                "u31, u32)"
+                " ON CONFLICT (site, started_at, id) DO UPDATE SET revision = excluded.revision, "
+                "state = excluded.state,"
+                " result = excluded.result, sip_status = excluded.sip_status, sip_reason = "
+                "excluded.sip_reason,"
+                " hangup_by = excluded.hangup_by, from_uri = excluded.from_uri, from_user = "
+                "excluded.from_user, from_name = excluded.from_name, from_digits = "
+                "excluded.from_digits, to_uri = excluded.to_uri, to_user = "
+                "excluded.to_user,"
+                " to_name = excluded.to_name, to_digits = excluded.to_digits, ringing_at = "
+                "excluded.ringing_at,"
+                " answered_at = excluded.answered_at, ended_at = excluded.ended_at,"
+                " hold_seconds = excluded.hold_seconds, hold_count = excluded.hold_count,"
+                " harvesters = excluded.harvesters, message_count = excluded.message_count,"
+                " recording_state = excluded.recording_state, lost_packets = excluded.lost_packets,"
+                " mos_min = excluded.mos_min, one_way = excluded.one_way, cause = "
+                "excluded.cause"
+                " WHERE c.revision < excluded.revision",
+         .columns = 32,
          .text_max = TEXT_MAX,
          .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_INT8, COL_TEXT, COL_TEXT, COL_INT4, COL_TEXT,
                   COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT,
                   COL_TEXT, COL_TIME, COL_TIME, COL_TIME, COL_REAL, COL_INT4, COL_TEXT, COL_TEXT,
-                  COL_INT4, COL_TEXT, COL_BOOL, COL_INT8, COL_REAL, COL_TEXT}},
+                  COL_INT4, COL_TEXT, COL_BOOL, COL_INT8, COL_REAL, COL_TEXT, COL_TEXT, COL_INT4}},
     [ROWS_OPEN] =
         {.name = "open_calls",
          .sql =

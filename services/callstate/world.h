@@ -53,7 +53,7 @@ struct site {
     uint32_t rate_count;
 };
 
-#define COUNTERS_MAX 96
+#define COUNTERS_MAX 160
 struct counter {
     char name[72];
     uint64_t value;
@@ -97,7 +97,8 @@ struct address {
     struct address *next; // of the leg
     struct leg *leg;
     struct endpoint at;
-    uint8_t side; // who named it, so who receives there
+    uint8_t side;  // who named it, so who receives there
+    uint32_t ssrc; // 0: any stream
     int64_t named_us;
 };
 
@@ -150,6 +151,7 @@ struct stream {
     struct link dirty_link, idle_link; // idle: its call has left memory
 };
 
+#define PROTOCOL_SIP        CALLMESH__V1__PROTOCOL__PROTOCOL_SIP
 #define CALL_PUBLISHERS_MAX 4
 #define RECENT_MAX          32
 #define HOPS_MAX            4
@@ -167,8 +169,11 @@ struct call {
     uint8_t publishers;
     uint64_t revision;
     uint8_t state, result, hangup_by, recording_state; // numbers of mesh.proto
+    uint8_t protocol;                                  // numbers of common.proto
     bool live, canceled, by_bye;
-    uint16_t status;
+    uint16_t
+        status; // of SIP; for the others what RFC 3398 makes of the cause: decides the result, is not shown
+    uint16_t cause; // Q.850, not of SIP
     uint8_t reason_n;
     uint8_t reason[96];
     int64_t started_us, ringing_us, answered_us, ended_us;
@@ -294,6 +299,8 @@ uint64_t fnv64(uint64_t h, struct span s);
 #define FNV_START UINT64_C(0xcbf29ce484222325)
 
 uint64_t hash_site_span(uint16_t site, struct span s);
+struct uuid uuid_derive(int64_t at_us, const struct uuid *of, struct span a, struct span b,
+                        struct span c); // call_message.c
 uint64_t hash_site_endpoint(uint16_t site, const struct endpoint *e);
 uint64_t hash_uuid(const struct uuid *u);
 bool endpoint_from_pb(const Callmesh__V1__Endpoint *in, struct endpoint *ret);

@@ -698,7 +698,7 @@ class Suite:
         w.sql("INSERT INTO schema_version (version) VALUES (7)")
         r = subprocess.run([w.api, "--store.dsn", w.dsn, "--http.listen", "127.0.0.1:0", "--health.listen", "", "--bus.live-url", "tcp://127.0.0.1:0"],
                            capture_output=True, text=True, timeout=20, check=False)
-        assert r.returncode == 76 and "found=7" in r.stderr and "wanted=2" in r.stderr, (r.returncode, r.stderr)
+        assert r.returncode == 76 and "found=7" in r.stderr and "wanted=3" in r.stderr, (r.returncode, r.stderr)
         w.sql("DELETE FROM schema_version WHERE version = 7")
 
     def t23_sigterm_with_open_streams(self):
