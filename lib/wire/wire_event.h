@@ -62,11 +62,13 @@
     X(HEP_CHUNKS_MANY, "hep_chunks_many")                                                          \
     X(HEP_ADDRESS, "hep_address") /* missing, or of two families */                                \
     X(HEP_COMPRESSED, "hep_compressed")                                                            \
-    X(HEP_EMPTY, "hep_empty") /* keepalive: not malformed */                                       \
-    X(HEP_TYPE, "hep_type")   /* a log, a report in JSON, ...: not malformed */                    \
-    X(HEP_AUTH, "hep_auth")   /* not the key we were told */                                       \
-    X(HEP_TIME, "hep_time")   /* too far from our clock: arrival is taken */                       \
-    X(TRUNCATED, "truncated") /* snap length cut the packet */
+    X(HEP_EMPTY, "hep_empty")       /* keepalive: not malformed */                                 \
+    X(HEP_TYPE, "hep_type")         /* a log, a report in JSON, ...: not malformed */              \
+    X(HEP_AUTH, "hep_auth")         /* not the key we were told */                                 \
+    X(HEP_TIME, "hep_time")         /* too far from our clock: arrival is taken */                 \
+    X(SCCP_SHORT, "sccp_short")     /* ends before its fields do */                                \
+    X(SCCP_ADDRESS, "sccp_address") /* neither IPv4 nor IPv6 */                                    \
+    X(TRUNCATED, "truncated")       /* snap length cut the packet */
 
 #define WIRE_EVENT_ENUM(id, name) WIRE_##id,
 enum wire_event {

@@ -29,6 +29,14 @@
     X(DATAGRAMS_JOINED, "capture_datagrams_joined_total", NULL, "datagrams joined from fragments", \
       COUNTER)                                                                                     \
     X(TCP_MESSAGES, "capture_tcp_messages_total", NULL, "SIP messages cut from TCP", COUNTER)      \
+    X(SCCP, "capture_signalling_messages_total", "protocol=\"sccp\"",                              \
+      "messages of other signalling", COUNTER)                                                     \
+    X(SCCP_CALLS, "capture_signalled_calls_total", "protocol=\"sccp\"",                            \
+      "calls that such messages began", COUNTER)                                                   \
+    X(SIGCALLS_UP, "capture_signalled_calls", NULL, "slots of the table of these calls in use",    \
+      GAUGE)                                                                                       \
+    X(SIGKEYS_REFUSED, "capture_signalled_call_keys_refused_total", NULL,                          \
+      "keys of these calls that found no room: messages by them are not placed", COUNTER)          \
     X(HEP_CONNECTIONS, "capture_hep_connections", NULL, "HEP senders over TCP", GAUGE)             \
     X(HEP_REFUSED, "capture_hep_refused_total", NULL,                                              \
       "HEP connections refused, no place was free", COUNTER)                                       \
@@ -43,6 +51,8 @@
     X(DROP_FRAGMENTS, "capture_dropped_total", "place=\"fragments\"",                              \
       "datagrams evicted before they were whole", COUNTER)                                         \
     X(DROP_TCP, "capture_dropped_total", "place=\"tcp\"", "TCP directions evicted", COUNTER)       \
+    X(DROP_SIGCALLS, "capture_dropped_total", "place=\"signalled_calls\"",                         \
+      "calls of other signalling forgotten to make room", COUNTER)                                 \
     X(DROP_JOURNAL, "capture_dropped_total", "place=\"journal\"",                                  \
       "batches that a full journal lost", COUNTER)                                                 \
     X(DROP_BUS, "capture_dropped_total", "place=\"bus\"", "batches larger than the bus takes",     \
@@ -57,6 +67,11 @@ struct capture_counts {
     uint64_t n[CAPTURE_STAT_COUNT];
     uint64_t event[WIRE_EVENT_COUNT]; // by wire_event
 };
+
+static inline uint64_t signalled_calls(const struct capture_counts *c)
+{
+    return c->n[CAPTURE_SCCP_CALLS];
+}
 
 // Registers both tables; once, before threads.
 void capture_stats_register(void);

@@ -116,6 +116,8 @@ static int start(const struct conf *c)
         .media_age_us = conf_int(c, "capture.media-age"),
         .fragments = (uint32_t)conf_int(c, "capture.fragments"),
         .tcp = (uint32_t)conf_int(c, "capture.tcp"),
+        .signalled_calls = (size_t)conf_int(c, "capture.signalled-calls"),
+        .framed_tcp = (uint32_t)conf_int(c, "capture.framed-tcp"),
         .hep_key = conf_str(c, "capture.hep-key"),
         .on_stream = g.report ? report_stream : NULL,
         .ctx = g.report,

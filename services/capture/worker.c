@@ -1,12 +1,14 @@
 #include "worker.h"
 #include <stdlib.h>
 #include "base/mono.h"
+#include "wire/sccp.h"
 #include "worker_priv.h"
 
 #define FEED_SLACK_US                                                                              \
     (100 * US_PER_MS) // packets of several queues of a card come this much out of order at most
-#define TICK_US     (200 * US_PER_MS)
-#define COUNTERS_US (1 * US_PER_S)
+#define TICK_US        (200 * US_PER_MS)
+#define SIGCALL_AGE_US (4 * 3600 * US_PER_S) // of silence; the centre has its own timers
+#define COUNTERS_US    (1 * US_PER_S)
 
 struct worker *worker_new(const struct worker_opts *o)
 {
@@ -23,8 +25,14 @@ struct worker *worker_new(const struct worker_opts *o)
     });
     w->media = media_table_new(o->media_addresses, o->media_age_us);
     w->frag = frag_new(&(struct frag_opts){o->fragments, UINT16_MAX, 30 * US_PER_S});
-    w->tcp = sipstream_new(&(struct sipstream_opts){o->tcp, 65536 + 16384, 3600 * US_PER_S});
-    if (!w->flows || !w->media || !w->frag || !w->tcp)
+    w->tcp = sipstream_new(&(struct sipstream_opts){
+        .connections = o->tcp, .bytes = 65536 + 16384, .idle_us = 3600 * US_PER_S});
+    w->framed = sipstream_new(&(struct sipstream_opts){.connections = o->framed_tcp,
+                                                       .bytes = SCCP_MESSAGE_MAX,
+                                                       .idle_us = 3600 * US_PER_S,
+                                                       .frame = signalling_frame});
+    w->calls = sigcalls_new(o->signalled_calls, SIGCALL_AGE_US, signalling_tell, w);
+    if (!w->flows || !w->media || !w->frag || !w->tcp || !w->framed || !w->calls)
         return worker_free(w);
     return w;
 }
@@ -32,6 +40,8 @@ struct worker *worker_new(const struct worker_opts *o)
 struct worker *worker_free(struct worker *w)
 {
     if (w) {
+        sigcalls_free(w->calls);
+        sipstream_free(w->framed);
         sipstream_free(w->tcp);
         frag_free(w->frag);
         media_table_free(w->media);
@@ -131,6 +141,7 @@ static void packet_way(struct worker *w, const struct source_packet *in)
     sipstream_feed(w->tcp, p, on_tcp_message, w, &e);
     if (e != WIRE_NONE)
         worker_event(w, e);
+    signalling_tcp(w, p);
 }
 
 void worker_packet(struct worker *w, const struct source_packet *p)
@@ -160,7 +171,8 @@ static void gather_counts(struct worker *w)
     n[CAPTURE_FRAGMENTS] = frag.fragments;
     n[CAPTURE_DATAGRAMS_JOINED] = frag.joined;
     n[CAPTURE_DROP_FRAGMENTS] = frag.evicted + frag.refused;
-    n[CAPTURE_DROP_TCP] = tcp.evicted;
+    n[CAPTURE_DROP_TCP] = tcp.evicted + sipstream_stat(w->framed).evicted;
+    signalling_counts(w);
 }
 
 // The second law: what was dropped since the last look is said on the feed it belongs to.
@@ -172,7 +184,8 @@ static void announce_losses(struct worker *w, int64_t feed_us)
         if (!place || now <= w->loss_announced[i])
             continue;
         struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, feed_us};
-        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_JOURNAL && i != CAPTURE_DROP_BUS;
+        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_SIGCALLS &&
+                     i != CAPTURE_DROP_JOURNAL && i != CAPTURE_DROP_BUS;
         outbox_loss(w->o.out, &l, media);
         w->loss_announced[i] = now;
     }
@@ -188,6 +201,7 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
         w->announced_at_us = feed_us;
     flows_advance(w->flows, feed_us);
     media_table_age(w->media, feed_us);
+    sigcalls_age(w->calls, feed_us);
     bool counters = feed_us - w->counters_at_us >= COUNTERS_US;
     if (counters) {
         w->counters_at_us = feed_us;
@@ -212,6 +226,7 @@ void worker_dropped(struct worker *w, enum capture_stat place, uint64_t total)
 void worker_end(struct worker *w, bool truncated)
 {
     sipstream_flush(w->tcp);
+    sipstream_flush(w->framed);
     flows_end_all(w->flows);
     gather_counts(w);
     capture_stats_publish(&w->counts);
@@ -266,5 +281,6 @@ const struct worker_sip *worker_sip(const struct worker *w)
 size_t worker_bytes(const struct worker *w)
 {
     return sizeof *w + flows_stat(w->flows).bytes + media_table_stat(w->media).bytes +
-           frag_stat(w->frag).bytes + sipstream_stat(w->tcp).bytes;
+           frag_stat(w->frag).bytes + sipstream_stat(w->tcp).bytes +
+           sipstream_stat(w->framed).bytes + sigcalls_stat(w->calls).bytes;
 }

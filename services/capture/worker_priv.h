@@ -12,7 +12,8 @@ struct worker {
     struct flows *flows;
     struct media_table *media;
     struct frag_table *frag;
-    struct sipstream *tcp;
+    struct sipstream *tcp, *framed;
+    struct sigcalls *calls;
     int64_t feed_us;    // of the last tick: never goes back
     int64_t last_at_us; // newest packet
     int64_t tick_at_us; // feed time of the next tick (files)
@@ -31,6 +32,11 @@ void media_rtcp(struct worker *w, const struct pkt *p);
 void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r);
 // A whole SIP message from wherever it came; p has its addresses and time.
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated);
+// worker_signalling.c
+void signalling_tcp(struct worker *w, const struct pkt *p);
+void signalling_tell(void *ctx, const struct sigcall *c, const struct sigevent *e);
+int32_t signalling_frame(struct span head);
+void signalling_counts(struct worker *w);
 void worker_hep_publish(struct worker *w);
 // For flows_opts; ctx is the worker.
 bool media_on_due(void *ctx, struct stream *s, struct stream_cold *c);

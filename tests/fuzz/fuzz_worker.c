@@ -66,6 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .media_age_us = 5000000,
         .fragments = 2,
         .tcp = 2,
+        .signalled_calls = 4,
+        .framed_tcp = 4,
     };
     struct worker *w = worker_new(&o);
     fuzz_check(o.out && w);

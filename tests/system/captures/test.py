@@ -38,9 +38,10 @@ def truth_of(row):
 
 
 def ours_of(got):
-    joined = [s for c in got["calls"] for s in c["streams"]]
-    every = joined + got["unjoined_streams"]
-    return {"calls": len(got["calls"]), "answered": sum(c["result"] == "answered" for c in got["calls"]),
+    calls = [c for c in got["calls"] if c["protocol"] == "sip"]  # the others: other_signalling
+    joined = [s for c in calls for s in c["streams"]]
+    every = [s for c in got["calls"] for s in c["streams"]] + got["unjoined_streams"]
+    return {"calls": len(calls), "answered": sum(c["result"] == "answered" for c in calls),
             "joined_streams": len(joined), "joined_rtp": sum(s["packets"] for s in joined),
             "all_streams": len(every), "all_rtp": sum(s["packets"] for s in every)}
 

@@ -1,0 +1,192 @@
+"""Makes a capture of a script: a line an event, see README.md. Seeded by the script's name, so the same script is the same file."""
+import math
+import os
+import random
+import struct
+
+T0 = 1700000000
+
+
+def ip4(text):
+    return bytes(int(p) for p in text.split("."))
+
+
+def u16(v):
+    return struct.pack(">H", v & 0xFFFF)
+
+
+def u32(v):
+    return struct.pack(">I", v & 0xFFFFFFFF)
+
+
+def le32(v):
+    return struct.pack("<I", v)
+
+
+def checksum(data):
+    if len(data) & 1:
+        data += b"\0"
+    s = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while s >> 16:
+        s = (s & 0xFFFF) + (s >> 16)
+    return ~s & 0xFFFF
+
+
+def ulaw(v):
+    sign = 0x80 if v < 0 else 0
+    v = min(abs(v), 32635) + 132
+    e = v.bit_length() - 8
+    return ~(sign | e << 4 | v >> (e + 3) & 15) & 0xFF
+
+
+def tone(hz, start, n, rate=8000):
+    return bytes(ulaw(int(8000 * math.sin(2 * math.pi * hz * (start + i) / rate))) for i in range(n))
+
+
+class Capture:
+    """Packets in any order; written by time."""
+
+    def __init__(self, name):
+        self.rng = random.Random(name)
+        self.packets = []
+        self.hosts = {}
+        self.seq = {}
+        self.ident = 0
+
+    def host(self, name):
+        text = self.hosts.get(name, name)
+        ip, port = text.rsplit(":", 1)
+        return ip, int(port)
+
+    def put(self, at, src, dst, proto, l4):
+        self.ident += 1
+        head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(l4), self.ident & 0xFFFF, 0, 64, proto, 0) + ip4(src[0]) + ip4(dst[0])
+        head = head[:10] + u16(checksum(head)) + head[12:]
+        self.packets.append((at, b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + head + l4))
+
+    def udp(self, at, src, dst, data):
+        self.put(at, src, dst, 17, u16(src[1]) + u16(dst[1]) + u16(8 + len(data)) + u16(0) + data)
+
+    def segment(self, at, src, dst, flags, data=b""):
+        seq = self.seq.setdefault((src, dst), self.rng.randrange(1 << 32))
+        ack = self.seq.get((dst, src), 0)
+        self.put(at, src, dst, 6, u16(src[1]) + u16(dst[1]) + u32(seq) + u32(ack) + bytes([0x50, flags]) + u16(8192) + u32(0) + data)
+        self.seq[(src, dst)] = (seq + len(data) + (1 if flags & 3 else 0)) & 0xFFFFFFFF
+
+    def tcp(self, at, src, dst, data, cut=0):
+        """cut: in segments of so many bytes."""
+        if (src, dst) not in self.seq and (dst, src) not in self.seq:
+            self.segment(at - 0.003, src, dst, 2)
+            self.segment(at - 0.002, dst, src, 0x12)
+            self.segment(at - 0.001, src, dst, 0x10)
+        step = cut or len(data)
+        for i in range(0, len(data), step):
+            self.segment(at + i * 1e-6, src, dst, 0x18, data[i:i + step])
+
+    def rtp(self, at, src, dst, seconds, hz, pt=0):
+        ssrc, seq, ts = self.rng.randrange(1 << 32), self.rng.randrange(1 << 16), self.rng.randrange(1 << 32)
+        for i in range(int(seconds * 50)):
+            head = bytes([0x80, pt | (0x80 if i == 0 else 0)]) + u16(seq + i) + u32(ts + 160 * i) + u32(ssrc)
+            self.udp(at + i * 0.02, src, dst, head + tone(hz, 160 * i, 160))
+
+    def write(self, path):
+        with open(path, "wb") as f:
+            f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+            for at, data in sorted(self.packets, key=lambda p: p[0]):
+                us = round(at * 1e6)
+                f.write(struct.pack("<IIII", T0 + us // 1000000, us % 1000000, len(data), len(data)) + data)
+
+
+# -- SCCP -----------------------------------------------------------------------------------------------------------
+SCCP_STATES = ("", "OffHook", "OnHook", "RingOut", "RingIn", "Connected", "Busy", "Congestion", "Hold", "CallWaiting", "CallTransfer",
+               "CallPark", "Proceed", "CallRemoteMultiline", "InvalidNumber")
+
+
+def sccp(what, k):
+    """k: the keys of the line. v=0 (old phones) or 20 (addresses of 16 bytes)."""
+    version, ref = int(k.get("v", 20)), int(k.get("ref", 0))
+
+    def address(text):
+        ip, port = text.rsplit(":", 1)
+        body = (le32(0) if version >= 16 else b"") + ip4(ip) + (bytes(12) if version >= 16 else b"")
+        return body + le32(int(port))
+    if what == "CallState":
+        ident, body = 0x111, le32(SCCP_STATES.index(k["state"])) + le32(1) + le32(ref) + bytes(12)
+    elif what == "CallInfo" and version >= 16:
+        texts = [k["from"], "", k["to"], k["to"], "", "", "", "", "", k.get("from_name", ""), k.get("to_name", "")]
+        ident = 0x14A
+        body = le32(1) + le32(ref) + le32(1 if k["type"] == "in" else 2) + bytes(20) + b"".join(t.encode() + b"\0" for t in texts)
+        body += bytes(-len(body) % 4)
+    elif what == "CallInfo":
+        ident = 0x8F
+        body = k.get("from_name", "").encode().ljust(40, b"\0") + k["from"].encode().ljust(24, b"\0")
+        body += k.get("to_name", "").encode().ljust(40, b"\0") + k["to"].encode().ljust(24, b"\0")
+        body += le32(1) + le32(ref) + le32(1 if k["type"] == "in" else 2)
+    elif what == "OpenReceiveChannel":
+        ident, body = 0x105, le32(ref) + le32(9) + le32(20) + le32(4) + bytes(8) + le32(ref) + bytes(20)
+    elif what == "OpenReceiveChannelAck":
+        ident, body = 0x22, le32(0) + address(k["at"]) + le32(9) + le32(ref)
+    elif what == "StartMediaTransmission":
+        ident, body = 0x8A, le32(ref) + le32(9) + address(k["at"]) + le32(20) + le32(4) + bytes(16) + le32(ref) + bytes(20)
+    elif what in ("OffHook", "OnHook"):
+        ident, body = (6 if what == "OffHook" else 7), le32(1) + le32(ref)
+    elif what == "KeepAlive":
+        ident, body = 0, b""
+    else:
+        raise ValueError(what)
+    return le32(4 + len(body)) + le32(version) + le32(ident) + body
+
+
+# -- scripts --------------------------------------------------------------------------------------------------------
+def line(cap, words):
+    if words[0] == "host":
+        cap.hosts[words[1]] = words[2]
+        return
+    at, (src, dst), what = float(words[0]), words[1].split(">"), words[2]
+    src, dst = cap.host(src), cap.host(dst)
+    k = dict(w.split("=", 1) for w in words[3:])
+    if what == "rtp":
+        cap.rtp(at, src, dst, float(k["for"]), float(k["hz"]))
+    elif cap.kind == "sccp":
+        cap.tcp(at, src, dst, sccp(what, k), int(k.get("cut", 0)))
+    else:
+        raise ValueError(f"{cap.kind}: {what}")
+
+
+def build(script, out):
+    """The kind of signalling is the first word of the script's name: sccp_out.txt is SCCP."""
+    cap = Capture(os.path.basename(script))
+    cap.kind = os.path.basename(script).split(".")[0].split("_")[0]
+    with open(script, encoding="utf-8") as f:
+        for text in f:
+            words = text.split("#")[0].split()
+            if words:
+                line(cap, words)
+    cap.write(out)
+
+
+def seed(script, out):
+    """The script's messages as an input of tests/fuzz/fuzz_signalling.c."""
+    kinds = {2000: 0, 2427: 1, 4569: 2, 1720: 3, 11000: 4}
+    path = out + ".pcap"
+    build(script, path)
+    with open(path, "rb") as f:
+        data = f.read()
+    os.unlink(path)
+    at, last, made = 24, None, b""
+    while at < len(data):
+        s, us, n, _ = struct.unpack("<IIII", data[at:at + 16])
+        ip = data[at + 16 + 14:at + 16 + n]
+        at += 16 + n
+        l4 = ip[20:]
+        sport, dport = struct.unpack(">HH", l4[:4])
+        body = l4[20:] if ip[9] == 6 else l4[8:]
+        if not body or not {sport, dport} & set(kinds):
+            continue
+        now = s * 10 + us // 100000
+        step = 0 if last is None else min(now - last, 255)
+        last = now
+        back = sport in kinds and (dport not in kinds or ip[12:16] > ip[16:20])
+        made += bytes([kinds[sport if sport in kinds else dport] | (0x80 if back else 0), step]) + u16(len(body)) + body
+    with open(out, "wb") as f:
+        f.write(made)
