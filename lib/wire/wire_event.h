@@ -68,7 +68,9 @@
     X(HEP_TIME, "hep_time")         /* too far from our clock: arrival is taken */                 \
     X(SCCP_SHORT, "sccp_short")     /* ends before its fields do */                                \
     X(SCCP_ADDRESS, "sccp_address") /* neither IPv4 nor IPv6 */                                    \
-    X(TRUNCATED, "truncated")       /* snap length cut the packet */
+    X(MGCP_START_LINE, "mgcp_start_line")                                                          \
+    X(MGCP_LINES_MANY, "mgcp_lines_many")                                                          \
+    X(TRUNCATED, "truncated") /* snap length cut the packet */
 
 #define WIRE_EVENT_ENUM(id, name) WIRE_##id,
 enum wire_event {

@@ -33,6 +33,10 @@
       "messages of other signalling", COUNTER)                                                     \
     X(SCCP_CALLS, "capture_signalled_calls_total", "protocol=\"sccp\"",                            \
       "calls that such messages began", COUNTER)                                                   \
+    X(MGCP, "capture_signalling_messages_total", "protocol=\"mgcp\"",                              \
+      "messages of other signalling", COUNTER)                                                     \
+    X(MGCP_CALLS, "capture_signalled_calls_total", "protocol=\"mgcp\"",                            \
+      "calls that such messages began", COUNTER)                                                   \
     X(SIGCALLS_UP, "capture_signalled_calls", NULL, "slots of the table of these calls in use",    \
       GAUGE)                                                                                       \
     X(SIGKEYS_REFUSED, "capture_signalled_call_keys_refused_total", NULL,                          \
@@ -70,7 +74,7 @@ struct capture_counts {
 
 static inline uint64_t signalled_calls(const struct capture_counts *c)
 {
-    return c->n[CAPTURE_SCCP_CALLS];
+    return c->n[CAPTURE_SCCP_CALLS] + c->n[CAPTURE_MGCP_CALLS];
 }
 
 // Registers both tables; once, before threads.

@@ -67,14 +67,20 @@ void sigparty_uri(struct sigparty *p, struct span uri)
     p->uri_n = take(p->uri, sizeof p->uri, uri);
 }
 
+void sigmedia_add_format(struct sigmedia *m, const struct sdp_format *f)
+{
+    if (m->formats == SIGMEDIA_FORMATS || !f->codec.n)
+        return;
+    struct media_format *out = &m->format[m->formats++];
+    *out = (struct media_format){f->clock_rate, f->payload_type, f->channels, ""};
+    (void)span_utf8(f->codec, out->codec, sizeof out->codec);
+}
+
 void sigmedia_add(struct sigmedia *m, uint8_t payload_type)
 {
     struct sdp_format f;
-    if (m->formats == SIGMEDIA_FORMATS || !sdp_static_format(payload_type, &f))
-        return;
-    struct media_format *out = &m->format[m->formats++];
-    *out = (struct media_format){f.clock_rate, payload_type, f.channels, ""};
-    (void)span_copy(f.codec, out->codec, sizeof out->codec);
+    if (sdp_static_format(payload_type, &f))
+        sigmedia_add_format(m, &f);
 }
 
 void sigcall_set_key(struct sigcall *c, const char *fmt, ...)

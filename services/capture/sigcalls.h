@@ -78,6 +78,7 @@ struct sigmedia {
 };
 // Adds a payload type of RFC 3551; nothing when it has none there.
 void sigmedia_add(struct sigmedia *m, uint8_t payload_type);
+void sigmedia_add_format(struct sigmedia *m, const struct sdp_format *f); // as SDP has it
 
 struct sccp_call {
     struct sigmedia near, far; // where the phone and its far end receive; no address: not known yet
@@ -85,6 +86,25 @@ struct sccp_call {
     uint8_t phone_side;
     uint8_t cause; // Q.850, from busy, congestion or an invalid number
     uint32_t codec;
+};
+
+#define MGCP_CONNS_MAX 4
+struct mgcp_conn {
+    uint64_t endpoint;    // hash of its name
+    uint32_t transaction; // whose response is awaited
+    uint8_t side;
+};
+struct mgcp_call {
+    struct mgcp_conn conn[MGCP_CONNS_MAX];
+    int64_t ring_us,
+        hook_us;     // it rings (or hears ringback) since; and was taken off the hook while it rang
+    uint32_t notify; // transaction of the last NTFY
+    uint8_t conns, hung_up; // hung_up: side
+    uint8_t cause;          // Q.850, from tones
+    bool placed;            // has a C:, so it is a call
+    bool ringback;          // ring_us is of ringback
+    uint8_t digits_n;
+    char digits[32];
 };
 
 #define SIGCALL_KEY_MAX 128
@@ -101,6 +121,7 @@ struct sigcall {
     struct sigparty from, to;
     union {
         struct sccp_call sccp;
+        struct mgcp_call mgcp;
     };
     // The table's own.
     uint32_t prev, next; // by last_us; slot index + 1
@@ -145,3 +166,5 @@ struct sigcalls_stat sigcalls_stat(const struct sigcalls *t);
 struct sccp_msg;
 // p has the addresses and the time.
 void sigcall_sccp(struct sigcalls *t, const struct pkt *p, const struct sccp_msg *m);
+struct mgcp_msg;
+void sigcall_mgcp(struct sigcalls *t, const struct pkt *p, const struct mgcp_msg *m);

@@ -94,6 +94,8 @@ static void on_datagram(struct worker *w, const struct pkt *p)
         worker_sip_message(w, p, p->payload, p->cut);
         break;
     case TRAFFIC_OTHER:
+        if (p->payload.n > 0 && p->payload.p[0] >= '1' && p->payload.p[0] <= 'z')
+            (void)signalling_udp(w, p);
         break;
     }
 }

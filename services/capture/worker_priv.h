@@ -33,6 +33,8 @@ void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r);
 // A whole SIP message from wherever it came; p has its addresses and time.
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated);
 // worker_signalling.c
+// What is neither SIP nor RTP nor RTCP. False: not ours.
+bool signalling_udp(struct worker *w, const struct pkt *p);
 void signalling_tcp(struct worker *w, const struct pkt *p);
 void signalling_tell(void *ctx, const struct sigcall *c, const struct sigevent *e);
 int32_t signalling_frame(struct span head);

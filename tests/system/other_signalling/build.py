@@ -137,6 +137,17 @@ def sccp(what, k):
     return le32(4 + len(body)) + le32(version) + le32(ident) + body
 
 
+# -- MGCP -----------------------------------------------------------------------------------------------------------
+def mgcp(what, k):
+    """A command (CRCX...) or 'response'. tx= transaction, ep= endpoint, sdp= ip:port, the letters of parameters as keys; + for a blank."""
+    first = f"{k.get('status', '200')} {k['tx']} OK" if what == "response" else f"{what} {k['tx']} {k['ep']} MGCP 1.0"
+    lines = [first] + [f"{c}: {k[c].replace('+', ' ')}" for c in "CXLMROSIQ" if c in k]
+    if "sdp" in k:
+        ip, port = k["sdp"].rsplit(":", 1)
+        lines += ["", "v=0", "o=- 1 1 IN IP4 " + ip, "s=-", "c=IN IP4 " + ip, "t=0 0", f"m=audio {port} RTP/AVP 0"]
+    return "\r\n".join(lines).encode() + b"\r\n"
+
+
 # -- scripts --------------------------------------------------------------------------------------------------------
 def line(cap, words):
     if words[0] == "host":
@@ -149,6 +160,8 @@ def line(cap, words):
         cap.rtp(at, src, dst, float(k["for"]), float(k["hz"]))
     elif cap.kind == "sccp":
         cap.tcp(at, src, dst, sccp(what, k), int(k.get("cut", 0)))
+    elif cap.kind == "mgcp":
+        cap.udp(at, src, dst, mgcp(what, k))
     else:
         raise ValueError(f"{cap.kind}: {what}")
 

@@ -13,6 +13,9 @@ SCRIPTS = {
     "sccp_out": [("sccp", "8003", "004930123", "answered", "caller", None, 1.9, 6.5, 1.0, 1, 1)],
     "sccp_in_old": [("sccp", "004930123", "8004", "answered", "caller", None, 3.1, 4.3, 0.0, 1, 1),
                     ("sccp", "004930124", "8004", "no_answer", "system", None, 5.0, None, 0.0, 0, 0)],
+    "mgcp_out": [("mgcp", "AALN/1", "2007", "answered", "callee", None, 3.0, 5.0, 1.0, 1, 1)],
+    "mgcp_pair": [("mgcp", "aaln/1", "55", "answered", "callee", None, 2.5, 4.5, 0.0, 1, 1),
+                  ("mgcp", "aaln/1", "55", "busy", "caller", 17, None, None, 0.0, 0, 0)],
 }
 # Real captures: the same, and packets of the caller and the callee.
 REAL = {
@@ -21,6 +24,11 @@ REAL = {
     "russo-sccp_inbound_call.pcapng": [("sccp", "8003", "8001", "answered", "caller", None, 0, 0)],
     "russo-sccp_outbound_call.pcapng": [("sccp", "8003", "8001", "answered", "caller", None, 0, 0)],
     "russo-sccp_phone_register.pcapng": [],
+    "russo-mgcp_fxs_inbound.pcapng": [("mgcp", "2002", "AALN/S0/SU1/1", "answered", "caller", None, 328, 334)],
+    "russo-mgcp_fxs_outbound.pcapng": [("mgcp", "AALN/S0/SU1/1", "2002", "answered", "caller", None, 339, 333)],
+    "russo-mgcp_fxs_registration.pcapng": [],
+    "ndpi-mgcp.pcap": [],
+    "wiki-SIP_CALL_RTP_G711.pcap": [("mgcp", "aaln/1", "9005", "no_answer", "system", None, 6, 0)],
     # from one phone to another of the same manager: a call to each, and the streams belong to the caller's, which began second
     "ndpi-skinny.pcap": [("sccp", "321", "307", "answered", "system", None, 0, 0), ("sccp", "321", "307", "answered", "system", None, 36, 33)],
 }
@@ -84,6 +92,6 @@ def test_real_captures(t):
     if not files:
         raise Skip(f"no captures: {CAPTURES} is not there")
     for name, got in zip(files, t.replay(*[os.path.join(CAPTURES, f) for f in files])):
-        calls = calls_of(got)
+        calls = [c for c in calls_of(got) if c["protocol"] != "sip"]
         ours = [(*who(c), side(c, "caller", "packets"), side(c, "callee", "packets")) for c in calls]
         check(ours == REAL[name], f"{name}: {ours}, wanted {REAL[name]}")
