@@ -70,7 +70,11 @@
     X(SCCP_ADDRESS, "sccp_address") /* neither IPv4 nor IPv6 */                                    \
     X(MGCP_START_LINE, "mgcp_start_line")                                                          \
     X(MGCP_LINES_MANY, "mgcp_lines_many")                                                          \
-    X(TRUNCATED, "truncated") /* snap length cut the packet */
+    X(IAX2_SHORT, "iax2_short")                                                                    \
+    X(IAX2_TYPE, "iax2_type")       /* a frame type that there is not */                           \
+    X(IAX2_ELEMENT, "iax2_element") /* longer than what is left */                                 \
+    X(IAX2_LONG, "iax2_long")       /* more voice than a packet holds */                           \
+    X(TRUNCATED, "truncated")       /* snap length cut the packet */
 
 #define WIRE_EVENT_ENUM(id, name) WIRE_##id,
 enum wire_event {

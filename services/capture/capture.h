@@ -37,6 +37,12 @@
       "messages of other signalling", COUNTER)                                                     \
     X(MGCP_CALLS, "capture_signalled_calls_total", "protocol=\"mgcp\"",                            \
       "calls that such messages began", COUNTER)                                                   \
+    X(IAX2, "capture_signalling_messages_total", "protocol=\"iax2\"",                              \
+      "messages of other signalling", COUNTER)                                                     \
+    X(IAX2_CALLS, "capture_signalled_calls_total", "protocol=\"iax2\"",                            \
+      "calls that such messages began", COUNTER)                                                   \
+    X(VOICE_UNPLACED, "capture_voice_unplaced_total", NULL,                                        \
+      "IAX2 voice frames of no known call or format", COUNTER)                                     \
     X(SIGCALLS_UP, "capture_signalled_calls", NULL, "slots of the table of these calls in use",    \
       GAUGE)                                                                                       \
     X(SIGKEYS_REFUSED, "capture_signalled_call_keys_refused_total", NULL,                          \
@@ -74,7 +80,7 @@ struct capture_counts {
 
 static inline uint64_t signalled_calls(const struct capture_counts *c)
 {
-    return c->n[CAPTURE_SCCP_CALLS] + c->n[CAPTURE_MGCP_CALLS];
+    return c->n[CAPTURE_SCCP_CALLS] + c->n[CAPTURE_MGCP_CALLS] + c->n[CAPTURE_IAX2_CALLS];
 }
 
 // Registers both tables; once, before threads.

@@ -181,7 +181,8 @@ static void json_signalling(struct json *j, const uint64_t *n)
         const char *protocol;
         enum capture_stat messages, calls;
     } of[] = {{"sccp", CAPTURE_SCCP, CAPTURE_SCCP_CALLS},
-              {"mgcp", CAPTURE_MGCP, CAPTURE_MGCP_CALLS}};
+              {"mgcp", CAPTURE_MGCP, CAPTURE_MGCP_CALLS},
+              {"iax2", CAPTURE_IAX2, CAPTURE_IAX2_CALLS}};
     json_key(j, "signalling");
     json_obj(j);
     for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {

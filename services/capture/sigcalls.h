@@ -107,6 +107,18 @@ struct mgcp_call {
     char digits[32];
 };
 
+struct iax2_dir { // what one side sends
+    uint64_t format;
+    uint32_t ssrc, timestamp; // ms
+    uint16_t seq;
+    bool begun;
+};
+struct iax2_call {
+    struct iax2_dir dir[3]; // by side
+    int64_t begun_us;
+    uint8_t cause; // Q.850, from BUSY or CONGESTION
+};
+
 #define SIGCALL_KEY_MAX 128
 struct sigcall {
     uint8_t protocol;
@@ -122,6 +134,7 @@ struct sigcall {
     union {
         struct sccp_call sccp;
         struct mgcp_call mgcp;
+        struct iax2_call iax2;
     };
     // The table's own.
     uint32_t prev, next; // by last_us; slot index + 1
@@ -168,3 +181,20 @@ struct sccp_msg;
 void sigcall_sccp(struct sigcalls *t, const struct pkt *p, const struct sccp_msg *m);
 struct mgcp_msg;
 void sigcall_mgcp(struct sigcalls *t, const struct pkt *p, const struct mgcp_msg *m);
+
+struct iax2;
+struct iax2_elements;
+// A full frame. False: of no call.
+bool sigcall_iax2(struct sigcalls *t, const struct pkt *p, const struct iax2 *f,
+                  const struct iax2_elements *e);
+// Voice as RTP has it.
+struct iax2_voice {
+    uint8_t payload_type;
+    bool marker;
+    uint16_t seq;
+    uint32_t timestamp, ssrc;
+    struct sigmedia media; // whose address and formats it goes to
+};
+// False: of no call, or nothing is known of its format.
+bool sigcall_iax2_voice(struct sigcalls *t, const struct pkt *p, const struct iax2 *f,
+                        struct iax2_voice *ret);

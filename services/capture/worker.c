@@ -1,6 +1,7 @@
 #include "worker.h"
 #include <stdlib.h>
 #include "base/mono.h"
+#include "wire/iax2.h"
 #include "wire/sccp.h"
 #include "worker_priv.h"
 
@@ -83,6 +84,10 @@ static void on_tcp_message(void *ctx, const struct pkt *p, struct span message, 
 
 static void on_datagram(struct worker *w, const struct pkt *p)
 {
+    // A full frame of IAX2 has the first bits of RTP.
+    if (__builtin_expect(p->dport == IAX2_PORT || p->sport == IAX2_PORT, 0) &&
+        signalling_iax2(w, p))
+        return;
     switch (classify_udp(p->payload)) {
     case TRAFFIC_RTP:
         media_rtp(w, p);

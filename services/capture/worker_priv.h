@@ -24,6 +24,7 @@ struct worker {
     struct pkt pkt; // the packet on its way; parsers set all they speak of, so it is not cleared
     struct sip_msg msg; // large; one message at a time
     struct sdp sdp;
+    uint8_t made_rtp[2048]; // voice of IAX2 with an RTP header
 };
 
 // Looks up or begins the stream of this packet and counts it.
@@ -35,6 +36,7 @@ void worker_sip_message(struct worker *w, const struct pkt *p, struct span messa
 // worker_signalling.c
 // What is neither SIP nor RTP nor RTCP. False: not ours.
 bool signalling_udp(struct worker *w, const struct pkt *p);
+bool signalling_iax2(struct worker *w, const struct pkt *p);
 void signalling_tcp(struct worker *w, const struct pkt *p);
 void signalling_tell(void *ctx, const struct sigcall *c, const struct sigevent *e);
 int32_t signalling_frame(struct span head);

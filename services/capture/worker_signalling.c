@@ -1,6 +1,7 @@
 // The signalling that is not SIP, on its way from packets to the machines of its protocols, and their events on the way out:
 // media addresses become known to the stream table, and the centre is told. Ports say where to look; every message must also
 // have its protocol's form.
+#include "wire/iax2.h"
 #include "wire/mgcp.h"
 #include "wire/sccp.h"
 #include "worker_priv.h"
@@ -69,6 +70,74 @@ static void mgcp(struct worker *w, const struct pkt *p)
     }
 }
 
+// ---- IAX2 ---------------------------------------------------------------------------------------------------------
+
+static void be16(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+// A voice frame with an RTP header before it goes the way of RTP.
+static bool iax2_voice(struct worker *w, const struct pkt *p, const struct iax2 *f)
+{
+    struct iax2_voice v;
+    uint8_t *b = w->made_rtp;
+    if (!sigcall_iax2_voice(w->calls, p, f, &v)) {
+        w->counts.n[CAPTURE_VOICE_UNPLACED]++;
+        return false;
+    }
+    if (f->payload.n > sizeof w->made_rtp - 12) {
+        worker_event(w, WIRE_IAX2_LONG);
+        return true;
+    }
+    if (f->kind == IAX2_FULL) // about once a minute: the address stays known
+        media_table_name_one(w->media, &v.media.at, v.media.format, v.media.formats, p->at_us);
+    b[0] = 0x80;
+    b[1] = (uint8_t)(v.payload_type | (v.marker ? 0x80 : 0));
+    be16(b + 2, v.seq);
+    be16(b + 4, v.timestamp >> 16);
+    be16(b + 6, v.timestamp & 0xffff);
+    be16(b + 8, v.ssrc >> 16);
+    be16(b + 10, v.ssrc & 0xffff);
+    memcpy(b + 12, f->payload.p, f->payload.n);
+    struct pkt made = *p;
+    made.payload = span_of(b, 12 + f->payload.n);
+    media_rtp(w, &made);
+    return true;
+}
+
+static bool iax2_full(struct worker *w, const struct pkt *p, const struct iax2 *f)
+{
+    struct iax2_elements e = {0};
+    enum wire_event event = f->type == IAX2_IAX ? iax2_elements(f->payload, &e) : WIRE_NONE;
+    if (event != WIRE_NONE) {
+        worker_event(w, event);
+        return false;
+    }
+    if (!sigcall_iax2(w->calls, p, f, &e))
+        return f->type == IAX2_IAX; // registrations, and calls that are over
+    w->counts.n[CAPTURE_IAX2]++;
+    if (f->type == IAX2_VOICE)
+        (void)iax2_voice(w, p, f);
+    return true;
+}
+
+bool signalling_iax2(struct worker *w, const struct pkt *p)
+{
+    struct iax2 f, mini;
+    if (iax2_parse(p->payload, &f) != WIRE_NONE)
+        return false; // anything may come to a port
+    if (f.kind == IAX2_FULL)
+        return iax2_full(w, p, &f);
+    if (f.kind == IAX2_MINI)
+        return iax2_voice(w, p, &f);
+    bool ours = false;
+    for (int i = 0; i < IAX2_TRUNK_MAX && iax2_trunk_next(&f, &mini); i++)
+        ours |= iax2_voice(w, p, &mini);
+    return ours;
+}
+
 // Commands are known by their first line on any port; responses by the port and three digits.
 bool signalling_udp(struct worker *w, const struct pkt *p)
 {
@@ -89,4 +158,5 @@ void signalling_counts(struct worker *w)
     w->counts.n[CAPTURE_DROP_SIGCALLS] = s.evicted;
     w->counts.n[CAPTURE_SCCP_CALLS] = s.begun[SIGPROTO_SCCP];
     w->counts.n[CAPTURE_MGCP_CALLS] = s.begun[SIGPROTO_MGCP];
+    w->counts.n[CAPTURE_IAX2_CALLS] = s.begun[SIGPROTO_IAX2];
 }

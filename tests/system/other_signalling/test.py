@@ -16,6 +16,10 @@ SCRIPTS = {
     "mgcp_out": [("mgcp", "AALN/1", "2007", "answered", "callee", None, 3.0, 5.0, 1.0, 1, 1)],
     "mgcp_pair": [("mgcp", "aaln/1", "55", "answered", "callee", None, 2.5, 4.5, 0.0, 1, 1),
                   ("mgcp", "aaln/1", "55", "busy", "caller", 17, None, None, 0.0, 0, 0)],
+    # two calls at once over one pair of ports
+    "iax2_two": [("iax2", "100", "200", "answered", "callee", 16, 1.0, 7.0, 1.0, 1, 1),
+                 ("iax2", "101", "201", "answered", "caller", 16, 0.5, 5.0, 0.0, 1, 1),
+                 ("iax2", "102", "202", "busy", "callee", 17, None, None, 0.0, 0, 0)],
 }
 # Real captures: the same, and packets of the caller and the callee.
 REAL = {
@@ -29,6 +33,7 @@ REAL = {
     "russo-mgcp_fxs_registration.pcapng": [],
     "ndpi-mgcp.pcap": [],
     "wiki-SIP_CALL_RTP_G711.pcap": [("mgcp", "aaln/1", "9005", "no_answer", "system", None, 6, 0)],
+    "ndpi-iax.pcap": [("iax2", "447782267949", "442088205155", "answered", "system", None, 23, 18)],
     # from one phone to another of the same manager: a call to each, and the streams belong to the caller's, which began second
     "ndpi-skinny.pcap": [("sccp", "321", "307", "answered", "system", None, 0, 0), ("sccp", "321", "307", "answered", "system", None, 36, 33)],
 }
