@@ -74,7 +74,13 @@
     X(IAX2_TYPE, "iax2_type")       /* a frame type that there is not */                           \
     X(IAX2_ELEMENT, "iax2_element") /* longer than what is left */                                 \
     X(IAX2_LONG, "iax2_long")       /* more voice than a packet holds */                           \
-    X(TRUNCATED, "truncated")       /* snap length cut the packet */
+    X(Q931_HEADER, "q931_header")                                                                  \
+    X(Q931_ELEMENT, "q931_element") /* longer than what is left */                                 \
+    X(H225_SHORT, "h225_short")     /* user information ends before its fields */                  \
+    X(H225_UNREAD, "h225_unread")   /* of a form that we do not read: not malformed */             \
+    X(H245_SHORT, "h245_short")                                                                    \
+    X(H245_UNREAD, "h245_unread") /* video, fax, other networks: not malformed */                  \
+    X(TRUNCATED, "truncated")     /* snap length cut the packet */
 
 #define WIRE_EVENT_ENUM(id, name) WIRE_##id,
 enum wire_event {

@@ -41,6 +41,10 @@
       "messages of other signalling", COUNTER)                                                     \
     X(IAX2_CALLS, "capture_signalled_calls_total", "protocol=\"iax2\"",                            \
       "calls that such messages began", COUNTER)                                                   \
+    X(H323, "capture_signalling_messages_total", "protocol=\"h323\"",                              \
+      "messages of other signalling", COUNTER)                                                     \
+    X(H323_CALLS, "capture_signalled_calls_total", "protocol=\"h323\"",                            \
+      "calls that such messages began", COUNTER)                                                   \
     X(VOICE_UNPLACED, "capture_voice_unplaced_total", NULL,                                        \
       "IAX2 voice frames of no known call or format", COUNTER)                                     \
     X(SIGCALLS_UP, "capture_signalled_calls", NULL, "slots of the table of these calls in use",    \
@@ -80,7 +84,8 @@ struct capture_counts {
 
 static inline uint64_t signalled_calls(const struct capture_counts *c)
 {
-    return c->n[CAPTURE_SCCP_CALLS] + c->n[CAPTURE_MGCP_CALLS] + c->n[CAPTURE_IAX2_CALLS];
+    return c->n[CAPTURE_SCCP_CALLS] + c->n[CAPTURE_MGCP_CALLS] + c->n[CAPTURE_IAX2_CALLS] +
+           c->n[CAPTURE_H323_CALLS];
 }
 
 // Registers both tables; once, before threads.
@@ -93,5 +98,5 @@ const char *capture_drop_place(enum capture_stat s);
 static inline bool capture_event_ignored(enum wire_event e)
 {
     return e == WIRE_LINK_UNKNOWN || e == WIRE_IP_NOT_UDP_TCP || e == WIRE_HEP_EMPTY ||
-           e == WIRE_HEP_TYPE;
+           e == WIRE_HEP_TYPE || e == WIRE_H225_UNREAD || e == WIRE_H245_UNREAD;
 }

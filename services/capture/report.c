@@ -182,7 +182,8 @@ static void json_signalling(struct json *j, const uint64_t *n)
         enum capture_stat messages, calls;
     } of[] = {{"sccp", CAPTURE_SCCP, CAPTURE_SCCP_CALLS},
               {"mgcp", CAPTURE_MGCP, CAPTURE_MGCP_CALLS},
-              {"iax2", CAPTURE_IAX2, CAPTURE_IAX2_CALLS}};
+              {"iax2", CAPTURE_IAX2, CAPTURE_IAX2_CALLS},
+              {"h323", CAPTURE_H323, CAPTURE_H323_CALLS}};
     json_key(j, "signalling");
     json_obj(j);
     for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {

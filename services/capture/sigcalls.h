@@ -46,8 +46,7 @@ enum sigkey_kind {
     SIGKEY_MGCP_TRANSACTION,
     SIGKEY_IAX2,         // sender, receiver, call number of the sender
     SIGKEY_H323_CALL,    // the two ends of the connection, call reference value
-    SIGKEY_H245_ADDRESS, // where the H.245 connection will go
-    SIGKEY_H245,         // the two ends of that connection
+    SIGKEY_H245_ADDRESS, // where the H.245 connection goes
 };
 struct sigkey {
     uint8_t kind, family, zero[2];
@@ -119,6 +118,10 @@ struct iax2_call {
     uint8_t cause; // Q.850, from BUSY or CONGESTION
 };
 
+struct h323_call {
+    struct endpoint media[3]; // by side: where it receives
+};
+
 #define SIGCALL_KEY_MAX 128
 struct sigcall {
     uint8_t protocol;
@@ -135,6 +138,7 @@ struct sigcall {
         struct sccp_call sccp;
         struct mgcp_call mgcp;
         struct iax2_call iax2;
+        struct h323_call h323;
     };
     // The table's own.
     uint32_t prev, next; // by last_us; slot index + 1
@@ -198,3 +202,10 @@ struct iax2_voice {
 // False: of no call, or nothing is known of its format.
 bool sigcall_iax2_voice(struct sigcalls *t, const struct pkt *p, const struct iax2 *f,
                         struct iax2_voice *ret);
+
+struct h225;
+// The first flaw of the channels within.
+enum wire_event sigcall_h225(struct sigcalls *t, const struct pkt *p, const struct h225 *m);
+// Is this TCP packet of an H.245 connection that H.225 has named?
+bool sigcall_h245_expected(const struct sigcalls *t, const struct pkt *p);
+enum wire_event sigcall_h245(struct sigcalls *t, const struct pkt *p, struct span message);

@@ -1,6 +1,7 @@
 // The signalling that is not SIP, on its way from packets to the machines of its protocols, and their events on the way out:
 // media addresses become known to the stream table, and the centre is told. Ports say where to look; every message must also
 // have its protocol's form.
+#include "wire/h225.h"
 #include "wire/iax2.h"
 #include "wire/mgcp.h"
 #include "wire/sccp.h"
@@ -10,9 +11,13 @@
 #define PORT_MGCP       2427 // of gateways
 #define PORT_MGCP_AGENT 2727
 
+#define PORT_H225 1720
+
+// A TPKT begins with its version and a zero; as the length of a Skinny message that would be too short or too long.
 int32_t signalling_frame(struct span head)
 {
-    return sccp_frame(head);
+    int32_t n = tpkt_frame(head);
+    return n >= 0 && head.n > 1 ? n : head.n > 1 || n < 0 ? sccp_frame(head) : 0;
 }
 
 void signalling_tell(void *ctx, const struct sigcall *c, const struct sigevent *e)
@@ -25,29 +30,59 @@ void signalling_tell(void *ctx, const struct sigcall *c, const struct sigevent *
         outbox_signalling(w->o.out, c, e, w->counts.n[CAPTURE_PACKETS]);
 }
 
+static void note(struct worker *w, enum wire_event e)
+{
+    if (e != WIRE_NONE)
+        worker_event(w, e);
+}
+
+static void tpkt(struct worker *w, const struct pkt *p, struct span message)
+{
+    struct h225 m;
+    if (message.n == 0)
+        return; // keep-alive
+    w->counts.n[CAPTURE_H323]++;
+    if (p->sport != PORT_H225 && p->dport != PORT_H225) {
+        note(w, sigcall_h245(w->calls, p, message));
+        return;
+    }
+    enum wire_event e = h225_parse(message, &m);
+    note(w, e);
+    if (e != WIRE_Q931_HEADER)
+        note(w, sigcall_h225(w->calls, p, &m));
+}
+
 static void on_framed(void *ctx, const struct pkt *p, struct span message, bool truncated)
 {
     struct worker *w = ctx;
     struct sccp_msg m;
     if (truncated)
         return; // a hole in it; counted as such
-    enum wire_event e = sccp_parse(message, &m);
-    if (e != WIRE_NONE) {
-        worker_event(w, e);
+    if (tpkt_frame(message) > 0) {
+        tpkt(w, p, span_sub(message, TPKT_HEADER_BYTES, message.n));
         return;
     }
+    enum wire_event e = sccp_parse(message, &m);
+    note(w, e);
+    if (e != WIRE_NONE)
+        return;
     w->counts.n[CAPTURE_SCCP]++;
     sigcall_sccp(w->calls, p, &m);
 }
 
+static bool is_framed(const struct worker *w, const struct pkt *p)
+{
+    return p->sport == PORT_SCCP || p->dport == PORT_SCCP || p->sport == PORT_H225 ||
+           p->dport == PORT_H225 || sigcall_h245_expected(w->calls, p);
+}
+
 void signalling_tcp(struct worker *w, const struct pkt *p)
 {
-    if (__builtin_expect(p->sport != PORT_SCCP && p->dport != PORT_SCCP, 1))
+    if (__builtin_expect(!is_framed(w, p), 1))
         return;
     enum wire_event e;
     sipstream_feed(w->framed, p, on_framed, w, &e);
-    if (e != WIRE_NONE)
-        worker_event(w, e);
+    note(w, e);
 }
 
 static bool port_is_mgcp(uint16_t port)
@@ -159,4 +194,5 @@ void signalling_counts(struct worker *w)
     w->counts.n[CAPTURE_SCCP_CALLS] = s.begun[SIGPROTO_SCCP];
     w->counts.n[CAPTURE_MGCP_CALLS] = s.begun[SIGPROTO_MGCP];
     w->counts.n[CAPTURE_IAX2_CALLS] = s.begun[SIGPROTO_IAX2];
+    w->counts.n[CAPTURE_H323_CALLS] = s.begun[SIGPROTO_H323];
 }

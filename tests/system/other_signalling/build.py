@@ -185,6 +185,137 @@ def iax2_voice(cap, at, src, dst, k):
             cap.udp(at + i * 0.02, src, dst, data)
 
 
+# -- H.323 ----------------------------------------------------------------------------------------------------------
+class Per:
+    """Aligned PER, written bit by bit."""
+
+    def __init__(self):
+        self.bits = ""
+
+    def put(self, bits):
+        self.bits += bits
+        return self
+
+    def align(self):
+        self.bits += "0" * (-len(self.bits) % 8)
+        return self
+
+    def octets(self, data):
+        self.align()
+        self.bits += "".join(f"{b:08b}" for b in data)
+        return self
+
+    def open(self, data):
+        n = len(data)
+        return self.octets((bytes([n]) if n < 128 else u16(0x8000 | n)) + data)
+
+    def additions(self, of):
+        """of: by index; None is absent."""
+        self.put("0" + f"{len(of) - 1:06b}" + "".join("0" if a is None else "1" for a in of))
+        for a in of:
+            if a is not None:
+                self.open(a)
+        return self
+
+    def bytes(self):
+        self.align()
+        return bytes(int(self.bits[i:i + 8], 2) for i in range(0, len(self.bits), 8))
+
+
+OID = bytes.fromhex("0008914a0004")
+AUDIO = "0" + "011" + "0" + "0011"  # audioData, g711Ulaw64k
+
+
+def parts(text):
+    ip, port = text.rsplit(":", 1)
+    return ip4(ip) + u16(int(port))
+
+
+def media_channel(at):
+    """H2250LogicalChannelParameters with a media channel or none, session 1."""
+    p = Per().put("0" + "00" + ("1" if at else "0") + "0000000").octets(b"\1")
+    return (p.put("00" + "0000" + "0").octets(parts(at)) if at else p).bytes()
+
+
+def channel(at, reverse):
+    """OpenLogicalChannel 1, PCMU: reverse names where its sender receives, forward offers (or, accepting, receives)."""
+    p = Per().put("0" + ("1" if reverse else "0")).octets(b"\0\0").put("00")
+    if not reverse:
+        return p.put(AUDIO).octets(bytes([19])).put("1" + "0000000").open(media_channel(at)).bytes()
+    p.put("0" + "001").put("1" + "0000001").open(b"\0")  # no data, no parameters
+    return p.put("0" + "1" + AUDIO).octets(bytes([19])).put("1" + "0000000").open(media_channel(at)).bytes()
+
+
+def channel_ack(at):
+    """MultimediaSystemControlMessage: OpenLogicalChannelAck, with where its sender receives."""
+    ack = Per().put("0" + "0" + "00100").put("00" + "0000" + "0").octets(parts(at)).bytes()
+    return Per().put("0" + "01" + "0" + "00101" + "1" + "0").octets(b"\0\0").additions([None, ack]).bytes()
+
+
+def h225_body(what, k):
+    """H323-UU-PDU with h245Tunnelling and what was tunnelled."""
+    fast = [bytes.fromhex(x) for x in k.get("_fast", [])]
+    listed = Per().octets(bytes([len(fast)]))
+    for f in fast:
+        listed.open(f)
+    fast_start = listed.bytes() if fast else None
+    guid = Per().put("0").octets(bytes.fromhex(k.get("id", "00") * 16)).bytes()
+    p = Per().put("00" + "1" + "0")
+    if what == "Setup":
+        p.put("0" + "000" + "1" + "0000000").open(OID)
+        vendor(p)
+        p.put("0").octets(bytes(16)).put("000" + "000").additions([None, None, guid, None, None, None, fast_start])
+    elif what in ("CallProceeding", "Alerting", "Connect"):
+        h245 = k.get("h245")
+        p.put("0" + {"CallProceeding": "001", "Connect": "010", "Alerting": "011"}[what] + "1" + ("1" if h245 else "0")).open(OID)
+        if what == "Connect" and h245:
+            p.put("0000").octets(parts(h245))
+        vendor(p)
+        if what != "Connect" and h245:
+            p.put("0000").octets(parts(h245))
+        if what == "Connect":
+            p.octets(bytes(16))
+        p.additions([guid, None, None, None, fast_start])
+    elif what == "Facility":
+        p.put("0" + "110" + "1" + "000").open(OID).put("0" + "11").additions([guid])
+    else:
+        p.put("0" + "101" + "1" + "0").open(OID).additions([guid])
+    tunnelled = k.get("_tunnel")
+    control = Per().octets(b"\1").open(bytes.fromhex(tunnelled)).bytes() if tunnelled else None
+    return p.additions([None, Per().put("1").bytes(), control]).bytes()
+
+
+def vendor(p):
+    """EndpointType: a terminal of a vendor that names its product."""
+    p.put("0" + "0" + "1" + "000" + "1")
+    p.put("0" + "1" + "0" + "0").octets(bytes([181, 0, 0, 18])).octets(bytes([3]) + b"test")
+    p.put("00" + "00")
+
+
+def h225(what, k, by_caller):
+    kinds = {"Alerting": 1, "CallProceeding": 2, "Setup": 5, "Connect": 7, "ReleaseComplete": 0x5A, "Facility": 0x62, "Notify": 0x6E}
+    if "fast" in k:  # Setup: receives there; an answer: the same, as the forward channel
+        at = k["fast"]
+        k["_fast"] = [channel("", False).hex(), channel(at, True).hex()] if what == "Setup" else [channel(at, False).hex()]
+    if "ack" in k:
+        k["_tunnel"] = channel_ack(k["ack"]).hex()
+    m = bytes([8, 2]) + u16(int(k["crv"]) | (0 if by_caller else 0x8000)) + bytes([kinds[what]])
+    if "cause" in k:
+        m += bytes([8, 2, 0x80, 0x80 | int(k["cause"])])
+    if "notify" in k:
+        m += bytes([0x27, 1, {"hold": 0xF9, "retrieve": 0xFA}[k["notify"]]])
+    if "name" in k:
+        m += bytes([0x28, len(k["name"])]) + k["name"].encode()
+    if "from" in k:
+        m += bytes([0x6C, 2 + len(k["from"]), 0, 0xA1]) + k["from"].encode()
+    if "called" in k:
+        m += bytes([0x70, 1 + len(k["called"]), 0x80]) + k["called"].encode()
+    if what != "Notify":
+        body = b"\5" + h225_body(what, k)
+        m += b"\x7e" + u16(len(body)) + body
+    return b"\3\0" + u16(4 + len(m)) + m
+
+
 # -- scripts --------------------------------------------------------------------------------------------------------
 def line(cap, words):
     if words[0] == "host":
@@ -199,6 +330,11 @@ def line(cap, words):
         cap.tcp(at, src, dst, sccp(what, k), int(k.get("cut", 0)))
     elif what == "voice":
         iax2_voice(cap, at, src, dst, k)
+    elif what == "h245-ack":
+        m = channel_ack(k["at"])
+        cap.tcp(at, src, dst, b"\3\0" + u16(4 + len(m)) + m, int(k.get("cut", 0)))
+    elif cap.kind == "h323":
+        cap.tcp(at, src, dst, h225(what, k, dst[1] == 1720), int(k.get("cut", 0)))
     elif cap.kind == "iax2":
         cap.udp(at, src, dst, iax2(what, k))
     elif cap.kind == "mgcp":
