@@ -38,9 +38,6 @@ REAL = {
     "ndpi-mgcp.pcap": [],
     "wiki-SIP_CALL_RTP_G711.pcap": [("mgcp", "aaln/1", "9005", "no_answer", "system", None, 6, 0)],
     "ndpi-iax.pcap": [("iax2", "447782267949", "442088205155", "answered", "system", None, 23, 18)],
-    "russo-h323_ss_hold_resume.pcapng": [("h323", "", "1234", "answered", "system", None, 113, 532)],
-    "russo-fax_t38_h323_ogw.pcapng": [("h323", "2002", "4410", "answered", "caller", 16, 90, 1233)],
-    "russo-h245_alpha.pcapng": [("h323", "8003", "98001", "answered", "caller", 16, 0, 0), ("h323", "8003", "8001", "answered", "caller", 16, 0, 0)],
     # from one phone to another of the same manager: a call to each, and the streams belong to the caller's, which began second
     "ndpi-skinny.pcap": [("sccp", "321", "307", "answered", "system", None, 0, 0), ("sccp", "321", "307", "answered", "system", None, 36, 33)],
 }
