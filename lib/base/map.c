@@ -36,6 +36,12 @@ uint64_t map_hash(const void *key, size_t n)
     return XXH3_64bits_withSeed(key, n, seed);
 }
 
+struct hash128 map_hash128(const void *key, size_t n, uint64_t also)
+{
+    XXH128_hash_t h = XXH3_128bits_withSeed(key, n, seed ^ also);
+    return (struct hash128){h.low64, h.high64};
+}
+
 struct map *map_new(size_t capacity, map_eq_fn eq, const void *ctx)
 {
     must(capacity > 0 && capacity <= SIZE_MAX / 64 && eq);

@@ -20,5 +20,10 @@ bool map_del(struct map *m, uint64_t hash, uint64_t value);
 size_t map_used(const struct map *m);
 uint64_t map_refused(const struct map *m);
 uint64_t map_hash(const void *key, size_t n);
+// 128 bits, for what is compared by its hash alone; also: changes the seed, so that two parts make one hash.
+struct hash128 {
+    uint64_t low, high;
+};
+struct hash128 map_hash128(const void *key, size_t n, uint64_t also);
 // Pulls the bucket of this hash into the cache, for batches.
 void map_prefetch(const struct map *m, uint64_t hash);

@@ -95,3 +95,18 @@ int64_t uuid_time_us(const struct uuid *u)
         ms = ms << 8 | u->b[i];
     return (int64_t)ms * US_PER_MS;
 }
+
+// The finalizer of SplitMix64: one changed bit changes half of the others.
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+uint64_t uuid_digest(const struct uuid *u, uint64_t revision)
+{
+    uint64_t h[2];
+    memcpy(h, u->b, sizeof(h));
+    return mix(mix(h[0] + UINT64_C(0x9e3779b97f4a7c15)) ^ mix(h[1]) ^ mix(revision + 1));
+}

@@ -18,3 +18,5 @@ void uuid_format(const struct uuid *u, char buf[37]);
 bool uuid_parse(struct span s, struct uuid *ret);
 bool uuid_is_zero(const struct uuid *u);
 int64_t uuid_time_us(const struct uuid *u);
+// A number for this object in this revision; their sum says whether two tables are the same. Not against forgers.
+uint64_t uuid_digest(const struct uuid *u, uint64_t revision);

@@ -214,6 +214,15 @@ struct account *accounts_on_ask(struct accounts *t, const struct ask_msg *a, int
         return NULL;
     }
     struct account *ac = find(t, a->publisher, a->incarnation);
+    if (ac && a->checked) {
+        if (a->epoch < ac->ask_epoch || (a->epoch == ac->ask_epoch && a->ask_no <= ac->ask_no)) {
+            count_add(&t->cells[IN_REFUSED_REPLAYED], 1);
+            *ret_error = "an Ask that was sent before";
+            return NULL;
+        }
+        ac->ask_epoch = a->epoch;
+        ac->ask_no = a->ask_no;
+    }
     if (!ac)
         ac = open_account(t, a, mono_us, ret_error);
     if (!ac)

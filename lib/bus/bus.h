@@ -17,19 +17,58 @@
 #include "callmesh/v1/control.pb-c.h"
 #include "callmesh/v1/envelope.pb-c.h"
 
-#define BUS_PROTOCOL_VERSION 1
+// What this release writes, and the oldest it takes: a site may be one version behind its centre (protos/README.md).
+// 2: Asks are numbered, and envelopes and Asks may be signed.
+#define BUS_PROTOCOL_VERSION 2
+#define BUS_PROTOCOL_OLDEST  1
 #define BUS_MESSAGE_MAX      (1u << 20)
+
+static inline bool bus_speaks(uint64_t version)
+{
+    return version >= BUS_PROTOCOL_OLDEST && version <= BUS_PROTOCOL_VERSION;
+}
+// One line for whom it refuses.
+const char *bus_version_refusal(uint64_t version);
 
 // nng's version as text, for the start's log (the known defects of versions below 1.8 are avoided by rule).
 const char *bus_nng_version(void);
+
+// ---- what protects the sockets (once, before the first open) --------------------------------------------------------
+// A wss:// URL is TLS 1.3 with a certificate on each side (OpenSSL). What a site sends to a wss:// listener is signed with its
+// Ed25519 key besides, because this nng cannot say whose connection a message came by.
+struct bus_secure_opts {
+    const char *ca;   // PEM file of the authority, or "sha256:HEX" of its certificate
+    const char *cert; // PEM file: own certificate, then its authority's
+    const char *key;  // PEM file
+    const char *name; // that the certificate of who is dialled must bear
+    const char *
+        sign_key; // file: 64 hex digits, the seed of the signing key; feeds over wss:// are then signed
+};
+// Empty or NULL: not set. 0 or negative errno with one clear line.
+int bus_secure(const struct bus_secure_opts *o, char *err, size_t err_cap);
+
+// Who is admitted, on wss:// listeners: the whole table anew. Once it was called, a certificate that is not in it is refused
+// (standing connections too), and an envelope or Ask that came by wss:// must be signed by a key of its site.
+#define BUS_ADMITTED_MAX 1024
+#define BUS_KEY_BYTES    32
+#define BUS_KEY_ID       8  // the first bytes of the key
+#define BUS_PRINT_BYTES  32 // SHA-256 of a certificate
+struct bus_admitted {
+    char site[64];
+    uint8_t key[BUS_KEY_BYTES];           // Ed25519, public
+    uint8_t certificate[BUS_PRINT_BYTES]; // fingerprint
+    bool revoked;
+};
+void bus_admit(const struct bus_admitted *list, size_t n); // any thread
 
 // ---- publisher of a feed ------------------------------------------------------------------------------------------
 struct feed_pub;
 struct feed_pub_opts {
     const char *publisher, *site;
     Callmesh__V1__Kind kind;
-    const char *pub_url;      // dialled (site to centre)
-    const char *ask_url;      // dialled
+    const char *
+        pub_url; // dialled (site to centre); several with commas: consumers of which one leads and listens
+    const char *ask_url;      // dialled; the same
     const char *journal_path; // directory, made when missing; NULL: memory only
     uint64_t journal_bytes;   // default 64 MiB
     bool
@@ -60,8 +99,8 @@ struct feed_pub_stat feed_pub_stat(struct feed_pub *f);
 struct feed_sub;
 struct feed_sub_opts {
     const char *name;        // of this consumer, for logs
-    const char *sub_url;     // listened on
-    const char *ask_url;     // listened on
+    const char *sub_url;     // listened on; several, with commas between
+    const char *ask_url;     // listened on, the same
     uint32_t publishers_max; // default 64; a further one is refused (counted, error in the reply)
     uint32_t queue;          // envelopes waiting for the owner, default 256
     uint64_t queue_bytes;    // and their bytes, default 16 MiB, at least 2 * BUS_MESSAGE_MAX
@@ -137,6 +176,9 @@ typedef void (*answer_fn)(void *ctx, const Callmesh__V1__ControlRequest *q,
                           Callmesh__V1__ControlReply *reply, struct arena *a);
 int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, char *err,
                 size_t err_cap);
+// The same on a wss:// URL where whoever comes needs no certificate (those who have none yet: a site that joins).
+int answer_open_to_all(struct answer **ret, const char *url, answer_fn fn, void *ctx, char *err,
+                       size_t err_cap);
 // After it fn is not running and will not be called again.
 void answer_stop(struct answer *a);
 

@@ -116,16 +116,19 @@ struct answer {
 
 static nng_msg *reply_to(struct answer *s, struct span request)
 {
-    static char unreadable[] = "not a request of this protocol version",
-                too_large[] = "the reply is too large";
+    static char unreadable[] = "not a request", too_large[] = "the reply is too large";
     arena_reset(s->arena);
     ProtobufCAllocator al = bus_arena_allocator(s->arena);
     Callmesh__V1__ControlReply r = CALLMESH__V1__CONTROL_REPLY__INIT;
     const Callmesh__V1__ControlRequest *q =
         callmesh__v1__control_request__unpack(&al, request.n, request.p);
-    if (!q || q->protocol_version != BUS_PROTOCOL_VERSION)
+    char refusal[160];
+    if (!q) {
         r.error = unreadable;
-    else
+    } else if (!bus_speaks(q->protocol_version)) {
+        snprintf(refusal, sizeof(refusal), "%s", bus_version_refusal(q->protocol_version));
+        r.error = refusal;
+    } else
         s->fn(s->ctx, q, &r, s->arena);
     size_t n = callmesh__v1__control_reply__get_packed_size(&r);
     if (n > BUS_MESSAGE_MAX) {
@@ -159,13 +162,13 @@ static int open_rep(nng_socket *s)
     return nng_rep0_open(s);
 }
 
-int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, char *err,
-                size_t err_cap)
+static int open_answer(struct answer **ret, const char *url, bool to_all, answer_fn fn, void *ctx,
+                       char *err, size_t err_cap)
 {
     struct answer *s = calloc(1, sizeof(*s));
     if (s)
         s->arena = arena_new(CONTROL_ARENA);
-    struct sock_opts o = {.send_timeout_ms = POLL_MS};
+    struct sock_opts o = {.send_timeout_ms = POLL_MS, .to_all = to_all};
     int r = s && s->arena ? 0 : -ENOMEM;
     if (r < 0) {
         snprintf(err, err_cap, "no memory for %s", url);
@@ -190,6 +193,18 @@ int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, c
     sock_keep(&s->kept);
     *ret = s;
     return 0;
+}
+
+int answer_open(struct answer **ret, const char *url, answer_fn fn, void *ctx, char *err,
+                size_t err_cap)
+{
+    return open_answer(ret, url, false, fn, ctx, err, err_cap);
+}
+
+int answer_open_to_all(struct answer **ret, const char *url, answer_fn fn, void *ctx, char *err,
+                       size_t err_cap)
+{
+    return open_answer(ret, url, true, fn, ctx, err, err_cap);
 }
 
 void answer_stop(struct answer *a)

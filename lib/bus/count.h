@@ -31,8 +31,17 @@ enum count_in {
     IN_DROP_UNKNOWN,   // before the first Ask of its publisher; comes again
     IN_DROP_BAD,       // not an Envelope or Ask
     IN_DROP_VERSION,
-    IN_DROP_REFUSED, // one publisher too many, or its name is in use
-    IN_QUEUE_BYTES,  // gauges
+    IN_DROP_REFUSED,           // one publisher too many, or its name is in use
+    IN_UNKNOWN_FIELDS,         // envelopes of a later version
+    IN_REFUSED_NO_CERTIFICATE, // wss:// connections
+    IN_REFUSED_FOREIGN,
+    IN_REFUSED_TLS,
+    IN_REFUSED_REVOKED, // and what is signed with a key that was revoked
+    IN_REFUSED_UNKNOWN,
+    IN_REFUSED_UNSIGNED, // envelopes and Asks that came by wss://
+    IN_REFUSED_SIGNATURE,
+    IN_REFUSED_REPLAYED,
+    IN_QUEUE_BYTES, // gauges
     IN_QUEUE_MESSAGES,
     IN_PUBLISHERS,
     IN_N

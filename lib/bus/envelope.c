@@ -84,7 +84,7 @@ static uint8_t *bytes_put(uint8_t *p, uint32_t field, struct span s)
 size_t envelope_head(uint8_t *buf, const struct envelope *e)
 {
     must(e->publisher.n <= ENVELOPE_NAME_MAX && e->site.n <= ENVELOPE_SITE_MAX &&
-         e->incarnation.n <= ENVELOPE_BIRTH);
+         e->incarnation.n <= ENVELOPE_BIRTH && e->signature.n <= ENVELOPE_SIGNATURE);
     uint8_t *p = number_put(buf, 1, e->version);
     p = bytes_put(p, 2, e->publisher);
     p = bytes_put(p, 3, e->incarnation);
@@ -94,6 +94,7 @@ size_t envelope_head(uint8_t *buf, const struct envelope *e)
     p = number_put(p, 7, (uint64_t)e->sent_at_us);
     p = bytes_put(p, 8, e->site);
     p = number_put(p, 10, e->first_of_epoch);
+    p = bytes_put(p, 11, e->signature);
     if (e->payload.n)
         p = varint_put(varint_put(p, 9 << 3 | 2), e->payload.n);
     return (size_t)(p - buf);
@@ -102,7 +103,7 @@ size_t envelope_head(uint8_t *buf, const struct envelope *e)
 size_t ask_head(uint8_t *buf, const struct ask_msg *a)
 {
     must(a->publisher.n <= ENVELOPE_NAME_MAX && a->site.n <= ENVELOPE_SITE_MAX &&
-         a->incarnation.n <= ENVELOPE_BIRTH);
+         a->incarnation.n <= ENVELOPE_BIRTH && a->signature.n <= ENVELOPE_SIGNATURE);
     uint8_t *p = number_put(buf, 1, a->version);
     p = bytes_put(p, 2, a->publisher);
     p = bytes_put(p, 3, a->incarnation);
@@ -117,6 +118,8 @@ size_t ask_head(uint8_t *buf, const struct ask_msg *a)
     p = number_put(p, 13, a->committed_seq);
     p = number_put(p, 14, (uint64_t)a->clock_offset_us);
     p = number_put(p, 15, a->backfill_from);
+    p = bytes_put(p, 16, a->signature);
+    p = number_put(p, 17, a->ask_no);
     return (size_t)(p - buf);
 }
 
@@ -141,7 +144,9 @@ bool envelope_read(struct span bytes, struct envelope *ret)
     if (bytes.n == 0)
         return false;
     struct cur c = cur_of(bytes);
-    struct envelope e = {.site = span_of(bytes.p, 0), .payload = span_of(bytes.p, 0)};
+    struct envelope e = {.site = span_of(bytes.p, 0),
+                         .payload = span_of(bytes.p, 0),
+                         .signature = span_of(bytes.p, 0)};
     struct field f;
     while (field_next(&c, &f)) {
         switch (f.number) {
@@ -175,11 +180,16 @@ bool envelope_read(struct span bytes, struct envelope *ret)
         case 10:
             e.first_of_epoch = f.value != 0;
             break;
+        case 11:
+            e.signature = f.bytes;
+            break;
         default:
-            break; // of a later version
+            e.more = true;
+            break;
         }
     }
-    if (c.failed || !names_good(e.publisher, e.site, e.incarnation))
+    if (c.failed || !names_good(e.publisher, e.site, e.incarnation) ||
+        e.signature.n > ENVELOPE_SIGNATURE)
         return false;
     *ret = e;
     return true;
@@ -190,7 +200,8 @@ bool ask_read(struct span bytes, struct ask_msg *ret)
     if (bytes.n == 0)
         return false;
     struct cur c = cur_of(bytes);
-    struct ask_msg a = {.site = span_of(bytes.p, 0), .backfill = cur_of(bytes)};
+    struct ask_msg a = {
+        .site = span_of(bytes.p, 0), .signature = span_of(bytes.p, 0), .backfill = cur_of(bytes)};
     struct field f;
     while (field_next(&c, &f)) {
         switch (f.number) {
@@ -236,11 +247,18 @@ bool ask_read(struct span bytes, struct ask_msg *ret)
         case 15:
             a.backfill_from = f.value;
             break;
+        case 16:
+            a.signature = f.bytes;
+            break;
+        case 17:
+            a.ask_no = f.value;
+            break;
         default:
             break;
         }
     }
-    if (c.failed || !names_good(a.publisher, a.site, a.incarnation))
+    if (c.failed || !names_good(a.publisher, a.site, a.incarnation) ||
+        a.signature.n > ENVELOPE_SIGNATURE)
         return false;
     *ret = a;
     return true;

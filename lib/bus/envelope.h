@@ -7,16 +7,18 @@
 #include <stdint.h>
 #include "base/span.h"
 
-#define ENVELOPE_HEAD_MAX 512 // everything before the payload's bytes
-#define ENVELOPE_NAME_MAX 95  // publisher, bytes
-#define ENVELOPE_SITE_MAX 63
-#define ENVELOPE_BIRTH    16 // incarnation, bytes
+#define ENVELOPE_HEAD_MAX  512 // everything before the payload's bytes
+#define ENVELOPE_NAME_MAX  95  // publisher, bytes
+#define ENVELOPE_SITE_MAX  63
+#define ENVELOPE_BIRTH     16 // incarnation, bytes
+#define ENVELOPE_SIGNATURE 72 // id of the key, Ed25519 signature
 
 struct envelope {
     uint64_t version, epoch, seq, kind;
     int64_t sent_at_us;
-    struct span publisher, incarnation, site, payload;
+    struct span publisher, incarnation, site, payload, signature;
     bool first_of_epoch;
+    bool more; // has fields of a later version
 };
 
 // Everything but the payload's bytes, into buf (at least ENVELOPE_HEAD_MAX); the payload follows it on the wire.
@@ -27,8 +29,10 @@ bool envelope_read(struct span bytes, struct envelope *ret);
 struct ask_msg {
     uint64_t version, epoch, first_seq, head_seq, kind, committed_seq, backfill_from;
     int64_t sent_at_us, clock_offset_us;
-    struct span publisher, incarnation, site;
+    uint64_t ask_no; // rises with each Ask of a life
+    struct span publisher, incarnation, site, signature;
     bool waiting, paused;
+    bool checked;        // its signature was good (not on the wire)
     struct cur backfill; // for ask_next_envelope
 };
 

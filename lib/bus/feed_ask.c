@@ -60,9 +60,14 @@ static nng_msg *build_ask(struct feed_pub *f)
                         .paused = !f->live,
                         .committed_seq = st.committed_seq,
                         .clock_offset_us = f->offset_us,
-                        .backfill_from = from};
-    f->asked_us = mono_now_us();
+                        .backfill_from = from,
+                        .ask_no = ++f->ask_no};
     pthread_mutex_unlock(&f->lock);
+    uint8_t signature[ENVELOPE_SIGNATURE];
+    if (f->sign) {
+        sign_ask(&a, signature);
+        a.signature = span_of(signature, sizeof(signature));
+    }
     nng_msg *m = sock_msg(head, ask_head(head, &a));
     if (!m)
         return NULL;
@@ -90,11 +95,11 @@ static nng_msg *build_ask(struct feed_pub *f)
 
 // The reply to the Ask with our current id, or NULL after the timeout or when its connection is gone. Replies to older
 // ones are let go.
-static Callmesh__V1__AskReply *await_reply(struct feed_pub *f, int pipe)
+static Callmesh__V1__AskReply *await_reply(struct feed_pub *f, unsigned gone)
 {
     int64_t end = mono_now_us() + REPLY_TIMEOUT_US;
     while (!thread_should_stop(&f->ask_thread) && mono_now_us() < end &&
-           atomic_load(&f->req_pipe) == pipe) {
+           atomic_load(&f->req_pipes.gone) == gone) {
         nng_msg *m = sock_recv(f->req, f->req_fd, FEED_POLL_MS * US_PER_MS);
         if (!m)
             continue;
@@ -167,7 +172,7 @@ static void take_reply(struct feed_pub *f, const Callmesh__V1__AskReply *r)
         f->next_seq = r->next_seq;
         adapt(f, r->next_seq);
         if (r->next_seq == head + 1)
-            f->live = atomic_load(&f->pub_pipe) != 0;
+            f->live = sock_connected(&f->pub_pipes);
         else if (r->backfill)
             f->live = false;
         struct journal_stat st = journal_stat(f->journal);
@@ -188,12 +193,8 @@ static void redial(struct feed_pub *f)
     if (now - f->answered_us < REDIAL_US || now - f->redialled_us < REDIAL_US)
         return;
     f->redialled_us = now;
-    _Atomic int *pipes[] = {&f->req_pipe, &f->pub_pipe};
-    for (size_t i = 0; i < 2; i++) {
-        int id = atomic_load(pipes[i]);
-        if (id > 0)
-            nng_pipe_close((nng_pipe){.id = (uint32_t)id});
-    }
+    sock_drop(&f->req_pipes);
+    sock_drop(&f->pub_pipes);
 }
 
 // Sleeps until there is something to say.
@@ -228,10 +229,14 @@ void feed_ask_body(struct thread *t, void *arg)
 {
     struct feed_pub *f = arg;
     while (!thread_should_stop(t)) {
-        int pipe = atomic_load(&f->req_pipe);
-        nng_msg *m = pipe ? build_ask(f) : NULL; // a send without a peer would only time out
+        unsigned gone = atomic_load(&f->req_pipes.gone);
+        bool connected = sock_connected(&f->req_pipes);
+        nng_msg *m = connected ? build_ask(f) : NULL; // a send without a peer would only time out
+        pthread_mutex_lock(&f->lock);
+        f->asked_us = mono_now_us();
+        pthread_mutex_unlock(&f->lock);
         bool sent = sock_send(f->req, m, 0);
-        Callmesh__V1__AskReply *r = sent ? await_reply(f, pipe) : NULL;
+        Callmesh__V1__AskReply *r = sent ? await_reply(f, gone) : NULL;
         if (r) {
             take_reply(f, r);
         } else {
@@ -240,6 +245,6 @@ void feed_ask_body(struct thread *t, void *arg)
             pthread_mutex_unlock(&f->lock);
             redial(f);
         }
-        idle(f, r != NULL, pipe != 0);
+        idle(f, r != NULL, connected);
     }
 }

@@ -117,9 +117,14 @@ int feed_pub_send_packed(struct feed_pub *f, struct span payload)
     pthread_mutex_lock(&f->lock);
     struct journal_stat st = journal_stat(f->journal);
     struct envelope e = envelope_of(f, &st, payload);
+    uint8_t signature[ENVELOPE_SIGNATURE];
+    if (f->sign) {
+        sign_envelope(&e, signature);
+        e.signature = span_of(signature, sizeof(signature));
+    }
     struct span h = span_of(head, envelope_head(head, &e));
     int r = f->stopping ? -ECANCELED : append(f, h, payload);
-    if (atomic_load(&f->pub_pipe) == 0)
+    if (!sock_connected(&f->pub_pipes))
         f->live = false; // nobody would hear it: the sure path carries it
     bool live = f->live;
     if (r == 0) {
@@ -180,8 +185,8 @@ static int open_req(nng_socket *s)
 static int open_sockets(struct feed_pub *f, const struct feed_pub_opts *o, char *err,
                         size_t err_cap)
 {
-    struct sock_opts pub = {.send_buffer = PUB_QUEUE, .pipe = &f->pub_pipe};
-    struct sock_opts req = {.send_timeout_ms = FEED_POLL_MS, .pipe = &f->req_pipe};
+    struct sock_opts pub = {.send_buffer = PUB_QUEUE, .pipes = &f->pub_pipes};
+    struct sock_opts req = {.send_timeout_ms = FEED_POLL_MS, .pipes = &f->req_pipes};
     int r = sock_open(&f->req, open_req, o->ask_url, false, &req, err, err_cap);
     if (r == 0)
         r = sock_recv_fd(&f->req_fd, f->req, o->ask_url, err, err_cap);
@@ -239,6 +244,7 @@ int feed_pub_open(struct feed_pub **ret, const struct feed_pub_opts *o, char *er
     span_copy(span_str(o->publisher), f->publisher, sizeof(f->publisher));
     span_copy(span_str(o->site ? o->site : ""), f->site, sizeof(f->site));
     f->kind = o->kind;
+    f->sign = sign_ready() && o->pub_url && sock_is_wss(o->pub_url);
     f->backfill_limit = FEED_BACKFILL_MIN;
     f->cells = count_out_cells(o->kind);
     f->answered_us = mono_now_us();

@@ -10,6 +10,7 @@
 #include "count.h"
 #include "envelope.h"
 #include "journal.h"
+#include "sign.h"
 #include "sock.h"
 
 #define FEED_IDLE_US      (100 * US_PER_MS) // between two Asks while something is not committed
@@ -24,15 +25,17 @@ struct feed_pub {
     nng_socket pub, req;
     int req_fd; // readable when a reply is there
     struct thread ask_thread, sync_thread;
+    bool sign;    // the feed leaves the machine and there is a key
     bool on_disk; // then the sync thread publishes what has become durable
     struct stat_cell *cells;
     uint8_t *scratch;    // BUS_MESSAGE_MAX, owner thread: packed payloads
     struct arena *arena; // ask thread: replies
+    uint64_t ask_no;     // ask thread: Asks of this life
     uint32_t ask_id;     // ask thread, and the next three: the envelopes of the last Ask
     uint64_t ask_from, ask_n;
     size_t ask_bytes, backfill_limit;
     int64_t refused_us, warned_us; // ask thread
-    _Atomic int pub_pipe, req_pipe;
+    struct sock_pipes pub_pipes, req_pipes;
 
     pthread_mutex_t lock;     // everything below
     pthread_cond_t progress;  // for those who wait for commits

@@ -9,8 +9,8 @@
 // Locked. Sleeps until `us` from now, or for an append.
 static void sleep_until_due(struct feed_pub *f, int64_t us)
 {
-    f->sync_idle = us == JOURNAL_NOTHING;
-    if (f->sync_idle && !f->stopping)
+    f->sync_idle = us == JOURNAL_NOTHING || journal_turn_lazy(f->journal);
+    if (us == JOURNAL_NOTHING && !f->stopping)
         pthread_cond_wait(&f->sync_wake, &f->lock);
     else if (us > 0 && !f->stopping)
         feed_pub_wait_us(&f->sync_wake, &f->lock, us);

@@ -381,6 +381,44 @@ static void speed(void **state)
     }
 }
 
+// Media in a journal on disk is seen when it is written, however little it is: it does not wait for the lazy sync.
+static void media_does_not_wait_for_its_sync(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/callmesh-feed-XXXXXX", path[64], cmd[96], err[256] = "";
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/rtp.journal", dir);
+    struct ports p = kit_ports();
+    struct feed_sub *s = kit_sub(&p, 4);
+    struct feed_pub *f = NULL;
+    struct feed_pub_opts o = {.publisher = "site/media",
+                              .site = "main",
+                              .kind = CALLMESH__V1__KIND__KIND_RTP,
+                              .pub_url = p.pub,
+                              .ask_url = p.ask,
+                              .journal_path = path,
+                              .journal_bytes = 8 << 20};
+    assert_int_equal(feed_pub_open(&f, &o, err, sizeof(err)), 0);
+    uint8_t buf[200];
+    struct feed_msg m;
+    int64_t total_us = 0;
+    for (uint64_t n = 1; n <= 20; n++) {
+        int64_t at = mono_now_us();
+        assert_int_equal(feed_pub_send_packed(f, kit_payload(buf, sizeof(buf), n)), 0);
+        assert_int_equal(feed_sub_next(s, 5 * US_PER_S, &m), 1);
+        assert_int_equal(m.env->seq, n);
+        if (n > 5) // connected by then
+            total_us += mono_now_us() - at;
+        usleep(20000);
+    }
+    print_message("media seen after %.1f ms on the mean\n", (double)total_us / 15e3);
+    assert_true(total_us < 15 * 200 * US_PER_MS); // it was 500 ms and more
+    feed_pub_stop(f);
+    feed_sub_stop(s);
+    snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
+    assert_int_equal(system(cmd), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +431,7 @@ int main(void)
         cmocka_unit_test(next_incarnation),
         cmocka_unit_test(hole_in_the_journal),
         cmocka_unit_test(unpacks_in_the_arena),
+        cmocka_unit_test(media_does_not_wait_for_its_sync),
         cmocka_unit_test(speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,9 @@ int journal_append(struct journal *j, struct span head, struct span payload)
     while (!jring_put(r, j->next, head, payload))
         if (j->d ? !disk_stage_room(j) : !forget_oldest(j))
             return -EAGAIN;
+    // An empty stage may have begun at its front again.
+    if (j->d && j->d->taken_pos < r->tail)
+        j->d->taken_pos = r->tail;
     j->next++;
     return 0;
 }

@@ -43,6 +43,8 @@ int64_t journal_turn(struct journal *j, pthread_mutex_t *lock);
 bool journal_seen_next(struct journal *j, size_t *it, uint64_t *ret_seq, struct span *ret_bytes);
 // So much waits that a turn is due at once.
 bool journal_turn_due(const struct journal *j);
+// The time that the last turn gave is that of a sync which may wait: the next append is due before it.
+bool journal_turn_lazy(const struct journal *j);
 
 struct journal_stat {
     uint8_t incarnation[16];

@@ -1,6 +1,7 @@
 // The journal when the disk refuses: a full file system, a failed sync, and every single call failing once.
 #include "journal_kit.h"
 
+#include <inttypes.h>
 #include <sys/mount.h>
 
 // ---- the N-th call fails ------------------------------------------------------------------------------------------
@@ -11,6 +12,7 @@ static struct {
     int error;
     int bad_fd[8]; // a sync of it failed: another one must never come
     unsigned bad_n;
+    uint64_t read; // bytes
 } fault;
 
 static bool fails(bool sync)
@@ -40,6 +42,7 @@ static ssize_t f_pwrite(int fd, const void *p, size_t n, off_t at)
 }
 static ssize_t f_pread(int fd, void *p, size_t n, off_t at)
 {
+    fault.read += n;
     return fails(false) ? -1 : journal_io_real.pread(fd, p, n, at);
 }
 static int f_fdatasync(int fd)
@@ -246,11 +249,34 @@ static void full_file_system(void **state)
     assert_non_null(strstr(err, "No space left"));
 }
 
+// A start reads each segment about once, those that were never used too: they are reserved in full, and their length
+// must not be paid again for each place where a record could stand.
+static void a_start_reads_each_byte_once(void **state)
+{
+    (void)state;
+    const uint64_t bytes = 4 << 20;
+    struct journal *j = kit_open(kit_path, bytes); // eight segments
+    kit_puts(j, 10);                               // one of them is used
+    while (!kit_pump(j))
+        ;
+    journal_free(j);
+    fault_at(0, 0, 0, false);
+    j = kit_open(kit_path, bytes);
+    journal_io = &journal_io_real;
+    print_message("a journal of %" PRIu64 " bytes: %" PRIu64 " read at the start\n", bytes,
+                  fault.read);
+    assert_true(fault.read >= bytes / 2);
+    assert_true(fault.read <= 2 * bytes);
+    assert_int_equal(journal_stat(j).head_seq, 10);
+    journal_free(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_call_fails_once, kit_fresh),
         cmocka_unit_test_setup(failed_sync_moves_on, kit_fresh),
+        cmocka_unit_test_setup(a_start_reads_each_byte_once, kit_fresh),
         cmocka_unit_test_setup(disk_away_for_long, kit_fresh),
         cmocka_unit_test_setup(full_file_system, kit_fresh),
     };

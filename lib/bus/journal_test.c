@@ -106,6 +106,37 @@ static void waits_on_disk(void **state)
     journal_free(j);
 }
 
+// An empty stage begins at its front again when its end has no room: what was taken must follow it there.
+static void the_stage_goes_round(void **state)
+{
+    (void)state;
+    static uint8_t body[300 << 10];
+    for (int sync = 0; sync <= 1; sync++) {
+        kit_clear();
+        struct journal *j = kit_open_as(kit_path, 16 << 20, false, sync);
+        for (uint64_t n = 1; n <= 120; n++) {
+            size_t len = (150 << 10) + n * 7919 % (150 << 10);
+            memset(body, (int)n, len);
+            assert_int_equal(journal_append(j, span_of(body, len), (struct span){0}), 0);
+            journal_commit(j, n - 1);
+            int64_t end = mono_now_us() + 5 * US_PER_S;
+            while (journal_stat(j).head_seq < n && mono_now_us() < end)
+                if (journal_turn(j, NULL) > 0)
+                    usleep(1000);
+            if (n % 10 == 0) // the lazy sync too, so that the stage is empty
+                disk_drain(j);
+            uint64_t seq = 0;
+            struct span s = {0};
+            assert_true(journal_read(j, n, &seq, &s));
+            assert_int_equal(seq, n);
+            assert_int_equal(s.n, len);
+            assert_memory_equal(s.p, body, len);
+        }
+        assert_int_equal(journal_stat(j).head_seq, 120);
+        journal_free(j);
+    }
+}
+
 static void reopens(void **state)
 {
     (void)state;
@@ -412,6 +443,7 @@ int main(void)
         cmocka_unit_test_setup(keeps_uncommitted, kit_fresh),
         cmocka_unit_test_setup(overwrites_whole_segments, kit_fresh),
         cmocka_unit_test_setup(waits_on_disk, kit_fresh),
+        cmocka_unit_test_setup(the_stage_goes_round, kit_fresh),
         cmocka_unit_test_setup(reopens, kit_fresh),
         cmocka_unit_test_setup(killed_at_any_instant, kit_fresh),
         cmocka_unit_test_setup(bad_bytes_cost_one_record, kit_fresh),

@@ -51,6 +51,12 @@ bool journal_turn_due(const struct journal *j)
     return j->d && j->d->stage.head - j->d->taken_pos >= JOURNAL_BATCH;
 }
 
+bool journal_turn_lazy(const struct journal *j)
+{
+    const struct journal_disk *d = j->d;
+    return d && !d->sync && !j->io_error && !d->pending && d->stage.head == d->taken_pos;
+}
+
 // Copies what waits into the batch: up to 256 KiB, or one record, and what one segment holds.
 static void take_batch(struct journal *j, uint64_t room)
 {

@@ -9,13 +9,24 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "bus/bus.h"
+#include "tls.h"
 
 #define RECONNECT_MIN_MS 10
 #define RECONNECT_MAX_MS 200
+#define RECONNECT_WSS_MS                                                                           \
+    1000 // a handshake costs both sides a millisecond: who is refused does not try it 5 times a second
 
 const char *bus_nng_version(void)
 {
     return nng_version();
+}
+
+const char *bus_version_refusal(uint64_t version)
+{
+    return version > BUS_PROTOCOL_VERSION
+               ? "your protocol version is newer than this side's: upgrade the centre first, then "
+                 "the sites"
+               : "your protocol version is too old for this side: upgrade this site";
 }
 
 int sock_errno(int e)
@@ -25,6 +36,8 @@ int sock_errno(int e)
         return 0;
     case NNG_ENOMEM:
         return -ENOMEM;
+    case NNG_ENOENT:
+        return -ENOENT;
     case NNG_EINVAL:
         return -EINVAL;
     case NNG_EBUSY:
@@ -64,20 +77,39 @@ static bool url_allowed(const char *url)
 
 static void on_pipe(nng_pipe p, nng_pipe_ev ev, void *arg)
 {
-    _Atomic int *id = arg;
-    if (ev == NNG_PIPE_EV_ADD_POST) {
-        atomic_store(id, nng_pipe_id(p));
-    } else if (ev == NNG_PIPE_EV_REM_POST) {
-        int mine = nng_pipe_id(p);
-        atomic_compare_exchange_strong(id, &mine, 0);
+    struct sock_pipes *all = arg;
+    for (size_t i = 0; i < SOCK_PIPES; i++) {
+        int was = ev == NNG_PIPE_EV_ADD_POST ? 0 : nng_pipe_id(p);
+        int now = ev == NNG_PIPE_EV_ADD_POST ? nng_pipe_id(p) : 0;
+        if (atomic_compare_exchange_strong(&all->id[i], &was, now))
+            break;
     }
+    if (ev == NNG_PIPE_EV_REM_POST)
+        atomic_fetch_add(&all->gone, 1);
 }
 
 // Before the dial: the first connection can stand before the next line is reached, and would never be seen.
-static int watch_pipes(nng_socket s, _Atomic int *id)
+static int watch_pipes(nng_socket s, struct sock_pipes *all)
 {
-    int r = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_pipe, id);
-    return r ? r : nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, on_pipe, id);
+    int r = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_pipe, all);
+    return r ? r : nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, on_pipe, all);
+}
+
+bool sock_connected(const struct sock_pipes *p)
+{
+    for (size_t i = 0; i < SOCK_PIPES; i++)
+        if (atomic_load(&p->id[i]) > 0)
+            return true;
+    return false;
+}
+
+void sock_drop(struct sock_pipes *p)
+{
+    for (size_t i = 0; i < SOCK_PIPES; i++) {
+        int id = atomic_load(&p->id[i]);
+        if (id > 0)
+            nng_pipe_close((nng_pipe){.id = (uint32_t)id});
+    }
 }
 
 static int set_all(nng_socket s, const struct sock_opts *o)
@@ -95,18 +127,43 @@ static int set_all(nng_socket s, const struct sock_opts *o)
         r = nng_socket_set_ms(s, NNG_OPT_SENDTIMEO, o->send_timeout_ms);
     if (r == 0 && o->recv_timeout_ms)
         r = nng_socket_set_ms(s, NNG_OPT_RECVTIMEO, o->recv_timeout_ms);
-    if (r == 0 && o->pipe)
-        r = watch_pipes(s, o->pipe);
+    if (r == 0 && o->pipes)
+        r = watch_pipes(s, o->pipes);
     return r;
 }
 
-static int start_listener(nng_socket s, const char *url)
+bool sock_is_wss(const char *url)
+{
+    return strncmp(url, "wss://", 6) == 0;
+}
+
+enum sock_path sock_path_of(const nng_msg *m)
+{
+    bool v;
+    int r = nng_pipe_get_bool(nng_msg_get_pipe(m), NNG_OPT_TLS_VERIFIED, &v);
+    return r == 0 ? SOCK_TLS : r == NNG_ENOTSUP ? SOCK_PLAIN : SOCK_GONE;
+}
+
+// Sockets with the same host and port share one server of nng, whose TLS is set by the first of them: one port to open in a
+// firewall for all paths of a process.
+static int listener_tls(nng_listener l, const struct sock_opts *o)
+{
+    nng_tls_config *t = tls_listen_config(o->to_all);
+    if (!t)
+        return NNG_ENOENT;
+    int r = nng_listener_set_ptr(l, NNG_OPT_TLS_CONFIG, t);
+    return r == NNG_EBUSY ? 0 : r;
+}
+
+static int start_listener(nng_socket s, const char *url, const struct sock_opts *o)
 {
     nng_listener l;
     int r = nng_listener_create(&l, s, url);
     if (r != 0)
         return r;
-    if (strncmp(url, "tcp", 3) == 0)
+    if (sock_is_wss(url))
+        r = listener_tls(l, o);
+    if (r == 0)
         r = nng_listener_set_bool(l, NNG_OPT_TCP_KEEPALIVE, true);
     return r ? r : nng_listener_start(l, 0);
 }
@@ -117,34 +174,64 @@ static int start_dialer(nng_socket s, const char *url)
     int r = nng_dialer_create(&d, s, url);
     if (r != 0)
         return r;
-    if (strncmp(url, "tcp", 3) == 0)
+    if (sock_is_wss(url)) {
+        nng_tls_config *t = tls_dial_config();
+        r = t ? nng_dialer_set_ptr(d, NNG_OPT_TLS_CONFIG, t) : NNG_ENOENT;
+        if (r == 0)
+            r = nng_dialer_set_ms(d, NNG_OPT_RECONNMAXT, RECONNECT_WSS_MS);
+    }
+    if (r == 0)
         r = nng_dialer_set_bool(d, NNG_OPT_TCP_KEEPALIVE, true);
     return r ? r : nng_dialer_start(d, NNG_FLAG_NONBLOCK);
+}
+
+// One, or several with commas between.
+static int start_each(nng_socket s, const char *urls, bool listen, const struct sock_opts *o,
+                      char *err, size_t err_cap)
+{
+    const char *what = listen ? "listen on" : "dial";
+    for (const char *at = urls; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        char url[512];
+        size_t n = strcspn(at, ",");
+        if (n >= sizeof(url)) {
+            snprintf(err, err_cap, "%s: the address is too long", what);
+            return -EINVAL;
+        }
+        memcpy(url, at, n);
+        url[n] = 0;
+        if (!url_allowed(url)) {
+            snprintf(err, err_cap, "%s %s: only tcp:// and wss:// are carried", what, url);
+            return -EINVAL;
+        }
+        int r = listen ? start_listener(s, url, o) : start_dialer(s, url);
+        if (r == NNG_ENOENT && sock_is_wss(url))
+            snprintf(err, err_cap, "%s %s: needs bus.tls-ca%s", what, url,
+                     listen ? ", bus.tls-cert and bus.tls-key" : "");
+        else if (r != 0)
+            snprintf(err, err_cap, "%s %s: %s", what, url, nng_strerror(r));
+        if (r != 0)
+            return sock_errno(r);
+        log_debug("socket open", "url=%s listen=%d nng=%s", url, listen, nng_version());
+    }
+    return 0;
 }
 
 int sock_open(nng_socket *ret, sock_open_fn open, const char *url, bool listen,
               const struct sock_opts *o, char *err, size_t err_cap)
 {
-    const char *what = listen ? "listen on" : "dial";
-    if (!url || !url_allowed(url)) {
-        snprintf(err, err_cap, "%s %s: only tcp:// and wss:// are carried", what,
-                 url ? url : "(no url)");
-        return -EINVAL;
-    }
     nng_socket s;
     int r = open(&s);
-    if (r == 0) {
+    if (r == 0)
         r = set_all(s, o);
-        if (r == 0)
-            r = listen ? start_listener(s, url) : start_dialer(s, url);
-        if (r != 0)
-            nng_close(s); // it has no peer yet: this close is safe
-    }
     if (r != 0) {
-        snprintf(err, err_cap, "%s %s: %s", what, url, nng_strerror(r));
+        snprintf(err, err_cap, "socket for %s: %s", url ? url : "(no url)", nng_strerror(r));
         return sock_errno(r);
     }
-    log_debug("socket open", "url=%s listen=%d nng=%s", url, listen, nng_version());
+    int e = start_each(s, url ? url : "(no url)", listen, o, err, err_cap);
+    if (e < 0) {
+        nng_close(s); // it has no peer yet: this close is safe
+        return e;
+    }
     *ret = s;
     return 0;
 }

@@ -11,11 +11,23 @@
 struct sock_opts {
     int send_buffer, recv_buffer;         // messages; 0: nng's default
     int send_timeout_ms, recv_timeout_ms; // 0: nng's default (for ever)
-    _Atomic int *pipe; // follows the id of the one connection, 0: none; may be NULL
+    struct sock_pipes *pipes;             // follows the connections; may be NULL
+    bool to_all;                          // a wss:// listener that asks for no certificate
 };
 
+// What a dialler may name: "tcp://a:7641,tcp://b:7641" are consumers of which one leads and listens, the others stand by. All are
+// dialled; a connection more than SOCK_PIPES is not followed.
+#define SOCK_PIPES 4
+struct sock_pipes {
+    _Atomic int id[SOCK_PIPES]; // 0: free
+    _Atomic unsigned gone;      // rises when a connection goes
+};
+bool sock_connected(const struct sock_pipes *p);
+// Drops all connections; nng dials again.
+void sock_drop(struct sock_pipes *p);
+
 typedef int (*sock_open_fn)(nng_socket *);
-// Opens, sets, and listens or dials. 0 or negative errno with one clear line in err.
+// Opens, sets, and listens or dials. 0 or negative errno with one clear line in err. Several URLs to listen on: commas between.
 int sock_open(nng_socket *ret, sock_open_fn open, const char *url, bool listen,
               const struct sock_opts *o, char *err, size_t err_cap);
 // What holds an open socket lives as long as the process; in this list it stays reachable for leak checkers.
@@ -35,3 +47,12 @@ nng_msg *sock_recv(nng_socket s, int fd, int64_t timeout_us);
 int sock_recv_fd(int *ret, nng_socket s, const char *url, char *err, size_t err_cap);
 // Sends and lets go of m in any case. False: not sent (not connected, or the queue is full).
 bool sock_send(nng_socket s, nng_msg *m, int flags);
+
+bool sock_is_wss(const char *url);
+enum sock_path {
+    SOCK_PLAIN, // a tcp:// or ws:// listener
+    SOCK_TLS,
+    SOCK_GONE // the connection is closed: nobody can say
+};
+// How a received message came.
+enum sock_path sock_path_of(const nng_msg *m);

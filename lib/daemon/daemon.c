@@ -25,6 +25,15 @@ static const struct conf_def common[] = {
     {"site", CONF_STR, "main", 0, 0, "place this process works for; letters, digits, . _ -", false},
     {"node", CONF_STR, host_name, 0, 0, "name of this process's machine; default: the host name",
      false},
+    {"bus.tls-ca", CONF_STR, "", 0, 0,
+     "for wss:// URLs: PEM file of the authority of all sites, or sha256:HEX of its certificate",
+     false},
+    {"bus.tls-cert", CONF_STR, "", 0, 0, "PEM file: own certificate, then the authority's", false},
+    {"bus.tls-key", CONF_STR, "", 0, 0, "PEM file: its private key", false},
+    {"bus.tls-name", CONF_STR, "callmesh-centre", 0, 0,
+     "name that the certificate of who is dialled must bear, whatever its address", false},
+    {"bus.sign-key", CONF_STR, "", 0, 0,
+     "file with 64 hex digits: signing key of the site; what goes out by wss:// is signed", false},
     {"health.listen", CONF_STR, "", 0, 0,
      "host:port of /livez /readyz /metrics /version; empty: none", false},
     {"print-config", CONF_BOOL, "false", 0, 0,
@@ -162,6 +171,15 @@ __attribute__((noreturn)) static void serve(const struct daemon_service *s, cons
                      sizeof(err)) < 0) {
         log_error("no health port", "setting=health.listen reason=\"%s\"", err);
         leave(EX_UNAVAILABLE);
+    }
+    struct bus_secure_opts secure = {.ca = conf_str(c, "bus.tls-ca"),
+                                     .cert = conf_str(c, "bus.tls-cert"),
+                                     .key = conf_str(c, "bus.tls-key"),
+                                     .name = conf_str(c, "bus.tls-name"),
+                                     .sign_key = conf_str(c, "bus.sign-key")};
+    if (bus_secure(&secure, err, sizeof(err)) < 0) {
+        log_error("the bus cannot be protected as set", "reason=\"%s\"", err);
+        leave(EX_CONFIG);
     }
     int code = s->start(c);
     if (code != 0)

@@ -41,6 +41,11 @@ struct http_server {
     struct stat_cell stat[M_COUNT];
 };
 
+#define PULL_BLOCK 16384u // what the library takes at a time
+
+enum http_next reply_set(struct http_req *q, unsigned status, const char *type,
+                         struct MHD_Response *r);
+void pull_drop(struct http_req *q);
 void feed_init(struct http_req *q);
 void feed_drop(struct http_req *q);
 // Resumes what has something to send or say; returns how long until the next look, at most max_us.

@@ -69,8 +69,8 @@ void http_header(struct http_req *q, const char *name, const char *fmt, ...)
 }
 
 // The library's own malloc of a response may fail; the request then ends without one.
-static enum http_next set(struct http_req *q, unsigned status, const char *type,
-                          struct MHD_Response *r)
+enum http_next reply_set(struct http_req *q, unsigned status, const char *type,
+                         struct MHD_Response *r)
 {
     must(!q->response);
     q->response = r;
@@ -93,7 +93,7 @@ static struct MHD_Response *persistent(struct span body)
 enum http_next http_reply_text(struct http_req *q, unsigned status, const char *type,
                                struct span body)
 {
-    return set(q, status, type, persistent(body));
+    return reply_set(q, status, type, persistent(body));
 }
 
 enum http_next http_reply_json(struct http_req *q, unsigned status)
@@ -105,12 +105,12 @@ enum http_next http_reply_json(struct http_req *q, unsigned status)
                             "the answer is larger than %zu bytes; ask for less",
                             q->server->o.reply_bytes);
     }
-    return set(q, status, "application/json", persistent(span_of(q->buf, q->json.n)));
+    return reply_set(q, status, "application/json", persistent(span_of(q->buf, q->json.n)));
 }
 
 enum http_next http_reply_empty(struct http_req *q, unsigned status)
 {
-    return set(q, status, NULL, persistent(SPAN_LIT("")));
+    return reply_set(q, status, NULL, persistent(SPAN_LIT("")));
 }
 
 enum http_next http_reply_file(struct http_req *q, unsigned status, const char *type, int fd,
@@ -121,7 +121,7 @@ enum http_next http_reply_file(struct http_req *q, unsigned status, const char *
         close(fd);
         return http_problem(q, 500, "internal", "the file cannot be sent");
     }
-    return set(q, status, type, r);
+    return reply_set(q, status, type, r);
 }
 
 // ---- pieces: q->small keeps the callback, q->json.n the bytes in the buffer, q->body_n how many are sent
@@ -151,8 +151,9 @@ enum http_next http_reply_pieces(struct http_req *q, unsigned status, const char
     must(q->buf);
     memcpy(q->small, &more, sizeof(more));
     q->json.n = q->body_n = 0;
-    return set(q, status, type,
-               MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, pieces_fill, q, NULL));
+    return reply_set(
+        q, status, type,
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, pieces_fill, q, NULL));
 }
 
 enum http_next http_reply_feed(struct http_req *q, const char *type)
@@ -168,6 +169,6 @@ enum http_next http_reply_feed(struct http_req *q, const char *type)
     MHD_set_connection_option(q->conn, MHD_CONNECTION_OPTION_TIMEOUT, s->o.stream_timeout_s);
     feed_init(q);
     http_header(q, "X-Accel-Buffering", "no");
-    return set(q, 200, type,
-               MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, feed_fill, q, NULL));
+    return reply_set(q, 200, type,
+                     MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, feed_fill, q, NULL));
 }

@@ -19,6 +19,9 @@ enum http_next http_reply_file(struct http_req *q, unsigned status, const char *
 typedef size_t (*http_more_fn)(struct http_req *q, char *buf, size_t cap);
 enum http_next http_reply_pieces(struct http_req *q, unsigned status, const char *type,
                                  http_more_fn more);
+// n bytes made elsewhere (pull.h); ctx is for the ops.
+enum http_next http_reply_pull(struct http_req *q, unsigned status, const char *type, uint64_t n,
+                               const struct pull_ops *ops, void *ctx);
 // A long reply (feed.h); q->feed has been set up. 503 when the server has too many.
 enum http_next http_reply_feed(struct http_req *q, const char *type);
 // Extra header, copied (cut at 159 bytes; at most HTTP_HEADERS_MAX).

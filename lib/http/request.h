@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/span.h"
 #include "http/feed.h"
+#include "http/pull.h"
 
 enum http_method {
     HTTP_OTHER,
@@ -59,6 +60,7 @@ struct http_req {
     unsigned headers;
     char small[1024]; // problems live here: they need no pool
     struct http_feed feed;
+    struct http_pull pull;
     // The service's own: who asks, what a handler keeps between two steps. Zero at the start of each request.
     _Alignas(16) unsigned char user[HTTP_USER_BYTES];
 };

@@ -201,6 +201,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **con_cls,
         return;
     must(!q->waiting);
     feed_drop(q);
+    pull_drop(q);
     http_reply_drop(q);
     reply_give_buffer(q);
     slab_give(s->reqs, q);

@@ -7,6 +7,7 @@
 #include "base/mono.h"
 #include "store/conn_priv.h"
 
+#define LOOK_US        (100 * US_PER_MS) // between two looks at a give_up flag
 #define BACKOFF_MIN_US (100 * US_PER_MS)
 #define BACKOFF_MAX_US (5 * US_PER_S)
 
@@ -68,8 +69,10 @@ bool store_wait_socket(struct store *s, bool write, int64_t deadline_us)
 {
     for (;;) {
         int64_t left = deadline_us - mono_now_us();
-        if (left <= 0)
+        if (left <= 0 || (s->give_up && *s->give_up))
             return false;
+        if (s->give_up && left > LOOK_US)
+            left = LOOK_US;
         struct pollfd p = {.fd = PQsocket(s->pg),
                            .events = (short)(POLLIN | (write ? POLLOUT : 0))};
         if (p.fd < 0)
@@ -94,6 +97,7 @@ static int connect_poll(struct store *s, int64_t deadline_us)
         struct pollfd p = {.fd = PQsocket(s->pg),
                            .events = st == PGRES_POLLING_READING ? POLLIN : POLLOUT};
         if (left <= 0 || p.fd < 0) {
+            s->late++;
             store_set_error(s, "no connection in time");
             return drop_with_backoff(s);
         }
@@ -118,8 +122,12 @@ int store_connect(struct store *s)
         return drop_with_backoff(s);
     if (mono_now_us() < s->retry_at_us)
         return STORE_E_AWAY;
-    const char *key[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
-    const char *val[] = {s->dsn, s->app, "UTF8", NULL};
+    struct store_hosts h;
+    store_hosts(s, &h);
+    // What stands behind dbname goes before what is in it; an empty one does not.
+    const char *key[] = {
+        "dbname", "fallback_application_name", "client_encoding", "host", "hostaddr", "port", NULL};
+    const char *val[] = {s->dsn, s->app, "UTF8", h.host, h.addr, h.port, NULL};
     s->sqlstate[0] = 0;
     s->pg = PQconnectStartParams(key, val, 1);
     if (!s->pg) {
@@ -159,6 +167,11 @@ int64_t store_backoff_us(const struct store *s)
 void store_set_timeout(struct store *s, int64_t timeout_us)
 {
     s->timeout_us = timeout_us;
+}
+
+void store_set_give_up(struct store *s, const _Atomic bool *flag)
+{
+    s->give_up = flag;
 }
 
 const char *store_error(const struct store *s)

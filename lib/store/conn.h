@@ -40,6 +40,9 @@ bool store_connected(const struct store *s);
 int64_t store_backoff_us(const struct store *s);
 void store_drop(struct store *s);
 void store_set_timeout(struct store *s, int64_t timeout_us);
+// For questions that may take minutes: when *flag turns true, whatever is waited for is too late, within a tenth of a
+// second. The flag outlives the store.
+void store_set_give_up(struct store *s, const _Atomic bool *flag);
 // The last error: one line without the password, never NULL; and its SQLSTATE ("" when there is
 // none).
 const char *store_error(const struct store *s);

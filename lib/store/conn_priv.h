@@ -11,9 +11,17 @@ struct store {
     int64_t retry_at_us; // monotonic
     int64_t backoff_us;
     uint64_t connects;
+    const _Atomic bool *give_up; // NULL: nobody interrupts
+    unsigned late; // attempts to connect that ran into their deadline
     char error[256];
     char sqlstate[6];
 };
+
+// Which hosts to try in which order now; empty: as the connection string has them (hosts.c).
+struct store_hosts {
+    char host[1024], addr[1024], port[256];
+};
+void store_hosts(const struct store *s, struct store_hosts *ret);
 
 // Waits until the socket can be read (or also written), or the monotonic deadline. False: too late
 // or broken.

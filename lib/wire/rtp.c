@@ -66,7 +66,8 @@ enum media_kind media_sniff(struct span s)
         return s.n >= 13 && s.p[1] == 0xfe ? MEDIA_DTLS : MEDIA_NONE;
     if (first >= 64 && first <= 79) { // RFC 8656 12.4
         size_t length = (size_t)s.p[2] << 8 | s.p[3];
-        return length + 4 <= s.n ? MEDIA_TURN_CHANNEL : MEDIA_NONE;
+        // Nothing but padding behind it.
+        return length + 4 <= s.n && s.n - length - 4 < 4 ? MEDIA_TURN_CHANNEL : MEDIA_NONE;
     }
     return MEDIA_NONE;
 }

@@ -30,6 +30,16 @@ struct rtcp_report { // one report block of SR or RR
     int32_t cumulative_lost;
     uint32_t highest_seq, jitter, lsr, dlsr;
 };
+// The VoIP metrics of a receiver (RFC 3611 4.7), as they stand on the wire. 127: not known (levels, R, MOS).
+struct rtcp_voip {
+    uint32_t ssrc;                                               // of the stream it speaks of
+    uint8_t loss_rate, discard_rate, burst_density, gap_density; // in 1/256
+    uint16_t burst_ms, gap_ms, round_trip_ms, end_system_ms;
+    int8_t signal_dbm, noise_dbm;
+    uint8_t rerl_db, gmin, r_factor, external_r, mos_lq, mos_cq; // MOS in tenths
+    uint16_t buffer_nominal_ms, buffer_maximum_ms, buffer_limit_ms;
+};
+#define RTCP_VOIP_MAX 4
 struct rtcp {
     uint32_t ssrc; // sender of the compound
     bool sr, bye;
@@ -38,8 +48,16 @@ struct rtcp {
     struct rtcp_report report[16];
     uint32_t reports;
     uint32_t bye_ssrc;
-    uint32_t packets; // in the compound
+    struct rtcp_voip voip[RTCP_VOIP_MAX];
+    uint32_t voips, xr_blocks; // xr_blocks: of any type
+    uint32_t cname_ssrc;       // of the first CNAME (RFC 3550 6.5.1)
+    struct span cname;         // empty: none
+    enum wire_event flaw;      // in an XR or SDES packet: the others are good all the same
+    uint32_t packets;          // in the compound
 };
 enum wire_event rtcp_parse(struct span s, struct rtcp *ret);
+// The metrics as an object, in the units of the API; what the receiver does not know is null.
+struct json;
+void rtcp_voip_json(struct json *j, const char *key, const struct rtcp_voip *v);
 // The same as an object of JSON, as HEP agents write it.
 enum wire_event rtcp_json_parse(struct span text, struct rtcp *ret);

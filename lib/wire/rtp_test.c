@@ -81,6 +81,8 @@ static void sorting_of_one_port(void **state)
         {"DTLS", SPAN_LIT("\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\1x"), MEDIA_DTLS},
         {"TLS is not DTLS", SPAN_LIT("\x16\x03\x01\0\0\0\0\0\0\0\0\0\1x"), MEDIA_NONE},
         {"TURN channel", SPAN_LIT("\x40\0\0\2ab"), MEDIA_TURN_CHANNEL},
+        {"TURN channel, padded", SPAN_LIT("\x40\0\0\2ab\0\0"), MEDIA_TURN_CHANNEL},
+        {"TURN channel, more behind it", SPAN_LIT("\x40\0\0\2ab\0\0\0\0"), MEDIA_NONE},
         {"TURN channel, length beyond", SPAN_LIT("\x40\0\0\3ab"), MEDIA_NONE},
         {"SIP", SPAN_LIT("INVITE sip:a@b SIP/2.0\r\n"), MEDIA_NONE},
         {"zeros", SPAN_LIT("\0\0\0\0"), MEDIA_NONE},
@@ -180,13 +182,110 @@ static void rtcp_limits(void **state)
     assert_int_equal(rtcp_parse(bytes_span(&b), &r), WIRE_RTP_VERSION);
 }
 
+// XR with a receiver reference time, the VoIP metrics and a block that nobody knows.
+static struct bytes extended(void)
+{
+    struct bytes b = {.n = 0};
+    put32(&b, 0x80c90001); // RR without reports
+    put32(&b, 9);
+    put32(&b, 0x80cf000f); // XR
+    put32(&b, 9);
+    put32(&b, 0x04000002);
+    put32(&b, 1);
+    put32(&b, 2);
+    put32(&b, 0x07000008);
+    put32(&b, 0xaaaa);
+    put(&b, SPAN_LIT("\x10\x08\x40\x02")); // loss, discard, burst, gap density
+    put32(&b, 0x01900bb8);                 // 400 and 3000 ms
+    put32(&b, 0x00780050);                 // 120 and 80 ms
+    put(&b, SPAN_LIT("\xec\xba\x32\x10")); // -20, -70 dBm, 50 dB, Gmin 16
+    put(&b, SPAN_LIT("\x52\x7f\x29\x28")); // R 82, external unknown, MOS 4.1 and 4.0
+    put32(&b, 0x8c00003c);                 // configuration; buffer 60,
+    put32(&b, 0x007800c8);                 // 120 and 200 ms
+    put32(&b, 0xee000001);
+    put32(&b, 0);
+    return b;
+}
+
+static void rtcp_extended(void **state)
+{
+    struct bytes b = extended();
+    struct rtcp r;
+    (void)state;
+    struct span s = guard_new(bytes_span(&b));
+    assert_int_equal(rtcp_parse(s, &r), WIRE_NONE);
+    guard_free(s);
+    assert_int_equal(r.flaw, WIRE_NONE);
+    assert_int_equal(r.packets, 2);
+    assert_int_equal(r.xr_blocks, 3);
+    assert_int_equal(r.voips, 1);
+    const struct rtcp_voip *v = &r.voip[0];
+    assert_int_equal(v->ssrc, 0xaaaa);
+    assert_true(v->loss_rate == 16 && v->discard_rate == 8 && v->burst_density == 64 &&
+                v->gap_density == 2);
+    assert_true(v->burst_ms == 400 && v->gap_ms == 3000 && v->round_trip_ms == 120 &&
+                v->end_system_ms == 80);
+    assert_true(v->signal_dbm == -20 && v->noise_dbm == -70 && v->rerl_db == 50 && v->gmin == 16);
+    assert_true(v->r_factor == 82 && v->external_r == 127 && v->mos_lq == 41 && v->mos_cq == 40);
+    assert_true(v->buffer_nominal_ms == 60 && v->buffer_maximum_ms == 120 &&
+                v->buffer_limit_ms == 200);
+    // The XR packet says less than its blocks need: named, and the report before it is read all the same.
+    for (size_t words = 1; words < 15; words++) {
+        struct bytes cut = b;
+        cut.b[11] = (uint8_t)words;
+        cut.n = 8 + 4 * (words + 1);
+        s = guard_new(bytes_span(&cut));
+        assert_int_equal(rtcp_parse(s, &r), WIRE_NONE);
+        guard_free(s);
+        bool border = words == 1 || words == 4 || words == 13;
+        assert_int_equal(r.flaw, border ? WIRE_NONE : WIRE_RTCP_XR);
+        assert_int_equal(r.voips, words >= 13);
+    }
+    b.b[8 + 4 + 4 + 12 + 3] = 7; // metrics that are too short
+    assert_int_equal(rtcp_parse(bytes_span(&b), &r), WIRE_NONE);
+    assert_int_equal(r.flaw, WIRE_RTCP_XR);
+    assert_int_equal(r.voips, 0);
+}
+
+static void rtcp_names(void **state)
+{
+    static const struct {
+        const char *what;
+        struct span s;
+        const char *cname;
+        uint32_t ssrc;
+        enum wire_event flaw;
+    } rows[] = {
+        {"a name", SPAN_LIT("\x81\xca\0\3\0\0\0\7\1\5cname\0"), "cname", 7, WIRE_NONE},
+        {"no chunk", SPAN_LIT("\x80\xca\0\1\0\0\0\0"), "", 0, WIRE_NONE},
+        {"a tool before it", SPAN_LIT("\x81\xca\0\3\0\0\0\7\6\1t\1\1c\0\0"), "c", 7, WIRE_NONE},
+        {"the second chunk", SPAN_LIT("\x82\xca\0\5\0\0\0\7\6\1t\0\0\0\0\x8\1\3abc\0\0\0"), "abc",
+         8, WIRE_NONE},
+        {"longer than its packet",
+         SPAN_LIT("\x81\xca\0\3\0\0\0\7\1\x9"
+                  "cname\0"),
+         "", 0, WIRE_RTCP_SDES},
+        {"fewer chunks than it says", SPAN_LIT("\x82\xca\0\3\0\0\0\7\1\5cname\0"), "cname", 7,
+         WIRE_RTCP_SDES},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct rtcp r;
+        struct span s = guard_new(rows[i].s);
+        assert_int_equal(rtcp_parse(s, &r), WIRE_NONE);
+        if (r.flaw != rows[i].flaw || r.cname_ssrc != rows[i].ssrc)
+            fail_msg("%s", rows[i].what);
+        assert_span(r.cname, rows[i].cname);
+        guard_free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rtp_forms),
-        cmocka_unit_test(sorting_of_one_port),
-        cmocka_unit_test(rtcp_compound),
-        cmocka_unit_test(rtcp_limits),
+        cmocka_unit_test(rtp_forms),     cmocka_unit_test(sorting_of_one_port),
+        cmocka_unit_test(rtcp_compound), cmocka_unit_test(rtcp_limits),
+        cmocka_unit_test(rtcp_extended), cmocka_unit_test(rtcp_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

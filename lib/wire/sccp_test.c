@@ -296,6 +296,29 @@ static void framed_joined_in_the_middle(void **state)
     sipstream_free(s);
 }
 
+// The beginnings of WebSocket: nothing to a table of framed messages, in a connection known from its SYN or not.
+static void framed_is_no_websocket(void **state)
+{
+    (void)state;
+    static const struct span begins[] = {
+        SPAN_LIT("GET /sip HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: sip\r\n\r\n"),
+        SPAN_LIT("GET /"), SPAN_LIT("\x81\x1aOPTIONS sip:b@x.de SIP/2.0")};
+    for (size_t i = 0; i < COUNT_OF(begins); i++)
+        for (int syn = 0; syn < 2; syn++) {
+            struct got g = {0};
+            struct sipstream *s = stream_new(), *sip = sipstream_new(NULL);
+            if (syn)
+                (void)segment(s, &g, 99, 2, span_of(NULL, 0));
+            (void)segment(s, &g, 100, 16, begins[i]);
+            assert_int_equal(sipstream_stat(s).used, 0);
+            (void)segment(sip, &g, 99, 2, span_of(NULL, 0));
+            (void)segment(sip, &g, 100, 16, begins[i]);
+            assert_int_equal(sipstream_stat(sip).used, 1); // there they are one
+            sipstream_free(sip);
+            sipstream_free(s);
+        }
+}
+
 static void names_and_codecs(void **state)
 {
     (void)state;
@@ -319,6 +342,7 @@ int main(void)
         cmocka_unit_test(framed_in_segments_of_any_size),
         cmocka_unit_test(framed_with_a_hole),
         cmocka_unit_test(framed_joined_in_the_middle),
+        cmocka_unit_test(framed_is_no_websocket),
         cmocka_unit_test(names_and_codecs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,11 @@ static void rtpmap(struct walk *w, struct span value)
     uint32_t clock_rate, channels = 1;
     if (!f)
         return;
+    if (slash == map.n && map.n > 0 &&
+        f->clock_rate) { // "31 LPC", as RFC 4475 writes it: the static type has the clock
+        f->codec = map;
+        return;
+    }
     if (slash == 0 || !span_u32(span_sub(clock_word, 0, second), CLOCK_MAX, &clock_rate) ||
         clock_rate == 0 || (channels_word.n && !span_u32(channels_word, 255, &channels))) {
         flaw(w, WIRE_SDP_MEDIA);

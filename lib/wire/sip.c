@@ -232,6 +232,15 @@ static void first_contact(struct sip_msg *m)
         flaw(m, WIRE_SIP_URI, item.p);
 }
 
+// RFC 3261 20.17: an RFC 1123 date, and GMT is the only zone (RFC 4475 3.1.2.12). Nothing of ours reads it.
+static void date(struct sip_msg *m)
+{
+    struct span value = sip_header_value(m, SIP_H_DATE, 0);
+    if (value.n > 0 &&
+        !span_eq(span_sub(value, value.n < 4 ? 0 : value.n - 4, 4), SPAN_LIT(" GMT")))
+        flaw(m, WIRE_SIP_DATE, value.p);
+}
+
 // RFC 3261 18.3: over UDP the body is what the length says or what is there, whichever is less; without a
 // length, the rest.
 static bool body(struct sip_msg *m, struct span rest)
@@ -270,5 +279,6 @@ bool sip_parse(struct span raw, struct sip_msg *m)
     bool usable = keys(m);
     top_via(m);
     first_contact(m);
+    date(m);
     return body(m, rest) && usable;
 }

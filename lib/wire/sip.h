@@ -54,6 +54,7 @@ enum sip_header_id {
     SIP_H_HISTORY_INFO,
     SIP_H_EVENT,
     SIP_H_CONTENT_ENCODING,
+    SIP_H_DATE,
     SIP_H_COUNT,
 };
 

@@ -136,9 +136,11 @@ bool sip_sniff(struct span s)
         i++;
     s = span_sub(s, i, s.n);
     enum sip_start start = sip_start_of(s);
-    if (start != SIP_START_MORE)
+    bool endless =
+        start == SIP_START_NO && s.n > SIP_START_LINE_MAX && !memchr(s.p, '\n', SIP_START_LINE_MAX);
+    if (start != SIP_START_MORE && !endless)
         return start == SIP_START_YES;
-    // The end of the line was not captured: a SIP URI or a method of ours is enough.
+    // The end of the line was not captured, or is too far: a SIP URI behind the first word is enough, so that it is counted.
     size_t method = span_find(s, ' ');
     struct span uri = span_sub(s, method + 1, s.n);
     return span_istarts(uri, SPAN_LIT("sip:")) || span_istarts(uri, SPAN_LIT("sips:")) ||

@@ -67,6 +67,7 @@ static const struct header_name {
     {SPAN_LIT("Content-Encoding"), SIP_H_CONTENT_ENCODING, 'e'},
     {SPAN_LIT("User-Agent"), SIP_H_USER_AGENT, 0},
     {SPAN_LIT("Server"), SIP_H_SERVER, 0},
+    {SPAN_LIT("Date"), SIP_H_DATE, 0},
     {SPAN_LIT("Expires"), SIP_H_EXPIRES, 0},
     {SPAN_LIT("Route"), SIP_H_ROUTE, 0},
     {SPAN_LIT("Record-Route"), SIP_H_RECORD_ROUTE, 0},

@@ -1,12 +1,7 @@
-// The torture messages of RFC 4475, rebuilt from their description, and those of RFC 5118 where the captures are at hand.
+// The torture messages of RFC 4475, rebuilt from their description.
 // `good` is the RFC's word on the form: what it calls malformed must be named here, and what is only wrong for a
 // proxy or registrar (section 3.2, 3.3) must not be. Usable or not is ours: a listener reads more than a server.
-#include <stdio.h>
-#include <unistd.h>
-#include "wire/sdp.h"
-#include "wire/sip.h"
-#include "tests/support/test.h"
-#include "wire/wire_testing.h"
+#include "wire/sip_torture_kit.h"
 
 #define V   "Via: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK390skdjuw\r\n"
 #define F   "From: <sip:caller@example.net>;tag=323\r\n"
@@ -22,12 +17,7 @@
     "t=0 0\r\nm=audio 49217 RTP/AVP 0 12\r\nm=video 3227 RTP/AVP 31\r\na=rtpmap:31 LPC\r\n"
 #define BODY "Content-Type: application/sdp\r\n\r\n" SDP
 
-static const struct torture {
-    const char *name;
-    struct span text;
-    bool good, usable;
-    enum wire_event event;
-} rows[] = {
+static const struct torture rows[] = {
     // 3.1.1 valid
     {"wsinv",
      SPAN_LIT(
@@ -159,6 +149,10 @@ static const struct torture {
      SPAN_LIT("INVITE sip:user@example.com?Route=%3Csip:example.com%3E SIP/2.0\r\n" V T F MF ID INV
                   CT BODY),
      false, true, WIRE_SIP_URI},
+    {"baddate",
+     SPAN_LIT("INVITE sip:user@example.com SIP/2.0\r\n" V T F MF ID INV
+              "Date: Fri, 01 Jan 2010 16:00:00 EST\r\n" CT BODY),
+     false, true, WIRE_SIP_DATE},
     {"regbadct",
      SPAN_LIT("REGISTER sip:example.com SIP/2.0\r\n" V T F MF ID REG
               "Contact: sip:user@example.com?Route=%3Csip:sip.example.com%3E\r\nl: 0\r\n\r\n"),
@@ -267,18 +261,7 @@ static struct sip_msg m;
 static void rfc4475(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        const struct torture *t = &rows[i];
-        struct span s = guard_new(t->text);
-        bool usable = sip_parse(s, &m);
-        if (usable != t->usable || m.event != t->event)
-            fail_msg("%s: usable %d, %s at %u", t->name, usable, wire_event_name(m.event),
-                     m.event_offset);
-        if (t->good != (m.event == WIRE_NONE))
-            fail_msg("%s: the RFC says %s", t->name, t->good ? "well-formed" : "malformed");
-        (void)sip_sdp(&m);
-        guard_free(s);
-    }
+    torture_run(rows, COUNT_OF(rows));
 }
 
 static const struct torture *find(const char *name)
@@ -327,11 +310,10 @@ static void rfc4475_values(void **state)
 }
 
 // A long request: names, values and URIs of many hundred bytes (3.1.1.7).
-static void rfc4475_longreq(void **state)
+static const struct torture *longreq(void)
 {
-    static char text[8000];
-    static char longs[1001];
-    (void)state;
+    static char text[8000], longs[1001];
+    static struct torture t = {"longreq", {NULL, 0}, true, true, WIRE_NONE};
     memset(longs, 'l', 1000);
     int n = snprintf(
         text, sizeof text,
@@ -344,67 +326,27 @@ static void rfc4475_longreq(void **state)
         "Via: SIP/2.0/TCP sip33.example.com\r\nv: SIP/2.0/TCP sip32.example.com\r\n\r\n",
         longs, longs, longs, longs, longs, longs, longs, longs, longs);
     assert_true(n > 0 && (size_t)n < sizeof text);
-    assert_true(sip_parse(span_of(text, (size_t)n), &m));
-    assert_int_equal(m.event, WIRE_NONE);
+    t.text = span_of(text, (size_t)n);
+    return &t;
+}
+
+static void rfc4475_longreq(void **state)
+{
+    (void)state;
+    torture_run(longreq(), 1);
+    assert_true(sip_parse(longreq()->text, &m));
     assert_int_equal(m.from_tag.n, 508);
     assert_int_equal(m.call_id.n, 11 + 400 + 19);
 }
 
-static size_t file_read(const char *name, uint8_t *buf, size_t cap)
+int main(int argc, char **argv)
 {
-    char path[256];
-    const char *dir = getenv("CALLMESH_RFC5118_DIR");
-    snprintf(path, sizeof path, "%s/%s", dir ? dir : ".", name);
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return 0;
-    size_t n = fread(buf, 1, cap, f);
-    fclose(f);
-    return n;
-}
-
-static void rfc5118(void **state)
-{
-    static const struct {
-        const char *name;
-        bool flawed; // named here as not by the book
-    } files[] = {
-        {"ipv6-good", false},
-        {"ipv6-bad", true},
-        {"port-ambiguous", false},
-        {"port-unambiguous", false},
-        {"via-received-param-with-delim", false}, // to be tolerated
-        {"via-received-param-no-delim", false},
-        {"ipv6-in-sdp", true}, // the RFC's own Content-Length is too long
-        {"mult-ip-in-header", false},
-        {"mult-ip-in-sdp", false},
-        {"ipv4-mapped-ipv6", false},
-        {"ipv6-bug-abnf-3-colons", true},
-    };
-    static uint8_t buf[4096];
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(files); i++) {
-        char name[64];
-        snprintf(name, sizeof name, "%s.dat", files[i].name);
-        size_t n = file_read(name, buf, sizeof buf);
-        if (n == 0) {
-            print_message("RFC 5118: CALLMESH_RFC5118_DIR has no %s, skipped\n", name);
-            skip();
-        }
-        struct span s = guard_new(span_of(buf, n));
-        if (!sip_parse(s, &m) || (m.event != WIRE_NONE) != files[i].flawed)
-            fail_msg("%s: %s", files[i].name, wire_event_name(m.event));
-        guard_free(s);
-    }
-}
-
-int main(void)
-{
+    if (argc == 3 && strcmp(argv[1], "--write") == 0)
+        return torture_write(rows, COUNT_OF(rows), argv[2]) || torture_write(longreq(), 1, argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc4475),
         cmocka_unit_test(rfc4475_values),
         cmocka_unit_test(rfc4475_longreq),
-        cmocka_unit_test(rfc5118),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@ void flow_begin(struct flow *f, uint32_t seq, bool joined_late, enum flow_state 
     f->messages = 0;
     f->fin = false;
     f->fin_seq = 0;
+    f->ws = (struct flow_ws){0};
     flow_resync(f);
     f->state = state;
 }
@@ -34,6 +35,8 @@ static void shift_offsets(struct flow *f, uint32_t by)
     f->n -= by;
     f->line -= by;
     f->scanned -= by;
+    f->ws.read -= by;
+    f->ws.end -= by;
     if (f->head_end)
         f->head_end -= by;
     for (uint32_t i = 0; i < f->aheads; i++) {
@@ -44,6 +47,8 @@ static void shift_offsets(struct flow *f, uint32_t by)
 
 static void compact(struct flow *f)
 {
+    if (f->ws.on)
+        flow_ws_close_gap(f, extent(f));
     uint32_t by = f->start;
     if (by == 0)
         return;
@@ -53,6 +58,8 @@ static void compact(struct flow *f)
         f->line = by;
     if (f->scanned < by)
         f->scanned = by;
+    if (f->ws.read < by)
+        f->ws.read = f->ws.end = by;
     shift_offsets(f, by);
 }
 
@@ -85,7 +92,7 @@ void flow_pass_hole(struct flow *f, struct flow_out *out)
 {
     flow_cut_at_hole(f, f->ahead[0].from, out);
     f->start = f->n = f->ahead[0].from;
-    f->scanned = f->start;
+    f->scanned = f->ws.read = f->ws.end = f->start;
     absorb(f);
     f->ahead_segments = 0;
     f->ahead_at_us = out->p->at_us;
@@ -109,7 +116,7 @@ static size_t append(struct flow *f, struct span data, struct flow_out *out)
         compact(f);
     if (f->n == f->cap && f->aheads == 0) { // cannot be: a message never needs all of the buffer
         out->stat->unfinished++;
-        f->start = f->n;
+        f->start = f->ws.read = f->ws.end = f->n;
         flow_resync(f);
         compact(f);
     }
@@ -156,8 +163,8 @@ static bool keep_ahead(struct flow *f, uint32_t from, struct span data, struct f
 static bool join_earlier(struct flow *f, uint32_t seq, struct span data, int64_t at_us)
 {
     uint32_t back = f->base_seq - seq, end = extent(f);
-    if (!f->joined_late || f->messages > 0 || back > FLOW_JOIN_BACK_MAX || end > f->cap - back ||
-        f->aheads == FLOW_AHEAD_MAX)
+    if (!f->joined_late || f->messages > 0 || f->ws.on || back > FLOW_JOIN_BACK_MAX ||
+        end > f->cap - back || f->aheads == FLOW_AHEAD_MAX)
         return false;
     uint32_t was = f->n;
     memmove(f->buf + back, f->buf, end);
@@ -191,7 +198,7 @@ static bool wait_ahead(struct flow *f, uint32_t seq, struct span data, int64_t a
         } else {
             flow_cut_at_hole(f, from, out);
             f->base_seq = seq;
-            f->start = f->n = f->line = f->scanned = 0;
+            f->start = f->n = f->line = f->scanned = f->ws.read = f->ws.end = 0;
         }
         return false;
     }

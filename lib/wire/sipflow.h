@@ -1,5 +1,5 @@
 // sipflow.h: private to lib/wire. One direction of one TCP connection: bytes put in order (sipflow.c) and cut into
-// messages (sipflow_cut.c). sipstream.c owns the table of them. All offsets are positions in buf.
+// messages (sipflow_cut.c; frames of WebSocket: sipflow_ws.c). sipstream.c owns the table of them. All offsets are positions in buf.
 #pragma once
 #include "wire/sip_text.h"
 #include "wire/sipstream.h"
@@ -24,6 +24,21 @@ enum flow_state {
     FLOW_MESSAGE, // buf[start] is the first byte of a message, or of what should be one
     FLOW_RESYNC,  // looking for a start line
     FLOW_NOT_SIP, // decided; the owner gives the slot back
+};
+
+// WebSocket: see the drawing in sipflow_ws.c.
+struct flow_ws {
+    bool on;       // the direction carries frames
+    bool closed;   // by a close frame: nothing more is read
+    bool in_frame; // left bytes of a frame's payload are still to come
+    bool data, fin;
+    bool open;       // a message has begun and its last frame has not been read
+    bool pass;       // that message is not wanted: compressed, too long, with a hole
+    uint8_t mask[4]; // zero: none
+    uint8_t turn;    // of the mask
+    uint64_t left;   // bytes of this frame's payload
+    uint32_t read;   // the next byte not looked at
+    uint32_t end;    // of the message so far, which begins at start
 };
 
 struct flow {
@@ -52,6 +67,7 @@ struct flow {
     uint64_t messages;
     bool fin;
     uint32_t fin_seq;
+    struct flow_ws ws;
 };
 
 // Where messages go to and what is counted during one feed.
@@ -72,6 +88,7 @@ bool flow_hole_is_old(const struct flow *f, int64_t now_us);
 void flow_cut(struct flow *f, struct flow_out *out);
 void flow_cut_framed(struct flow *f, struct flow_out *out); // sipflow_framed.c
 void flow_message_begin(struct flow *f);
+void flow_note(struct flow_out *out, enum wire_event e); // the first of a feed stays
 void flow_give(struct flow *f, size_t n, bool truncated, struct flow_out *out);
 void flow_resync_for(struct flow *f, struct flow_out *out, enum wire_event why);
 // Takes what is left of a message that was given out cut. False: more of it is still to come.
@@ -81,3 +98,17 @@ void flow_cut_at_hole(struct flow *f, uint64_t to, struct flow_out *out);
 void flow_resync(struct flow *f);
 // The first bytes of a direction, CRLFs before them skipped.
 enum sip_start flow_judge(sipstream_frame_fn frame, struct span data);
+
+// sipflow_ws.c. Does a frame stand here whose payload begins as SIP?
+bool flow_ws_sniff(struct span s);
+enum flow_http {
+    FLOW_HTTP_NO,
+    FLOW_HTTP_MORE,
+    FLOW_HTTP_UPGRADE // the head ends at *ret_head, frames of SIP follow
+};
+enum flow_http flow_ws_handshake(struct span s, size_t *ret_head);
+void flow_ws_begin(struct flow *f, uint32_t at);
+void flow_ws_cut(struct flow *f, struct flow_out *out);
+void flow_ws_cut_at_hole(struct flow *f, uint64_t to, struct flow_out *out);
+// Moves what has not been looked at behind the message so far.
+void flow_ws_close_gap(struct flow *f, uint32_t extent);

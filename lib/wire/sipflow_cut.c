@@ -2,7 +2,7 @@
 // comes: after a flaw all that was read for it is dropped, never searched again.
 #include "wire/sipflow.h"
 
-static void note(struct flow_out *out, enum wire_event e)
+void flow_note(struct flow_out *out, enum wire_event e)
 {
     if (*out->event == WIRE_NONE)
         *out->event = e;
@@ -38,7 +38,7 @@ void flow_resync_for(struct flow *f, struct flow_out *out, enum wire_event why)
 {
     flow_resync(f);
     out->stat->resyncs++;
-    note(out, why);
+    flow_note(out, why);
 }
 
 void flow_give(struct flow *f, size_t n, bool truncated, struct flow_out *out)
@@ -172,6 +172,22 @@ static bool head_read(struct flow *f, struct flow_out *out)
     return true;
 }
 
+// The first bytes are no SIP: perhaps the head that makes a WebSocket of the connection. False: needs more bytes.
+static bool handshake_read(struct flow *f)
+{
+    size_t head = 0;
+    switch (flow_ws_handshake(waiting(f), &head)) {
+    case FLOW_HTTP_MORE:
+        return false;
+    case FLOW_HTTP_UPGRADE:
+        flow_ws_begin(f, f->start + (uint32_t)head);
+        return true;
+    default:
+        f->state = FLOW_NOT_SIP;
+        return true;
+    }
+}
+
 // False: needs more bytes.
 static bool start_read(struct flow *f, struct flow_out *out)
 {
@@ -192,9 +208,8 @@ static bool start_read(struct flow *f, struct flow_out *out)
         break;
     }
     if (f->messages == 0 && !f->joined_late)
-        f->state = FLOW_NOT_SIP;
-    else
-        flow_resync_for(f, out, WIRE_TCP_RESYNC);
+        return handshake_read(f);
+    flow_resync_for(f, out, WIRE_TCP_RESYNC);
     return true;
 }
 
@@ -213,6 +228,10 @@ void flow_cut(struct flow *f, struct flow_out *out)
         return;
     }
     while (f->state != FLOW_NOT_SIP) {
+        if (f->ws.on) {
+            flow_ws_cut(f, out);
+            return;
+        }
         if (!flow_skip(f))
             return;
         if (f->state == FLOW_RESYNC) {
@@ -236,10 +255,14 @@ void flow_cut(struct flow *f, struct flow_out *out)
 
 void flow_cut_at_hole(struct flow *f, uint64_t to, struct flow_out *out)
 {
+    if (f->ws.on) {
+        flow_ws_cut_at_hole(f, to, out);
+        return;
+    }
     uint64_t end = f->head_end ? (uint64_t)f->start + f->total : (uint64_t)f->n + f->skip;
     bool known = f->state == FLOW_MESSAGE && (f->head_end != 0 || f->skip > 0);
     out->stat->holes++;
-    note(out, WIRE_TCP_HOLE);
+    flow_note(out, WIRE_TCP_HOLE);
     if (f->head_end != 0)
         flow_give(f, f->n - f->start, true, out);
     else if (f->n > f->start && f->state == FLOW_MESSAGE)

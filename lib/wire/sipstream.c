@@ -200,11 +200,15 @@ static struct flow *admit(struct sipstream *s, const struct flow_key *key, uint6
     struct hint h = hint_get(s, hash);
     enum sip_start start = flow_judge(s->o.frame, data);
     enum flow_state state = FLOW_MESSAGE;
+    size_t head;
+    bool may_be_ws = start == SIP_START_NO && !s->o.frame;
+    enum flow_http http = may_be_ws ? flow_ws_handshake(data, &head) : FLOW_HTTP_NO;
+    bool ws = may_be_ws && flow_ws_sniff(data);
     uint32_t offset = h.kind == HINT_SYN ? seq - h.seq : 0;
     bool late = h.kind != HINT_SYN || offset >= s->o.bytes;
-    if (h.kind == HINT_NOT_SIP && start != SIP_START_YES)
+    if (h.kind == HINT_NOT_SIP && start != SIP_START_YES && !ws && http != FLOW_HTTP_UPGRADE)
         return NULL;
-    if ((late || offset == 0) && start == SIP_START_NO) {
+    if (http == FLOW_HTTP_NO && !ws && (late || offset == 0) && start == SIP_START_NO) {
         if (!late || s->o.frame || !is_text(data)) {
             hint_set(s, hash, HINT_NOT_SIP, 0);
             return NULL;
@@ -212,7 +216,10 @@ static struct flow *admit(struct sipstream *s, const struct flow_key *key, uint6
         state = FLOW_RESYNC;
     }
     struct flow *f = flow_take(s, key, hash, event);
-    flow_begin(f, late ? seq : h.seq, late, state);
+    // A head that asks for WebSocket is a beginning, wherever in the connection it stands.
+    flow_begin(f, late ? seq : h.seq, late && http == FLOW_HTTP_NO, state);
+    if (ws && late)
+        flow_ws_begin(f, 0);
     return f;
 }
 
@@ -228,7 +235,8 @@ static struct flow_key key_of(const struct pkt *p)
 // The end of the segment, or of a wait: give the slot back when nothing more can come of it.
 static void settle(struct sipstream *s, struct flow *f)
 {
-    if (f->state == FLOW_RESYNC && f->messages == 0 && f->misses > FLOW_MISSES_MAX)
+    bool promised = f->ws.on && !f->joined_late; // the handshake said SIP
+    if (f->state == FLOW_RESYNC && f->messages == 0 && f->misses > FLOW_MISSES_MAX && !promised)
         f->state = FLOW_NOT_SIP;
     if (f->state == FLOW_NOT_SIP) {
         hint_set(s, f->hash, HINT_NOT_SIP, 0);
@@ -264,6 +272,11 @@ static void flow_feed(struct sipstream *s, struct flow *f, const struct pkt *p, 
     if (p->payload.n > 0) {
         s->stat.segments++;
         f->misses += f->state == FLOW_RESYNC;
+        if (f->state == FLOW_RESYNC && !s->o.frame && !f->ws.on && f->messages == 0 &&
+            flow_ws_sniff(p->payload)) {
+            flow_begin(f, seq, true, FLOW_MESSAGE); // joined between two frames, or in one
+            flow_ws_begin(f, 0);
+        }
         flow_put(f, seq, p->payload, p->at_us, out);
     }
     if (p->tcp_flags & TCP_FIN) {
@@ -273,6 +286,12 @@ static void flow_feed(struct sipstream *s, struct flow *f, const struct pkt *p, 
     if (flow_hole_is_old(f, p->at_us) && f->state != FLOW_NOT_SIP)
         flow_pass_hole(f, out);
     settle(s, f);
+}
+
+bool sipstream_has(const struct sipstream *s, const struct pkt *p)
+{
+    struct flow_key key = key_of(p);
+    return s->stat.used > 0 && map_get(s->map, map_hash(&key, sizeof key), &key) != 0;
 }
 
 void sipstream_feed(struct sipstream *s, const struct pkt *p, sipstream_fn fn, void *ctx,

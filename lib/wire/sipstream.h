@@ -1,5 +1,6 @@
 // sipstream.h: SIP over TCP cut into messages in given slots (RFC 3261 7.5, 18.3): segments split, joined, doubled,
-// reordered, with holes, joined mid-stream. Framed by Content-Length; keep-alive CRLFs (RFC 5626) skipped.
+// reordered, with holes, joined mid-stream. Framed by Content-Length; keep-alive CRLFs (RFC 5626) skipped. Or by the
+// frames of WebSocket (RFC 7118), with or without the handshake.
 // Protocols with a length in front of each message (TPKT, SCCP) come out of the same table when opts.frame is given.
 // One owner thread; memory fixed; full: the connection idle longest goes, counted.
 #pragma once
@@ -25,6 +26,8 @@ typedef void (*sipstream_fn)(void *ctx, const struct pkt *p, struct span message
 // decide); *ret_event as in frag_join.
 void sipstream_feed(struct sipstream *s, const struct pkt *p, sipstream_fn fn, void *ctx,
                     enum wire_event *ret_event);
+// Is this packet's direction in the table: SIP, or becoming it?
+bool sipstream_has(const struct sipstream *s, const struct pkt *p);
 // End of input: what could be read of unfinished messages is not given out; it is counted.
 void sipstream_flush(struct sipstream *s);
 struct sipstream_stat {

@@ -25,8 +25,11 @@
     X(TCP_SHORT, "tcp_short")                                                                      \
     X(TCP_HEADER_LENGTH, "tcp_header_length")                                                      \
     X(TCP_TABLE_FULL, "tcp_table_full")                                                            \
-    X(TCP_HOLE, "tcp_hole")     /* a segment never came: resynchronised after it */                \
-    X(TCP_RESYNC, "tcp_resync") /* bytes skipped to the next start line */                         \
+    X(TCP_HOLE, "tcp_hole")           /* a segment never came: resynchronised after it */          \
+    X(TCP_RESYNC, "tcp_resync")       /* bytes skipped to the next start line */                   \
+    X(WS_FRAME, "ws_frame")           /* WebSocket: no frame, or not in its turn */                \
+    X(WS_COMPRESSED, "ws_compressed") /* RFC 7692: passed */                                       \
+    X(WS_NOT_SIP, "ws_not_sip")       /* another message: passed */                                \
     X(SIP_TOO_LONG, "sip_too_long")                                                                \
     X(SIP_START_LINE, "sip_start_line")                                                            \
     X(SIP_VERSION, "sip_version")                                                                  \
@@ -43,6 +46,7 @@
     X(SIP_CSEQ, "sip_cseq")                                                                        \
     X(SIP_FROM_TO, "sip_from_to")                                                                  \
     X(SIP_VIA, "sip_via")                                                                          \
+    X(SIP_DATE, "sip_date") /* not by RFC 3261 20.17 */                                            \
     X(SIP_MULTIPART, "sip_multipart")                                                              \
     X(SDP_LINE, "sdp_line")                                                                        \
     X(SDP_ADDRESS, "sdp_address")                                                                  \
@@ -54,6 +58,8 @@
     X(RTP_PADDING, "rtp_padding")                                                                  \
     X(RTCP_SHORT, "rtcp_short")                                                                    \
     X(RTCP_LENGTH, "rtcp_length")                                                                  \
+    X(RTCP_XR, "rtcp_xr") /* a block of an extended report: the rest of the compound is read */    \
+    X(RTCP_SDES, "rtcp_sdes")                                                                      \
     X(RTCP_JSON, "rtcp_json")         /* in HEP */                                                 \
     X(TUNNEL_HEADER, "tunnel_header") /* of a listener's datagram: not the announced kind */       \
     X(HEP_SHORT, "hep_short")                                                                      \

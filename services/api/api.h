@@ -56,12 +56,12 @@ static inline struct req *req_of(struct http_req *q)
 
 struct api_settings {
     const char *dsn, *listen, *mesh_url, *control_url, *live_url, *recordings_dir, *assets_dir,
-        *first_start_file, *node;
+        *first_start_file, *node, *keys_dir;
     bool cookie_secure;
     int64_t login_per_minute, session_us, max_lag_us, tap_lease_us;
     uint32_t mirror_calls, mirror_harvesters, taps, tap_bytes, listeners, events_bytes,
         events_index, sse_clients;
-    uint32_t db_threads, db_queue;
+    uint32_t db_threads, db_queue, audio_readers;
 };
 extern struct api_settings settings;
 extern struct http_server *http;
@@ -91,6 +91,7 @@ enum http_next on_harvesters(struct http_req *q);
 enum http_next on_harvester(struct http_req *q);
 enum http_next on_sites(struct http_req *q);
 enum http_next on_registrations(struct http_req *q);
+enum http_next on_losses(struct http_req *q);
 enum http_next on_events(struct http_req *q);
 enum http_next on_openapi(struct http_req *q);
 enum http_next on_asset(struct http_req *q);

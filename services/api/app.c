@@ -2,22 +2,27 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api.h"
 #include "assets.h"
+#include "audio.h"
 #include "auth.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
 #include "bus/bus.h"
+#include "depot/conf.h"
 #include "db.h"
 #include "events.h"
 #include "listen.h"
 #include "mirror.h"
 #include "recordings.h"
+#include "sites/admit.h"
 
 struct api_settings settings;
 struct http_server *http;
+static struct admit *admit; // NULL: no recorder of a site comes by wss://
 
 static const struct conf_def defs[] = {
     {"store.dsn", CONF_STR, "host=/var/run/postgresql dbname=callmesh", 0, 0,
@@ -26,6 +31,8 @@ static const struct conf_def defs[] = {
      "questions to PostgreSQL at one time; each has a connection", false},
     {"store.queue", CONF_INT, "256", 1, 4096,
      "requests that may wait for PostgreSQL; more are answered 503", false},
+    {"sites.refresh", CONF_DURATION, "1s", 100000, 3600000000,
+     "how often the table of admitted sites is read: a revocation counts after that", false},
     {"http.listen", CONF_STR, "127.0.0.1:8080", 0, 0, "host:port of the API and the dashboard",
      false},
     {"http.connections", CONF_INT, "1024", 8, 65536, "connections at one time; about 16 KiB each",
@@ -48,6 +55,11 @@ static const struct conf_def defs[] = {
     {"bus.live-url", CONF_STR, "tcp://127.0.0.1:7647", 0, 0,
      "tapped audio of the recorders (listened on)", false},
     {"recordings.dir", CONF_STR, "var/recordings", 0, 0, "folder of the recordings (read)", false},
+    DEPOT_CONF,
+    {"keys.dir", CONF_STR, "/var/lib/callmesh/keys", 0, 0,
+     "keys of the recordings, made by the recorder (read)", false},
+    {"audio.readers", CONF_INT, "32", 1, 4096,
+     "encrypted recordings sent at one time; 200 KiB each", false},
     {"auth.first-start-file", CONF_STR, "", 0, 0,
      "also write the first login and API key to this file (mode 0600)", false},
     {"auth.login-per-minute", CONF_INT, "10", 1, 100000,
@@ -84,6 +96,8 @@ static void read_settings(const struct conf *c)
         .control_url = conf_str(c, "bus.control-url"),
         .live_url = conf_str(c, "bus.live-url"),
         .recordings_dir = conf_str(c, "recordings.dir"),
+        .keys_dir = conf_str(c, "keys.dir"),
+        .audio_readers = (uint32_t)conf_int(c, "audio.readers"),
         .first_start_file = conf_str(c, "auth.first-start-file"),
         .login_per_minute = conf_int(c, "auth.login-per-minute"),
         .session_us = conf_int(c, "auth.session"),
@@ -129,8 +143,14 @@ static int start(const struct conf *c)
     int r = open_http(c); // before the threads: a taken port is the likeliest mistake
     if (r)
         return r;
-    if (auth_init() || events_start() || recordings_init() || assets_init()) {
+    if (auth_init() || events_start() || audio_start(c) || recordings_init() || assets_init()) {
         log_error("not enough memory for the tables", "%s", "");
+        return 69;
+    }
+    struct admit_opts ao = {
+        .dsn = settings.dsn, .app = "callmesh-api-sites", .every_us = conf_int(c, "sites.refresh")};
+    if (strstr(settings.live_url, "wss://") && admit_start(&admit, &ao)) {
+        log_error("the table of sites cannot be read", "%s", "");
         return 69;
     }
     if (listen_start() || mirror_start())
@@ -156,7 +176,9 @@ static void stop(void)
 {
     http_server_stop(http, 2 * US_PER_S);
     db_stop();
+    audio_stop();
     listen_stop();
+    admit_stop(admit);
     mirror_stop();
     http_server_stop(http, 100 * US_PER_MS); // what the last jobs woke
     http = http_server_free(http);

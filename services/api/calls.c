@@ -35,12 +35,27 @@ static bool where_text(struct http_req *q, struct sql *s)
     }
     like[n++] = '%';
     const char *l = sql_keep(s, span_of(like, n));
-    sql_add(s, " AND (from_uri ILIKE ? OR to_uri ILIKE ? OR from_name ILIKE ? OR to_name ILIKE ? "
-               "OR sip_call_ids @> ARRAY[?])");
-    for (int i = 0; i < 4; i++)
-        store_arg_str(&s->args, l);
+    // The expression of the days' index of words (services/callstate/housekeeping.c).
+    sql_add(
+        s,
+        " AND ((from_uri || E'\\n' || to_uri || E'\\n' || from_name || E'\\n' || to_name) ILIKE ? "
+        "OR sip_call_ids @> ARRAY[?])");
+    store_arg_str(&s->args, l);
     store_arg_str(&s->args, v);
     return true;
+}
+
+// Results other than `answered` have an index of their own, which this condition opens.
+static bool where_result(struct http_req *q, struct sql *s)
+{
+    const char *v = query_get(q, "result");
+    struct span rest = span_str(v ? v : ""), one;
+    bool answered = !v || !v[0];
+    while (query_list_next(&rest, &one))
+        answered |= span_eq(one, span_str("answered"));
+    if (!answered)
+        sql_add(s, " AND result <> 'answered'");
+    return sql_where_list(q, s, "result", "result", results, COUNT(results));
 }
 
 static bool where_call_id(struct http_req *q, struct sql *s)
@@ -80,8 +95,7 @@ static bool where_calls(struct http_req *q, struct sql *s, const struct page *p)
         !sql_where_number(q, s, "from", true, false) ||
         !sql_where_number(q, s, "to", false, true) ||
         !sql_where_list(q, s, "site", "site", NULL, 0) ||
-        !sql_where_list(q, s, "state", "state", states, COUNT(states)) ||
-        !sql_where_list(q, s, "result", "result", results, COUNT(results)) ||
+        !sql_where_list(q, s, "state", "state", states, COUNT(states)) || !where_result(q, s) ||
         !sql_where_list(q, s, "recording_state", "recording_state", recording_states,
                         COUNT(recording_states)) ||
         !where_call_id(q, s) || !where_mos(q, s) || !where_text(q, s))
@@ -201,12 +215,10 @@ static bool expand_wanted(struct http_req *q, const char *what)
 }
 
 // Legs, streams or recordings as a member of the call. False: the problem is set.
-static bool expand(struct store *st, struct http_req *q, const char *what, const char *sql,
-                   void (*row)(struct json *, const struct store_result *, size_t))
+static bool sub_rows(struct store *st, struct http_req *q, const char *what, const char *sql,
+                     void (*row)(struct json *, const struct store_result *, size_t))
 {
     struct store_args a;
-    if (!expand_wanted(q, what))
-        return true;
     store_args_init(&a);
     store_arg_uuid(&a, &req_of(q)->id);
     struct store_result *r = db_query(st, q, sql, &a);
@@ -221,8 +233,16 @@ static bool expand(struct store *st, struct http_req *q, const char *what, const
     return true;
 }
 
-// The open text of the newer of store and mirror into buf. False: the problem is set.
-static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, size_t *ret_n)
+static bool expand(struct store *st, struct http_req *q, const char *what, const char *sql,
+                   void (*row)(struct json *, const struct store_result *, size_t))
+{
+    return !expand_wanted(q, what) || sub_rows(st, q, what, sql, row);
+}
+
+// The open text of the newer of store and mirror into buf. False: the problem is set. *ret_away: the store is, the text is the
+// live mesh's alone.
+static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, size_t *ret_n,
+                   bool *ret_away)
 {
     struct req *req = req_of(q);
     struct store_args a;
@@ -240,7 +260,7 @@ static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, 
     if (!r && !expand_wanted(q, "legs") && !expand_wanted(q, "streams") &&
         !expand_wanted(q, "recordings"))
         http_reply_drop(q); // the store is away, the live mesh is not
-    bool stored = r && store_rows(r);
+    bool stored = r && store_rows(r), away = !r;
     if (stored && !(live && info.revision > (uint64_t)store_int(r, 0, 1))) {
         struct call_row row;
         struct json j;
@@ -258,6 +278,7 @@ static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, 
     else if (n == 0)
         http_problem(q, 500, "response_too_large", "the call does not fit");
     *ret_n = n;
+    *ret_away = away;
     return n > 0;
 }
 
@@ -265,8 +286,9 @@ static void job_call(struct store *st, struct http_req *q)
 {
     char text[8 * MIRROR_TEXT];
     size_t n = 0;
+    bool away = false;
     struct req *req = req_of(q);
-    if (!newest(st, q, text, sizeof(text), &n))
+    if (!newest(st, q, text, sizeof(text), &n, &away))
         return;
     struct json *j = http_json(q);
     if (!j)
@@ -283,6 +305,8 @@ static void job_call(struct store *st, struct http_req *q)
                 "SELECT " ROW_RECORDING
                 " FROM recordings WHERE call_id = $1 ORDER BY started_at DESC, id DESC LIMIT 200",
                 row_recording))
+        return;
+    if (!away && !sub_rows(st, q, "losses", losses_of_call, row_loss))
         return;
     json_kuint(j, "listeners", listen_count(&req->id));
     json_obj_end(j);

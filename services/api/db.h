@@ -4,8 +4,9 @@
 // each job is answered 503 store_unavailable.
 #pragma once
 #include "api.h"
+#include "store/schema.h"
 
-#define API_SCHEMA_VERSION 3
+#define API_SCHEMA_VERSION STORE_SCHEMA_VERSION
 
 int db_start(void);
 void db_stop(void);

@@ -51,6 +51,7 @@ static void stored_harvester(struct json *j, const struct store_result *r, size_
     json_kint(j, "sip_messages", store_int(r, i, 10));
     json_kint(j, "rtp_packets", store_int(r, i, 11));
     json_kint(j, "drops", store_int(r, i, 12));
+    json_kint(j, "clock_offset_us", 0);
     json_kint(j, "lag_messages", 0); // none that callstate knows of: it is not connected
     json_key(j, "counters");
     json_raw(j, store_span(r, i, 13));

@@ -140,7 +140,10 @@ static void take_envelope(struct span bytes)
         return;
     }
     for (size_t i = 0; i < b->n_changes; i++)
-        mirror_take(b->changes[i], false, false);
+        if (b->changes[i]->change_case != CALLMESH__V1__MESH_CHANGE__CHANGE_DIGEST)
+            mirror_take(b->changes[i], false, false);
+        else if (!mirror_agrees(b->changes[i]->digest))
+            mesh.want_snapshot = true;
     mesh.seq = e->seq;
 }
 

@@ -33,6 +33,13 @@ static const struct stat_def stat_defs[MIRROR_STATS] = {
                     STAT_COUNTER},
     [MI_BAD] = {"mirror_bad_messages_total", NULL,
                 "messages of the mesh feed that could not be read", STAT_COUNTER},
+    [MI_DIGESTS] = {"mirror_digests_total", NULL,
+                    "times the mirror was compared with callstate's sum", STAT_COUNTER},
+    [MI_DIVERGED] =
+        {"mirror_diverged_total", NULL,
+         "times the mirror was not what callstate had told: a fault of ours, mended by a "
+         "snapshot",
+         STAT_COUNTER},
 };
 
 static bool call_is(const void *ctx, uint64_t value, const void *key)

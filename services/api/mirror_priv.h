@@ -18,6 +18,8 @@ enum {
     MI_SNAPSHOTS,
     MI_REFUSED,
     MI_BAD,
+    MI_DIGESTS,
+    MI_DIVERGED,
     MIRROR_STATS,
 };
 
@@ -48,6 +50,7 @@ struct mirror {
     struct mirror_harvester *harvesters;
     uint64_t sweep;
     int64_t heard_us; // atomic; monotonic
+    bool differed;    // at the last digest
     struct stat_cell stat[MIRROR_STATS];
 };
 extern struct mirror mi;
@@ -55,6 +58,9 @@ extern struct mirror mi;
 int mirror_init(void);
 // Mesh thread. quiet: no event (the first snapshot). new_life: another life of callstate, revisions may be anything.
 void mirror_take(const Callmesh__V1__MeshChange *c, bool quiet, bool new_life);
+// Is the mirror what callstate says it told? False at the second difference in a row (the first may be a change on its way
+// behind a snapshot): counted, and a snapshot is due.
+bool mirror_agrees(const Callmesh__V1__MeshDigest *d);
 void mirror_flush_harvesters(int64_t now_us);
 struct mirror_slot *mirror_find(const struct uuid *id); // under the lock
 void mirror_remove(struct mirror_slot *c);              // under the lock

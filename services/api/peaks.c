@@ -2,38 +2,39 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/span.h"
 
 #define CHUNKS_MAX 64
 
-static int read_at(int fd, uint64_t at, uint8_t *buf, size_t n, size_t *ret_n)
+// n bytes, or what there is up to the end.
+static int read_at(struct reader *in, uint64_t at, uint8_t *buf, size_t n, size_t *ret_n)
 {
-    ssize_t r = pread(fd, buf, n, (off_t)at);
-    if (r < 0)
-        return -errno;
-    *ret_n = (size_t)r;
+    *ret_n = 0;
+    while (*ret_n < n) {
+        ssize_t r = reader_read(in, at + *ret_n, buf + *ret_n, n - *ret_n);
+        if (r < 0)
+            return (int)r;
+        if (r == 0)
+            break;
+        *ret_n += (size_t)r;
+    }
     return 0;
 }
 
 // RIFF: chunks of name, length, bytes, padded to even. A data chunk longer than the file is what a writer leaves that was
 // stopped: what is there counts.
-int wav_open(int fd, struct wav *ret)
+int wav_open(struct reader *in, struct wav *ret)
 {
-    struct stat st;
     uint8_t b[40];
     size_t n = 0;
     struct wav w = {0};
-    if (fstat(fd, &st))
-        return -errno;
-    uint64_t size = (uint64_t)st.st_size, at = 12;
-    int r = read_at(fd, 0, b, 12, &n);
+    uint64_t size = in->content, at = 12;
+    int r = read_at(in, 0, b, 12, &n);
     if (r || n < 12 || memcmp(b, "RIFF", 4) != 0 || memcmp(b + 8, "WAVE", 4) != 0)
         return r ? r : -EINVAL;
     for (int i = 0; i < CHUNKS_MAX && at + 8 <= size; i++) {
-        r = read_at(fd, at, b, sizeof(b), &n);
+        r = read_at(in, at, b, sizeof(b), &n);
         if (r || n < 8)
             return r ? r : -EINVAL;
         struct cur c = cur_of(span_of(b, n));
@@ -101,11 +102,11 @@ static void point(struct peaks *pk, const int lo[2], const int hi[2])
     pk->length++;
 }
 
-int peaks_make(int fd, unsigned points_per_second, struct peaks *pk)
+int peaks_make(struct reader *in, unsigned points_per_second, struct peaks *pk)
 {
     static uint8_t buf[64 << 10]; // a multiple of each frame size
     struct wav w;
-    int r = wav_open(fd, &w);
+    int r = wav_open(in, &w);
     if (r)
         return r;
     uint64_t frames = w.data_n / w.frame_bytes;
@@ -119,7 +120,7 @@ int peaks_make(int fd, unsigned points_per_second, struct peaks *pk)
     unsigned step = w.frame_bytes / w.channels;
     for (uint64_t at = w.data_at; at < end;) {
         size_t n = end - at < sizeof(buf) ? (size_t)(end - at) : sizeof(buf);
-        r = read_at(fd, at, buf, n, &n);
+        r = read_at(in, at, buf, n, &n);
         n -= n % w.frame_bytes;
         if (r || n == 0)
             return r ? r : -EIO; // shorter than it was a moment ago

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vault/reader.h"
+
 #define PEAKS_MAX 8192
 
 struct wav {
@@ -12,11 +14,11 @@ struct wav {
     uint64_t data_at, data_n; // of the file, as far as it is there
 };
 // 0, or -EINVAL when it is no such WAV, or another negative errno.
-int wav_open(int fd, struct wav *ret);
+int wav_open(struct reader *in, struct wav *ret);
 
 struct peaks {
     unsigned channels, rate;
     uint32_t samples_per_pixel, length;
     int8_t data[PEAKS_MAX * 4]; // minimum and maximum of channel 1, of channel 2, and on
 };
-int peaks_make(int fd, unsigned points_per_second, struct peaks *ret);
+int peaks_make(struct reader *in, unsigned points_per_second, struct peaks *ret);

@@ -34,6 +34,19 @@ static size_t wav_head(uint8_t *b, uint16_t tag, uint16_t channels, uint16_t bit
     return 44;
 }
 
+// The wave form of a plain file.
+static int make(int fd, unsigned pps, struct peaks *ret)
+{
+    static struct reader reader;
+    struct reader_source src;
+    assert_int_equal(reader_init(&reader), 0);
+    assert_int_equal(reader_source_fd(&src, fd), 0);
+    assert_int_equal(reader_open(&reader, &src, "x.wav", NULL), 0);
+    int r = peaks_make(&reader, pps, ret);
+    reader_deinit(&reader);
+    return r;
+}
+
 static void wave_forms(void **state)
 {
     (void)state;
@@ -46,20 +59,20 @@ static void wave_forms(void **state)
         memcpy(b + n + 4 * i + 2, &r, 2);
     }
     int fd = wav_file(b, n + 32000);
-    assert_int_equal(peaks_make(fd, 4, &p), 0);
+    assert_int_equal(make(fd, 4, &p), 0);
     assert_int_equal(p.length, 4);
     assert_int_equal(p.samples_per_pixel, 2000);
     static const int8_t want[] = {127,  127,  0, 0, 127,  127,  0, 0,
                                   -128, -128, 0, 0, -128, -128, 0, 1};
     assert_memory_equal(p.data, want, sizeof(want));
-    assert_int_equal(peaks_make(fd, 200, &p), 0);
+    assert_int_equal(make(fd, 200, &p), 0);
     assert_int_equal(p.length, 200);
     close(fd);
     // G.711: the loudest and the softest codes
     n = wav_head(b, 7, 1, 8, 4);
     memcpy(b + n, "\x00\x80\xFF\x7F", 4); // -32124, 32124, 0, 0
     fd = wav_file(b, n + 4);
-    assert_int_equal(peaks_make(fd, 1, &p), 0);
+    assert_int_equal(make(fd, 1, &p), 0);
     assert_int_equal(p.length, 1);
     assert_int_equal(p.data[0], -126);
     assert_int_equal(p.data[1], 125);
@@ -67,31 +80,31 @@ static void wave_forms(void **state)
     n = wav_head(b, 6, 1, 8, 2);
     memcpy(b + n, "\x2A\xAA", 2); // -32256, 32256
     fd = wav_file(b, n + 2);
-    assert_int_equal(peaks_make(fd, 1, &p), 0);
+    assert_int_equal(make(fd, 1, &p), 0);
     assert_int_equal(p.data[0], -126);
     assert_int_equal(p.data[1], 126);
     close(fd);
     // a length that the file does not have (a writer was stopped), and no samples at all
     n = wav_head(b, 7, 2, 8, 0xFFFFFFF0u);
     fd = wav_file(b, n + 17);
-    assert_int_equal(peaks_make(fd, 20, &p), 0);
+    assert_int_equal(make(fd, 20, &p), 0);
     assert_int_equal(p.length, 1);
     close(fd);
     n = wav_head(b, 7, 2, 8, 0);
     fd = wav_file(b, n);
-    assert_int_equal(peaks_make(fd, 20, &p), 0);
+    assert_int_equal(make(fd, 20, &p), 0);
     assert_int_equal(p.length, 0);
     close(fd);
     for (size_t cut = 0; cut < 44; cut++) { // one byte shorter at every length
         fd = wav_file(b, cut);
-        assert_int_not_equal(peaks_make(fd, 20, &p), 0);
+        assert_int_not_equal(make(fd, 20, &p), 0);
         close(fd);
     }
     static const uint16_t bad[][3] = {{1, 3, 16}, {1, 0, 16}, {1, 1, 8}, {2, 1, 8}, {7, 1, 16}};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         n = wav_head(b, bad[i][0], bad[i][1], bad[i][2], 100);
         fd = wav_file(b, n + 100);
-        assert_int_not_equal(peaks_make(fd, 20, &p), 0);
+        assert_int_not_equal(make(fd, 20, &p), 0);
         close(fd);
     }
 }
@@ -104,7 +117,7 @@ static void long_wave_form(void **state)
     size_t n = wav_head(b, 7, 2, 8, 2u * 8000 * 7200); // two hours, a hole in the file system
     int fd = wav_file(b, n);
     assert_int_equal(ftruncate(fd, (off_t)(n + 2u * 8000 * 7200)), 0);
-    assert_int_equal(peaks_make(fd, 200, &p), 0);
+    assert_int_equal(make(fd, 200, &p), 0);
     assert_in_range(p.length, PEAKS_MAX - 100, PEAKS_MAX);
     assert_int_equal(p.data[4 * (p.length - 1)], -126);
     close(fd);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "audio.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stat.h"
@@ -138,7 +139,9 @@ enum http_next on_recording(struct http_req *q)
 
 // ---- files
 
-// The file of the row (path, sha256, status), or -1 with the problem set.
+#define FROM_DEPOT (-2)
+
+// The file of the row (path, sha256, status); FROM_DEPOT: not here, the object store may have it; or -1 with the problem set.
 static int open_file(struct http_req *q, const struct store_result *r, struct stat *ret_st)
 {
     if (strcmp(store_str(r, 0, 2), "ready") != 0) {
@@ -155,6 +158,8 @@ static int open_file(struct http_req *q, const struct store_result *r, struct st
         close(fd);
         fd = -1;
     }
+    if (fd < 0 && e == ENOENT && audio_has_depot())
+        return FROM_DEPOT;
     if (fd < 0) {
         count(M_MISSING);
         log_warn("the file of a recording is not there", "path=%s error=\"%s\"", store_str(r, 0, 0),
@@ -174,15 +179,41 @@ static void name_file(struct http_req *q, const char *etag)
     http_header(q, "Content-Disposition", "inline; filename=\"%s.wav\"", id);
 }
 
+// What is sent: a plain file by the kernel, an encrypted one through a reader.
+struct sound {
+    int fd;
+    struct audio_slot *slot;
+    uint64_t size;
+};
+
+static void sound_give(struct sound *s)
+{
+    if (s->slot)
+        audio_give(s->slot);
+    else if (s->fd >= 0)
+        close(s->fd);
+    s->slot = NULL;
+    s->fd = -1;
+}
+
+static void send_part(struct http_req *q, struct sound *s, unsigned status, uint64_t first,
+                      uint64_t n)
+{
+    if (s->slot)
+        audio_reply(q, s->slot, status, "audio/wav", first, n);
+    else
+        http_reply_file(q, status, "audio/wav", s->fd, first, n);
+}
+
 // RFC 9110 13 and 14: If-None-Match first, then Range unless If-Range names another file.
-static void reply_audio(struct http_req *q, int fd, uint64_t size, const char *etag)
+static void reply_audio(struct http_req *q, struct sound *s, const char *etag)
 {
     const char *none = http_header_in(q, "If-None-Match"), *range = http_header_in(q, "Range");
     const char *if_range = http_header_in(q, "If-Range");
-    uint64_t first = 0, last = 0;
+    uint64_t first = 0, last = 0, size = s->size;
     enum range_kind kind = RANGE_WHOLE;
     if (none && query_etag_match(span_str(none), span_str(etag), true)) {
-        close(fd);
+        sound_give(s);
         name_file(q, etag);
         http_reply_empty(q, 304);
         return;
@@ -190,7 +221,7 @@ static void reply_audio(struct http_req *q, int fd, uint64_t size, const char *e
     if (range && (!if_range || query_etag_match(span_str(if_range), span_str(etag), false)))
         kind = range_parse(span_str(range), size, &first, &last);
     if (kind == RANGE_NONE) {
-        close(fd);
+        sound_give(s);
         http_problem(q, 416, "range_not_satisfiable", "the file has %llu bytes",
                      (unsigned long long)size);
         http_header(q, "Content-Range", "bytes */%llu", (unsigned long long)size);
@@ -199,37 +230,62 @@ static void reply_audio(struct http_req *q, int fd, uint64_t size, const char *e
     }
     count(M_PLAYED);
     if (kind == RANGE_PART) {
-        http_reply_file(q, 206, "audio/wav", fd, first, last - first + 1);
+        send_part(q, s, 206, first, last - first + 1);
         http_header(q, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)first,
                     (unsigned long long)last, (unsigned long long)size);
     } else {
-        http_reply_file(q, 200, "audio/wav", fd, 0, size);
+        send_part(q, s, 200, 0, size);
     }
     name_file(q, etag);
+}
+
+static bool sealed(const char *path)
+{
+    size_t n = strlen(path), k = sizeof(SEAL_SUFFIX) - 1;
+    return n > k && strcmp(path + n - k, SEAL_SUFFIX) == 0;
+}
+
+// The sound of the row; false: the problem is set.
+static bool open_sound(struct http_req *q, const struct store_result *r, struct sound *ret,
+                       struct stat *ret_st)
+{
+    memset(ret_st, 0, sizeof(*ret_st));
+    *ret = (struct sound){.fd = open_file(q, r, ret_st)};
+    if (ret->fd == -1)
+        return false;
+    ret->size = (uint64_t)ret_st->st_size;
+    if (ret->fd >= 0 && !sealed(store_str(r, 0, 0)))
+        return true;
+    ret->slot = audio_open(q, ret->fd >= 0 ? ret->fd : -1, store_str(r, 0, 0));
+    if (!ret->slot)
+        return false;
+    ret->size = audio_content(ret->slot);
+    return true;
 }
 
 static void job_audio(struct store *st, struct http_req *q)
 {
     char id[37], etag[80];
     struct stat s;
+    struct sound sound;
     const char *range = http_header_in(q, "Range");
     uuid_format(&req_of(q)->id, id);
     struct store_result *r =
         one(st, q, "SELECT path, sha256, status FROM recordings WHERE id = $1 LIMIT 1");
-    int fd = r ? open_file(q, r, &s) : -1;
+    bool open = r && open_sound(q, r, &sound, &s);
     // A player asks for many ranges of one hearing; the one from the start stands for it in the audit.
     bool first = q->method == HTTP_GET && (!range || strncmp(range, "bytes=0-", 8) == 0);
-    if (fd >= 0 && first && !db_audit(st, q, "audio", id, "sent")) {
-        close(fd);
-        fd = -1;
+    if (open && first && !db_audit(st, q, "audio", id, "sent")) {
+        sound_give(&sound);
+        open = false;
     }
-    if (fd >= 0) {
+    if (open) {
         if (store_str(r, 0, 1)[0])
             snprintf(etag, sizeof(etag), "\"%s\"", store_str(r, 0, 1));
         else
             snprintf(etag, sizeof(etag), "\"%llx-%llx\"", (unsigned long long)s.st_size,
                      (unsigned long long)s.st_mtime);
-        reply_audio(q, fd, (uint64_t)s.st_size, etag);
+        reply_audio(q, &sound, etag);
     }
     store_result_free(r);
 }
@@ -265,12 +321,19 @@ static struct cached_peaks *make_peaks(struct http_req *q, const struct store_re
         return c;
     }
     int fd = open_file(q, r, &st);
-    if (fd < 0)
+    if (fd == -1)
+        return NULL;
+    struct audio_slot *slot = audio_open(q, fd >= 0 ? fd : -1, store_str(r, 0, 0));
+    if (!slot)
         return NULL;
     c = &rec.cache[rec.next++ % PEAK_CACHE];
     c->used = false;
-    int e = peaks_make(fd, req->pps, &c->peaks);
-    close(fd);
+    int e = peaks_make(audio_reader(slot), req->pps, &c->peaks);
+    audio_give(slot);
+    if (e == -EBADMSG || e == -EIO || e == -ENOENT) {
+        audio_problem(q, store_str(r, 0, 0), e);
+        return NULL;
+    }
     if (e) {
         http_problem(q, 500, "internal", "the file cannot be read as WAV: %s", strerror(-e));
         return NULL;

@@ -36,6 +36,7 @@ const struct route api_routes[] = {
     {G, .pattern = V1 "/harvesters/{name*}", .scope = SCOPE_SITES_READ, .handler = on_harvester},
     {G, .pattern = V1 "/sites", .scope = SCOPE_SITES_READ, .handler = on_sites},
     {G, .pattern = V1 "/registrations", .scope = SCOPE_SITES_READ, .handler = on_registrations},
+    {G, .pattern = V1 "/losses", .scope = SCOPE_SITES_READ, .handler = on_losses},
     {.method = HTTP_GET, .pattern = V1 "/events", .scope = SCOPE_EVENTS_READ, .handler = on_events},
     {P, .pattern = V1 "/login", .open = true, .handler = on_login},
     {P, .pattern = V1 "/logout", .handler = on_logout},

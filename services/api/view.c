@@ -302,6 +302,7 @@ void harvester_json(struct json *j, const Callmesh__V1__Harvester *h)
     json_kuint(j, "sip_messages", h->sip_messages);
     json_kuint(j, "rtp_packets", h->rtp_packets);
     json_kuint(j, "drops", h->drops);
+    json_kint(j, "clock_offset_us", h->clock_offset_us);
     json_kuint(j, "lag_messages", h->lag_messages);
     json_key(j, "counters");
     json_obj(j);

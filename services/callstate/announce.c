@@ -9,6 +9,7 @@
 #define BYTES_MAX     (512u << 10)
 #define ARENA_BYTES   (4u << 20)
 #define CALL_PAUSE_US (100 * US_PER_MS)
+#define DIGEST_US     (5 * US_PER_S)
 
 struct announce {
     struct world *w;
@@ -17,6 +18,7 @@ struct announce {
     struct arena *arena;
     Callmesh__V1__MeshChange *change[CHANGES_MAX];
     size_t n, bytes;
+    int64_t digest_us; // wall
 };
 
 static void send_now(struct announce *a)
@@ -50,6 +52,7 @@ static void tell_call(struct announce *a, struct call *c)
     list_del(&c->tell_link);
     c->tell_now = false;
     c->told_us = a->w->wall_us;
+    c->told_revision = c->revision;
     Callmesh__V1__MeshChange *m = mesh_call(a->arena, a->w, c);
     if (!m) { // no more room beside the others
         send_now(a);
@@ -119,6 +122,24 @@ struct announce *announce_free(struct announce *a)
     return NULL;
 }
 
+// What mirrors have been told, summed up; behind everything else, so that it holds at this number of the feed.
+static void tell_digest(struct announce *a)
+{
+    Callmesh__V1__MeshDigest d = CALLMESH__V1__MESH_DIGEST__INIT;
+    Callmesh__V1__MeshChange m = CALLMESH__V1__MESH_CHANGE__INIT;
+    for (size_t i = 0; i < a->w->lim.calls; i++) {
+        const struct call *c = slab_at(a->w->calls, i);
+        if (!c || !c->told_revision)
+            continue;
+        d.calls++;
+        d.sum += uuid_digest(&c->id, c->told_revision);
+    }
+    m.change_case = CALLMESH__V1__MESH_CHANGE__CHANGE_DIGEST;
+    m.digest = &d;
+    add(a, &m);
+    send_now(a);
+}
+
 void announce_flush(struct announce *a)
 {
     struct world *w = a->w;
@@ -142,4 +163,8 @@ void announce_flush(struct announce *a)
         add(a, mesh_harvester(a->arena, w, p));
     }
     send_now(a);
+    if (w->wall_us - a->digest_us >= DIGEST_US || w->wall_us < a->digest_us) {
+        a->digest_us = w->wall_us;
+        tell_digest(a);
+    }
 }

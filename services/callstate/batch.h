@@ -13,11 +13,17 @@ struct cursor {
     uint32_t done;
 };
 
+// What became of the envelopes up to a cursor: its number is their sum, counted apart.
+struct feed_book {
+    uint64_t base, applied, quarantined, lost;
+};
+
 struct cursor_move {
     char publisher[96];
     uint8_t incarnation[16];
     uint64_t epoch;
     struct cursor from, to;
+    struct feed_book book; // since the last move
     uint32_t bus_slot;
     bool bound;
 };

@@ -61,7 +61,7 @@ struct call *call_new(struct world *w, uint16_t site, struct span call_id, const
     c->call_id_n = (uint16_t)(call_id.n > UINT16_MAX ? UINT16_MAX : call_id.n);
     if (call_id.n)
         memcpy(c->call_id, call_id.p, call_id.n < CALL_ID_MAX ? call_id.n : CALL_ID_MAX);
-    c->call_id_hash = hash_site_span(site, call_id);
+    c->call_id_hash = hash_site_span(w, site, call_id);
     c->state = CALLMESH__V1__CALL_STATE__CALL_STATE_STARTED;
     size_t slot = slab_index_of(w->calls, c);
     chain_add(w->by_call_id, c->call_id_hash, slot);

@@ -31,7 +31,7 @@ static enum side sender_of(const struct call *c, const struct sip_msg *sip)
 }
 
 // Is this INVITE the beginning of another call, though the keys are those of c?
-static bool begins_anew(const struct call *c, const struct message *m)
+static bool begins_anew(const struct call *c, const struct message *m, int64_t now_us)
 {
     const struct sip_msg *sip = m->sip;
     if (!sip->request || sip->method != SIP_INVITE || sip->to_tag.n || c->state != ENDED)
@@ -39,8 +39,8 @@ static bool begins_anew(const struct call *c, const struct message *m)
     if (dialog_hop(c, sip->via_branch) >= 0)
         return false; // a retransmission
     if (c->answered_us || c->canceled)
-        return m->at_us > c->ended_us + (sip->cseq == c->invite_cseq ? DOUBLE_US : 0);
-    return sip->cseq <= c->invite_cseq && m->at_us > c->ended_us + DOUBLE_US;
+        return now_us > c->ended_us + (sip->cseq == c->invite_cseq ? DOUBLE_US : 0);
+    return sip->cseq <= c->invite_cseq && now_us > c->ended_us + DOUBLE_US;
 }
 
 static struct call *find_call(struct world *w, struct message *m)
@@ -48,22 +48,22 @@ static struct call *find_call(struct world *w, struct message *m)
     const struct sip_msg *sip = m->sip;
     struct call *near = NULL;
     struct span id = span_sub(sip->call_id, 0, CALL_ID_MAX);
-    uint64_t h = hash_site_span(m->site, sip->call_id);
+    uint64_t h = hash_site_span(w, m->site, sip->call_id);
     for (uint32_t i = chain_first(w->by_call_id, h); i != CHAIN_END;
          i = chain_next(w->by_call_id, i)) {
         struct call *c = slab_at(w->calls, i);
-        if (c->site != m->site || c->protocol != PROTOCOL_SIP || c->call_id_n != sip->call_id.n ||
-            !span_eq(span_of(c->call_id, id.n), id))
+        if (realm_of(w, c->site) != realm_of(w, m->site) || c->protocol != PROTOCOL_SIP ||
+            c->call_id_n != sip->call_id.n || !span_eq(span_of(c->call_id, id.n), id))
             continue;
-        int64_t at;
-        if (expiry_due(w, c, m->at_us, &at)) {
+        int64_t at, now = call_time(w, c, m->publisher, m->at_us);
+        if (expiry_due(w, c, now, &at)) {
             count(STAT_CALLS_EXPIRED);
             call_end(w, c, at, CALLMESH__V1__HANGUP_BY__HANGUP_BY_TIMEOUT);
         }
-        if (c->state == ENDED && m->at_us > c->ended_us + AFTERMATH_US)
+        if (c->state == ENDED && now > c->ended_us + AFTERMATH_US)
             continue;
         enum side sender = sender_of(c, sip);
-        if (sender != SIDE_NONE && !begins_anew(c, m)) {
+        if (sender != SIDE_NONE && !begins_anew(c, m, now)) {
             m->sender = sender;
             return c;
         }
@@ -285,12 +285,14 @@ static void attach(struct world *w, struct call *c, struct message *m)
     const struct sip_msg *sip = m->sip;
     uint8_t state = c->state, result = c->result;
     m->call = c;
-    m->when_us = m->at_us > c->started_us ? m->at_us : c->started_us;
+    int64_t at_us = call_time(w, c, m->publisher, m->at_us);
+    m->when_us = at_us > c->started_us ? at_us : c->started_us;
     m->leg = choose_leg(w, c, m);
     m->retransmission = seen_before(w, c, m);
     if (m->retransmission)
         count(STAT_MSG_RETRANSMITTED);
     call_credit_publisher(w, c, m->publisher);
+    media_both_ways_message(w, m);
     if (m->when_us > c->last_sip_us)
         c->last_sip_us = m->when_us;
     c->message_count++;

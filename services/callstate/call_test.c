@@ -60,7 +60,11 @@ static const struct story stories[] = {
      "x ended answered caller 200 ring=1 answer=5.01 end=6 msgs=6 legs=b:ended\n"},
     {"487 without a CANCEL", "0 A>B INVITE\n1 B>A 180 t=b\n30 B>A 487 t=b",
      "x ended no_answer callee 487 ring=1 end=30 msgs=3 legs=b:ended\n"},
-    {"the 2xx is lost: not answered, but up until BYE",
+    {"the 2xx is lost: its ACK says so, where branches are to be trusted",
+     "0 A>B INVITE\n1 B>A 180 t=b\n3.1 A>B ACK t=b z=z9hG4bKown\n250 A>B INFO t=b n=2\n300 A>B BYE "
+     "t=b n=3",
+     "x ended answered caller 0 ring=1 answer=3.1 end=300 msgs=5 legs=b:ended\n"},
+    {"the 2xx is lost, a branch of the old kind: not answered, but up until BYE",
      "0 A>B INVITE\n1 B>A 180 t=b\n3.1 A>B ACK t=b z=own\n250 A>B INFO t=b n=2\n300 A>B BYE t=b "
      "n=3",
      "x ended no_answer caller 180 ring=1 end=300 msgs=5 legs=b:ended\n"},

@@ -60,7 +60,7 @@ void control_answer(void *ctx, const Callmesh__V1__ControlRequest *q,
                     Callmesh__V1__ControlReply *reply, struct arena *a)
 {
     struct control *c = ctx;
-    if (q->protocol_version != BUS_PROTOCOL_VERSION) {
+    if (!bus_speaks(q->protocol_version)) {
         set_error(reply, a, "unknown protocol version");
         return;
     }
@@ -97,10 +97,11 @@ static Callmesh__V1__MeshChange *at_position(struct arena *a, struct world *w, s
     }
     pos -= w->lim.publishers;
     if (pos < w->lim.calls) {
-        const struct call *c = slab_at(w->calls, pos);
+        struct call *c = slab_at(w->calls, pos);
         if (!c)
             return NULL;
         *ret_empty = false;
+        c->told_revision = c->revision;
         return mesh_call(a, w, c);
     }
     pos -= w->lim.calls;

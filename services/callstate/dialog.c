@@ -150,6 +150,21 @@ static void answer(struct leg *l, const struct message *m)
         c->state = CALLMESH__V1__CALL_STATE__CALL_STATE_ANSWERED;
 }
 
+// The 2xx was not captured, but its ACK was: only that ACK has a branch of its own (RFC 3261 13.2.2.4, 17.1.1.3), when
+// branches are to be trusted (the cookie of 8.1.1.7) and no hop is missing between the two.
+static void answer_unseen(struct leg *l, const struct message *m)
+{
+    struct call *c = l->call;
+    if (c->answered_us || c->hops != 1 || !span_istarts(m->sip->via_branch, SPAN_LIT("z9hG4bK")))
+        return;
+    c->status = l->status = 0; // which 2xx it was, nobody saw
+    c->reason_n = 0;
+    l->answered_us = c->answered_us = m->when_us;
+    l->state = c->state = CALLMESH__V1__CALL_STATE__CALL_STATE_ANSWERED;
+    c->canceled = false;
+    c->hangup_by = CALLMESH__V1__HANGUP_BY__HANGUP_BY_UNSPECIFIED;
+}
+
 void dialog_move(struct leg *l, enum dialog_event e, const struct message *m)
 {
     struct dialog_cell cell = dialog_table[l->dialog][e];
@@ -180,6 +195,7 @@ void dialog_move(struct leg *l, enum dialog_event e, const struct message *m)
         break;
     case ACT_ACK:
         l->ack_seen = true;
+        answer_unseen(l, m);
         break;
     case ACT_END_UNSEEN:
     case ACT_LOSE:

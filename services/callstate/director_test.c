@@ -279,6 +279,19 @@ static void refused_rows(void **state)
             &d,
             "SELECT count(*) FROM quarantine WHERE reason LIKE '%poison%' AND length(body) > 100"),
         5);
+    // The reason stays: they stay. It is taken away: they are driven again, and each is in one place only.
+    assert_int_equal(director_count(&d, "SELECT refused FROM quarantine_retry(NULL, NULL, NULL)"),
+                     5);
+    assert_int_equal(director_count(&d, "SELECT count(*) FROM quarantine"), 5);
+    assert_int_equal(store_script(d.store, "DROP TRIGGER no ON sip_messages"), STORE_OK);
+    assert_int_equal(director_count(&d, "SELECT stored FROM quarantine_retry('main/cap', NULL, "
+                                        "NULL)"),
+                     5);
+    assert_int_equal(director_count(&d, "SELECT count(*) FROM quarantine"), 0);
+    assert_int_equal(director_count(&d, "SELECT count(*) FROM sip_messages m JOIN calls c ON c.id "
+                                        "= m.call_id WHERE m.method = 'INFO' AND m.raw LIKE "
+                                        "'INFO %' AND host(m.src_ip) <> ''"),
+                     5);
     feed_pub_stop(b->f);
     free(b);
     director_finish(&d);

@@ -5,6 +5,7 @@
 #include "call.h"
 #include "expiry.h"
 #include "media_join.h"
+#include "plant.h"
 #include "recordings.h"
 #include "rows.h"
 #include "signalling.h"
@@ -12,6 +13,8 @@
 
 #define UP_US    (5 * US_PER_S)
 #define STORE_US (5 * US_PER_S)
+// A message moves feed time at once, media of the same moment may still have been in a batch of 20 ms when the harvester died.
+#define DOWN_SLACK_US (200 * US_PER_MS)
 
 static void room(struct intake *in)
 {
@@ -35,6 +38,36 @@ static void new_incarnation(struct intake *in, struct publisher *p, struct span 
     memcpy(p->incarnation, incarnation.p, sizeof p->incarnation);
     p->taken = p->sealed = known_at(in, p);
     p->ended = false;
+}
+
+// What the bus says is gone before this envelope: at least so many numbers, in the time since the last that we had.
+static void on_lost_before(struct intake *in, struct publisher *p,
+                           const Callmesh__V1__Envelope *env, uint64_t lost)
+{
+    Callmesh__V1__Loss l = CALLMESH__V1__LOSS__INIT;
+    char place[] = "journal", detail[] = "envelopes that the journal no longer had";
+    l.place = place;
+    l.detail = detail;
+    l.count = lost;
+    l.from_us = p->feed_us;
+    l.to_us = p->live && env->sent_at_us > p->feed_us ? env->sent_at_us : p->feed_us;
+    l.bound = true; // of the time; the count is exact
+    room(in);
+    rows_loss(in->w, p, env->seq, -1, env->seq > lost ? env->seq - lost : 1, &l);
+    p->lost += lost;
+    count_n(STAT_LOST_ENVELOPES, lost);
+    log_warn("a journal lost envelopes before we had them", "publisher=%s envelopes=%llu", p->name,
+             (unsigned long long)lost);
+}
+
+// Numbers that are passed over: lost as far as the bus says so; before the first contact with this database, none of ours; else the
+// book does not balance, and that is an alarm.
+static void book_gap(struct publisher *p, uint64_t gap, uint64_t lost)
+{
+    uint64_t declared = gap < lost ? gap : lost;
+    p->book.lost += declared;
+    if (p->taken.seq == 0 && p->sealed.seq == 0)
+        p->book.base += gap - declared;
 }
 
 struct publisher *intake_begin(struct intake *in, const Callmesh__V1__Envelope *env,
@@ -68,19 +101,10 @@ struct publisher *intake_begin(struct intake *in, const Callmesh__V1__Envelope *
                  w->site[p->site].name, (unsigned long long)p->epoch);
     }
     count(STAT_ENVELOPES);
-    if (lost_before) {
-        Callmesh__V1__Loss l = CALLMESH__V1__LOSS__INIT;
-        char place[] = "journal", detail[] = "envelopes that the journal no longer had";
-        l.place = place;
-        l.detail = detail;
-        l.count = lost_before;
-        room(in);
-        rows_loss(w, p, env->seq, -1, &l);
-        p->lost += lost_before;
-        count_n(STAT_LOST_ENVELOPES, lost_before);
-        log_warn("a journal lost envelopes before we had them", "publisher=%s envelopes=%llu",
-                 p->name, (unsigned long long)lost_before);
-    }
+    if (env->seq > p->taken.seq + 1)
+        book_gap(p, env->seq - p->taken.seq - 1, lost_before);
+    if (lost_before)
+        on_lost_before(in, p, env, lost_before);
     return p;
 }
 
@@ -90,10 +114,26 @@ static void event_done(struct publisher *p, uint64_t seq, uint32_t n)
     p->taken.done = n + 1;
 }
 
-static void envelope_done(struct publisher *p, uint64_t seq)
+static void envelope_done(struct publisher *p, uint64_t seq, bool used)
 {
     p->taken.seq = seq;
     p->taken.done = 0;
+    p->book.applied += used;
+    p->book.quarantined += !used;
+}
+
+// A newer publisher's word: its bytes are kept, so that a later version can take them in.
+static void unknown_event(struct world *w, struct publisher *p, uint64_t seq, int n,
+                          const ProtobufCMessage *e)
+{
+    uint8_t buf[16384];
+    size_t size = protobuf_c_message_get_packed_size(e);
+    count(STAT_UNKNOWN_EVENTS);
+    if (size > sizeof buf)
+        rows_quarantine(w, p, seq, n, "unknown event, longer than 16 KiB", span_of("", 0));
+    else
+        rows_quarantine(w, p, seq, n, "unknown event",
+                        span_of(buf, protobuf_c_message_pack(e, buf)));
 }
 
 // ---- sig feed -----------------------------------------------------------------------------------------------------
@@ -136,8 +176,32 @@ static void on_signalling(struct intake *in, struct publisher *p, uint64_t seq, 
     signalling_on_event(in->w, (uint16_t)(p - in->w->publisher), e);
 }
 
-static void on_hello(struct publisher *p, const Callmesh__V1__Hello *h)
+// Between what an earlier life of this live harvester had said it had seen and what the new one sees: nobody listened. How many
+// packets passed nobody can know. A life that ended by an order said so (EndOfInput), and its calls ended with it.
+static void on_gap_in_life(struct intake *in, struct publisher *p, uint64_t seq, uint32_t n,
+                           const Callmesh__V1__Hello *h)
 {
+    int64_t from = p->feed_us - DOWN_SLACK_US,
+            to = h->captured_from_us ? h->captured_from_us : h->started_at_us;
+    if (!h->live || p->ended || !p->feed_us || to <= p->feed_us)
+        return;
+    Callmesh__V1__Loss l = CALLMESH__V1__LOSS__INIT;
+    char place[] = "capture_down", detail[] = "the harvester was down";
+    l.place = place;
+    l.detail = detail;
+    l.from_us = from;
+    l.to_us = to;
+    l.bound = true;
+    rows_loss(in->w, p, seq, (int)n, 0, &l);
+    count(STAT_LOSS_RECORDS);
+    log_warn("a harvester was down: what passed meanwhile is lost", "publisher=%s seconds=%.3f",
+             p->name, (double)(to - from) / US_PER_S);
+}
+
+static void on_hello(struct intake *in, struct publisher *p, uint64_t seq, uint32_t n,
+                     const Callmesh__V1__Hello *h)
+{
+    on_gap_in_life(in, p, seq, n, h);
     (void)span_utf8(span_str(h->version), p->version, sizeof p->version);
     (void)span_utf8(span_str(h->input), p->input, sizeof p->input);
     p->live = h->live;
@@ -226,10 +290,11 @@ void intake_sig(struct intake *in, struct publisher *p, uint64_t seq,
         room(in);
         switch (e->event_case) {
         case CALLMESH__V1__SIG_EVENT__EVENT_HELLO:
-            on_hello(p, e->hello);
+            on_hello(in, p, seq, n, e->hello);
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_SIP:
-            on_sip(in, p, seq, n, e->sip);
+            if (!plant_now(PLANT_DROP))
+                on_sip(in, p, seq, n, e->sip);
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_SIGNALLING:
             on_signalling(in, p, seq, n, e->signalling);
@@ -238,7 +303,7 @@ void intake_sig(struct intake *in, struct publisher *p, uint64_t seq,
             media_on_report(w, index, e->stream);
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_LOSS:
-            rows_loss(w, p, seq, (int)n, e->loss);
+            rows_loss(w, p, seq, (int)n, 0, e->loss);
             p->lost += e->loss->count;
             count(STAT_LOSS_RECORDS);
             break;
@@ -249,12 +314,14 @@ void intake_sig(struct intake *in, struct publisher *p, uint64_t seq,
             on_end(in, p, e->end);
             break;
         default: // a newer publisher's word
-            rows_quarantine(w, p, seq, (int)n, "unknown event", span_of("", 0));
+            unknown_event(w, p, seq, (int)n, &e->base);
             break;
         }
+        if (e->base.n_unknown_fields && e->event_case)
+            count(STAT_UNKNOWN_FIELDS);
         event_done(p, seq, n);
     }
-    envelope_done(p, seq);
+    envelope_done(p, seq, true);
 }
 
 // ---- report feed --------------------------------------------------------------------------------------------------
@@ -274,12 +341,12 @@ void intake_report(struct intake *in, struct publisher *p, uint64_t seq,
             recordings_on_alive(w);
             break;
         default:
-            rows_quarantine(w, p, seq, (int)n, "unknown event", span_of("", 0));
+            unknown_event(w, p, seq, (int)n, &e->base);
             break;
         }
         event_done(p, seq, n);
     }
-    envelope_done(p, seq);
+    envelope_done(p, seq, true);
 }
 
 void intake_unreadable(struct intake *in, struct publisher *p, uint64_t seq, const char *why,
@@ -289,7 +356,7 @@ void intake_unreadable(struct intake *in, struct publisher *p, uint64_t seq, con
     rows_quarantine(in->w, p, seq, -1, why, payload);
     log_warn("an envelope could not be read: kept in quarantine",
              "publisher=%s seq=%llu why=\"%s\"", p->name, (unsigned long long)seq, why);
-    envelope_done(p, seq);
+    envelope_done(p, seq, false);
 }
 
 void intake_tick(struct intake *in)

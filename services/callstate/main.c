@@ -5,7 +5,11 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "daemon/daemon.h"
+#include "housekeeping.h"
+#include "lease.h"
 #include "restore.h"
+#include "sites/admit.h"
+#include "sites/join.h"
 #include "state.h"
 #include "stats.h"
 #include "store/schema.h"
@@ -23,6 +27,15 @@ static const struct conf_def defs[] = {
     {"bus.mesh-url", CONF_STR, "tcp://127.0.0.1:7643", 0, 0, "the mesh; listened on", false},
     {"bus.control-url", CONF_STR, "tcp://127.0.0.1:7644", 0, 0, "snapshots and taps; listened on",
      false},
+    {"sites.join-url", CONF_STR, "", 0, 0,
+     "wss:// address where machines with a token join a site; empty: none can", false},
+    {"sites.ca-cert", CONF_STR, "", 0, 0, "PEM file: the authority that signs their certificates",
+     false},
+    {"sites.ca-key", CONF_STR, "", 0, 0, "PEM file: its private key", false},
+    {"sites.certificate-days", CONF_INT, "3650", 1, 36500,
+     "life of a site's certificate: nothing renews it yet, and a revocation counts at once", false},
+    {"sites.refresh", CONF_DURATION, "1s", 100000, 3600000000,
+     "how often the table of admitted sites is read: a revocation counts after that", false},
     {"store.dsn", CONF_STR, "host=/var/run/postgresql dbname=callmesh", 0, 0,
      "PostgreSQL: libpq connection string", true},
     {"store.schema-dir", CONF_STR, "deploy/schema", 0, 0, "folder of the migrations NNNN_*.sql",
@@ -39,6 +52,8 @@ static const struct conf_def defs[] = {
      "SIP outside calls to store: all, register, none", false},
     {"store.other-rate", CONF_INT, "200", 0, 1000000,
      "of them, a second of feed time and site; the rest is counted", false},
+    {"lease.ttl", CONF_DURATION, "3s", 500000, 60000000,
+     "without a word of the leader for so long, a callstate that stands by takes over", false},
     {"limits.calls", CONF_INT, "10000", 16, 10000000,
      "calls in memory; full: the oldest ended leave, then refuse", false},
     {"limits.legs", CONF_INT, "16384", 16, 20000000, "dialogs, forks too", false},
@@ -72,6 +87,7 @@ static struct {
     struct store *store;
     struct world *world;
     struct persist *persist;
+    struct housekeeping *housekeeping;
     struct feed_sub *sub;
     struct cast_pub *mesh;
     struct answer *answer;
@@ -79,6 +95,10 @@ static struct {
     struct state *state;
     struct known_cursor *known;
     size_t knowns;
+    char holder[160];
+    int64_t fence;
+    struct admit *admit;
+    struct join *join;
 } g;
 
 static struct limits limits_of(const struct conf *c)
@@ -109,28 +129,67 @@ static struct limits limits_of(const struct conf *c)
     };
 }
 
-// Tries until the database answers or someone stops us. 0 or an exit code.
+// Who may come in from outside, before anyone can; and which sites share their addresses, before any is met.
+static int admit_sites(const struct conf *c)
+{
+    struct admit_opts o = {.dsn = conf_str(c, "store.dsn"),
+                           .app = "callmesh-callstate-sites",
+                           .every_us = conf_int(c, "sites.refresh")};
+    return g.admit ? 0 : admit_start(&g.admit, &o);
+}
+
+// One try: schema, lease, state. SCHEMA_E_AWAY and LEASE_E_HELD: again.
+static int try_to_lead(const struct conf *c, char *err, size_t cap)
+{
+    int made = 0;
+    int r = schema_apply(g.store, conf_str(c, "store.schema-dir"), err, cap);
+    if (r != SCHEMA_OK)
+        return r;
+    r = lease_take(g.store, g.holder, conf_int(c, "lease.ttl"), &g.fence);
+    if (r)
+        return r == LEASE_E_HELD ? r : SCHEMA_E_AWAY;
+    if (admit_sites(c) < 0)
+        return SCHEMA_E_AWAY;
+    r = partitions_make(g.store, wall_now_us(), -1, 7, &made);
+    if (!r)
+        r = restore_world(g.store, g.world, g.known, KNOWN_MAX, &g.knowns);
+    // Reading the state back may have taken longer than the lease lasts.
+    if (!r)
+        r = lease_renew(g.store, g.fence, conf_int(c, "lease.ttl"));
+    return r == STORE_E_DATA ? LEASE_E_HELD : r ? SCHEMA_E_AWAY : SCHEMA_OK;
+}
+
+static void say_why_waiting(int r)
+{
+    if (r == LEASE_E_HELD)
+        log_info("standing by: another callstate leads", "holder=%s", g.holder);
+    else
+        log_warn("database is away: waiting for it", "error=\"%s\"", store_error(g.store));
+}
+
+// Tries until this one leads or someone stops us; nobody is listened to before. 0 or an exit code.
 static int open_database(const struct conf *c)
 {
     int64_t said_us = 0;
+    int said = 0;
     for (;;) {
         char err[512] = "";
-        int made = 0;
-        int r = schema_apply(g.store, conf_str(c, "store.schema-dir"), err, sizeof err);
-        if (r == SCHEMA_OK)
-            r = partitions_make(g.store, wall_now_us(), -1, 7, &made) ? SCHEMA_E_AWAY : SCHEMA_OK;
-        if (r == SCHEMA_OK)
-            r = restore_world(g.store, g.world, g.known, KNOWN_MAX, &g.knowns) ? SCHEMA_E_AWAY
-                                                                               : SCHEMA_OK;
-        if (r == SCHEMA_OK)
+        int r = try_to_lead(c, err, sizeof err);
+        if (r == SCHEMA_OK) {
+            persist_set_lease(g.persist, g.fence, conf_int(c, "lease.ttl"));
+            gauge(STAT_LEADER, 1);
+            gauge(STAT_FENCE, (uint64_t)g.fence);
+            log_info("leading", "holder=%s fence=%lld", g.holder, (long long)g.fence);
             return 0;
+        }
         if (r == SCHEMA_E_VERSION || r == SCHEMA_E_FILES || r == SCHEMA_E_SQL) {
             log_error("the database cannot be used", "why=\"%s\"", err);
             return r == SCHEMA_E_VERSION ? EXIT_SCHEMA : EXIT_CREATE;
         }
-        if (!said_us || mono_now_us() - said_us > 10 * US_PER_S) {
+        if (r != said || (r != LEASE_E_HELD && mono_now_us() - said_us > 10 * US_PER_S)) {
+            said = r;
             said_us = mono_now_us();
-            log_warn("database is away: waiting for it", "error=\"%s\"", store_error(g.store));
+            say_why_waiting(r);
         }
         if (daemon_stopping())
             return EXIT_UNAVAILABLE;
@@ -161,6 +220,21 @@ static int open_bus(const struct conf *c)
     return 0;
 }
 
+static int open_join(const struct conf *c)
+{
+    char err[256] = "";
+    struct join_opts jo = {.url = conf_str(c, "sites.join-url"),
+                           .dsn = conf_str(c, "store.dsn"),
+                           .app = "callmesh-callstate-join",
+                           .ca_cert = conf_str(c, "sites.ca-cert"),
+                           .ca_key = conf_str(c, "sites.ca-key"),
+                           .certificate_days = conf_int(c, "sites.certificate-days")};
+    int r = jo.url[0] ? join_open(&g.join, &jo, err, sizeof err) : 0;
+    if (r < 0)
+        log_error("sites cannot join", "why=\"%s\"", err[0] ? err : strerror(-r));
+    return r < 0 ? EXIT_UNAVAILABLE : 0;
+}
+
 static void on_committed(void *ctx, uint32_t bus_slot, uint64_t seq)
 {
     (void)ctx;
@@ -182,6 +256,7 @@ static int open_state(const struct conf *c)
     if (!g.world || !g.known)
         return EXIT_CREATE;
     g.world->wall_us = wall_now_us();
+    g.world->realm = admit_realm;
     return 0;
 }
 
@@ -204,6 +279,7 @@ static int open_persist(const struct conf *c)
 static int start(const struct conf *c)
 {
     g.conf = c;
+    (void)snprintf(g.holder, sizeof g.holder, "%s/%s", conf_str(c, "site"), conf_str(c, "node"));
     stats_setup();
     int r = open_state(c);
     if (r) {
@@ -219,6 +295,8 @@ static int start(const struct conf *c)
     if (!r)
         r = open_database(c);
     if (!r)
+        r = open_join(c);
+    if (!r)
         r = open_bus(c);
     if (r)
         return r;
@@ -232,7 +310,9 @@ static int start(const struct conf *c)
                             .knowns = g.knowns};
     g.state = g.control ? state_new(&so) : NULL;
     char err[256] = "out of memory";
-    if (!g.state || persist_start(g.persist) || state_start(g.state) ||
+    g.housekeeping = housekeeping_new(conf_str(c, "store.dsn"));
+    if (!g.state || !g.housekeeping || persist_start(g.persist) || state_start(g.state) ||
+        housekeeping_start(g.housekeeping) ||
         answer_open(&g.answer, conf_str(c, "bus.control-url"), control_answer, g.control, err,
                     sizeof err)) {
         log_error("cannot start", "why=\"%s\"", err);
@@ -263,12 +343,17 @@ static void stop(void)
     if (g.answer)
         answer_stop(g.answer);
     bool all = true;
+    housekeeping_stop(g.housekeeping);
     if (g.state) {
         all = state_stop(g.state, 2 * US_PER_S);
         all &= persist_stop(g.persist, all ? 2 * US_PER_S : 0);
+        if (all && !persist_lost(g.persist))
+            lease_release(g.store, g.fence);
     }
     if (g.sub)
         feed_sub_stop(g.sub);
+    join_stop(g.join);
+    admit_stop(g.admit);
     log_info("stopped", "stored=%s",
              all ? "all" : "not all: the journals of the sites give the rest again");
 }

@@ -1,3 +1,4 @@
+// SDP and streams: whose address is it, whose stream.
 #include "media_join.h"
 #include <string.h>
 #include "base/mono.h"
@@ -48,9 +49,10 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
     c->streams = s;
     c->stream_count++;
     c->lost_packets += s->lost;
-    media_note_early(s);
-    if (s->last_us > c->last_media_us)
-        c->last_media_us = s->last_us;
+    media_heard_report(w, s);
+    int64_t heard_us = call_time(w, c, s->publisher, s->last_us);
+    if (heard_us > c->last_media_us)
+        c->last_media_us = heard_us;
     count(STAT_STREAMS_JOINED);
     call_credit_publisher(w, c, s->publisher);
     recordings_on_media(w, c);
@@ -64,9 +66,10 @@ static bool shares_ports(const struct call *c)
 }
 
 // Two directions of one conversation run at the same time, more or less.
-static bool together(const struct stream *a, const struct stream *b)
+static bool together(const struct world *w, const struct stream *a, const struct stream *b)
 {
-    return a->last_us + SLACK_US >= b->first_us && a->first_us <= b->last_us + SLACK_US;
+    int64_t d = clock_between(w, a->publisher, b->publisher);
+    return a->last_us + d + SLACK_US >= b->first_us && a->first_us + d <= b->last_us + SLACK_US;
 }
 
 void media_join(struct world *w, struct stream *s, struct leg *l, enum side side)
@@ -75,12 +78,12 @@ void media_join(struct world *w, struct stream *s, struct leg *l, enum side side
     if (shares_ports(l->call))
         return;
     int joins = 0;
-    uint64_t h = hash_site_endpoint(s->site, &s->dst);
+    uint64_t h = hash_site_endpoint(w, s->site, &s->dst);
     for (uint32_t i = chain_first(w->by_src, h); i != CHAIN_END && joins < JOINS_PER_EVENT;
          i = chain_next(w->by_src, i)) {
         struct stream *r = slab_at(w->streams, i);
-        if (!uuid_is_zero(&r->call_id) || r->site != s->site || !endpoint_eq(&r->src, &s->dst) ||
-            !endpoint_eq(&r->dst, &s->src) || !together(r, s))
+        if (!uuid_is_zero(&r->call_id) || realm_of(w, r->site) != realm_of(w, s->site) ||
+            !endpoint_eq(&r->src, &s->dst) || !endpoint_eq(&r->dst, &s->src) || !together(w, r, s))
             continue;
         join_one(w, r, l, other(side));
         joins++;
@@ -93,37 +96,42 @@ static int64_t address_end(const struct address *a)
     return a->side == SIDE_CALLER ? a->leg->call->ended_us : a->leg->ended_us;
 }
 
-static bool in_time(const struct address *a, const struct stream *s, int64_t slack_us)
+static bool in_time(const struct world *w, const struct address *a, const struct stream *s,
+                    int64_t slack_us)
 {
-    int64_t end = address_end(a);
-    if (end && s->first_us > end + slack_us)
+    int64_t end = address_end(a), d = call_time(w, a->leg->call, s->publisher, 0);
+    int64_t first_us = s->first_us + d, last_us = s->last_us + d;
+    if (end && first_us > end + slack_us)
         return false;
     // Without slack the stream must begin under this name; with it, it may have begun a little before, or long before
     // and go on. One that was over when the address was named is of an earlier call on the same ports.
     if (!slack_us)
-        return s->first_us >= a->named_us;
-    return s->first_us >= a->named_us - slack_us || s->last_us > a->named_us;
+        return first_us >= a->named_us;
+    return first_us >= a->named_us - slack_us || last_us > a->named_us;
 }
 
 // The chain of an address that stands for one SSRC only is another one than that of all streams there.
-static uint64_t hash_address(uint16_t site, const struct endpoint *at, uint32_t ssrc)
+static uint64_t hash_address(const struct world *w, uint16_t site, const struct endpoint *at,
+                             uint32_t ssrc)
 {
-    return hash_site_endpoint(site, at) ^ ssrc * UINT64_C(0x9E3779B97F4A7C15);
+    return hash_site_endpoint(w, site, at) ^ ssrc * UINT64_C(0x9E3779B97F4A7C15);
 }
 
 static struct address *in_chain(const struct world *w, const struct stream *s,
                                 const struct endpoint *at, const struct call *within, uint64_t h,
                                 int64_t slack_us)
 {
+    struct address *best = NULL; // the chain's order is not time's after a restart
     for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END;
          i = chain_next(w->by_address, i)) {
         struct address *a = slab_at(w->addresses, i);
-        if (a->leg->call->site == s->site && endpoint_eq(&a->at, at) &&
-            (!a->ssrc || a->ssrc == s->ssrc) && (!within || a->leg->call == within) &&
-            in_time(a, s, slack_us))
-            return a;
+        if (realm_of(w, a->leg->call->site) != realm_of(w, s->site) || !endpoint_eq(&a->at, at) ||
+            (a->ssrc && a->ssrc != s->ssrc) || (within && a->leg->call != within))
+            continue;
+        if ((!best || a->named_us > best->named_us) && in_time(w, a, s, slack_us))
+            best = a;
     }
-    return NULL;
+    return best;
 }
 
 // The latest dialog that named it; one within whose time the stream begins goes before one that needs the slack.
@@ -132,7 +140,7 @@ static struct address *find_address(const struct world *w, const struct stream *
 {
     uint32_t ssrc[2] = {s->ssrc, 0};
     for (int k = s->ssrc ? 0 : 1; k < 2; k++) {
-        uint64_t h = hash_address(s->site, at, ssrc[k]);
+        uint64_t h = hash_address(w, s->site, at, ssrc[k]);
         for (int pass = 0; pass < 2; pass++) {
             struct address *a = in_chain(w, s, at, within, h, pass ? SLACK_US : 0);
             if (a)
@@ -162,11 +170,11 @@ static void try_join(struct world *w, struct stream *s)
         media_join(w, s, a->leg, (enum side)a->side);
         return;
     }
-    uint64_t h = hash_site_endpoint(s->site, &s->dst);
+    uint64_t h = hash_site_endpoint(w, s->site, &s->dst);
     for (uint32_t i = chain_first(w->by_src, h); i != CHAIN_END; i = chain_next(w->by_src, i)) {
         struct stream *r = slab_at(w->streams, i);
-        if (r->call && !shares_ports(r->call) && r->site == s->site &&
-            endpoint_eq(&r->src, &s->dst) && endpoint_eq(&r->dst, &s->src) && together(r, s) &&
+        if (r->call && !shares_ports(r->call) && realm_of(w, r->site) == realm_of(w, s->site) &&
+            endpoint_eq(&r->src, &s->dst) && endpoint_eq(&r->dst, &s->src) && together(w, r, s) &&
             (!r->call->ended_us || s->first_us <= r->call->ended_us + SLACK_US)) {
             media_join(w, s, r->leg, other((enum side)r->side));
             return;
@@ -179,7 +187,7 @@ static void try_join(struct world *w, struct stream *s)
 bool media_add_address(struct world *w, struct leg *l, enum side side, const struct endpoint *at,
                        uint32_t ssrc, int64_t at_us)
 {
-    uint64_t h = hash_address(l->call->site, at, ssrc);
+    uint64_t h = hash_address(w, l->call->site, at, ssrc);
     for (struct address *a = l->addresses; a; a = a->next) {
         if (a->side == side && a->ssrc == ssrc && endpoint_eq(&a->at, at)) {
             size_t slot = slab_index_of(w->addresses, a); // named again: the latest now
@@ -207,13 +215,14 @@ bool media_add_address(struct world *w, struct leg *l, enum side side, const str
 
 static void join_waiting(struct world *w, struct chain *c, uint16_t site, const struct endpoint *at)
 {
-    uint64_t h = hash_site_endpoint(site, at);
+    uint64_t h = hash_site_endpoint(w, site, at);
     int joins = 0;
     for (uint32_t i = chain_first(c, h); i != CHAIN_END && joins < JOINS_PER_EVENT;
          i = chain_next(c, i)) {
         struct stream *s = slab_at(w->streams, i);
         const struct endpoint *own = c == w->by_dst ? &s->dst : &s->src;
-        if (!uuid_is_zero(&s->call_id) || s->site != site || !endpoint_eq(own, at))
+        if (!uuid_is_zero(&s->call_id) || realm_of(w, s->site) != realm_of(w, site) ||
+            !endpoint_eq(own, at))
             continue;
         try_join(w, s);
         joins++;
@@ -279,8 +288,8 @@ struct stream *media_stream_new(struct world *w, uint16_t site, const struct uui
     s->dst = *dst;
     size_t slot = slab_index_of(w->streams, s);
     chain_add(w->by_stream, hash_uuid(id), slot);
-    chain_add(w->by_src, hash_site_endpoint(site, src), slot);
-    chain_add(w->by_dst, hash_site_endpoint(site, dst), slot);
+    chain_add(w->by_src, hash_site_endpoint(w, site, src), slot);
+    chain_add(w->by_dst, hash_site_endpoint(w, site, dst), slot);
     return s;
 }
 
@@ -311,15 +320,7 @@ static void take_report(struct stream *s, const Callmesh__V1__StreamReport *r)
     s->payload_types_n = 0;
     for (size_t i = 0; i < r->n_payload_types && i < sizeof s->payload_types; i++)
         s->payload_types[s->payload_types_n++] = (uint8_t)r->payload_types[i];
-    s->rtcp = r->rtcp != NULL;
-    if (r->rtcp) {
-        s->rtcp_packets = r->rtcp->packets;
-        s->rtcp_fraction_lost = r->rtcp->fraction_lost;
-        s->rtcp_lost = r->rtcp->cumulative_lost;
-        s->rtcp_jitter = r->rtcp->jitter;
-        s->rtcp_sender_packets = r->rtcp->sender_packets;
-        s->rtcp_bye = r->rtcp->bye;
-    }
+    media_take_rtcp(s, r->rtcp);
     media_take_quality(s, r->quality);
 }
 
@@ -353,10 +354,11 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
         try_join(w, s);
         return;
     }
-    media_note_early(s);
+    media_heard_report(w, s);
     s->call->lost_packets += s->lost - lost_before;
-    if (s->last_us > s->call->last_media_us)
-        s->call->last_media_us = s->last_us;
+    int64_t heard_us = call_time(w, s->call, publisher, s->last_us);
+    if (heard_us > s->call->last_media_us)
+        s->call->last_media_us = heard_us;
     if (!packets_before && s->packets)
         recordings_on_media(w, s->call);
     call_touch(w, s->call, false);

@@ -36,11 +36,15 @@ void media_forget_addresses(struct world *w, struct leg *l);
 // Streams without a call that have ended are forgotten by a bounded hand, `n` slots a call.
 void media_sweep(struct world *w, size_t n);
 size_t media_unjoined(const struct world *w);
-// The side that alone was heard after the answer (at least 50 packets, more than 3 s), or SIDE_NONE.
+// Does the harvester see both directions? Signalling of a call both ways says so, or media both ways between two endpoints.
+void media_both_ways_message(struct world *w, const struct message *m);
+// The side that alone was heard after the answer (at least 50 packets, more than 3 s) by who sees both, or SIDE_NONE.
 enum side media_one_way(const struct call *c);
 // The least MOS of its streams. False: none is rated; ret is not touched.
 bool media_mos_min(const struct call *c, double *ret);
+// Keeps what the far end says; NULL: nothing.
+void media_take_rtcp(struct stream *s, const Callmesh__V1__RtcpSummary *r);
 // Keeps what the harvester says of its sound; NULL: nothing.
 void media_take_quality(struct stream *s, const Callmesh__V1__StreamQuality *q);
-// Its packets so far came before its call was answered, if that is so.
-void media_note_early(struct stream *s);
+// A report of a stream of a call: whether its packets so far came before the answer, and whether its harvester sees both ways.
+void media_heard_report(struct world *w, struct stream *s);

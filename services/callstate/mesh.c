@@ -244,6 +244,7 @@ Callmesh__V1__MeshChange *mesh_harvester(struct arena *a, const struct world *w,
     h->sip_messages = p->sip_messages;
     h->rtp_packets = p->rtp_packets;
     h->drops = p->drops;
+    h->clock_offset_us = p->clock_offset_us;
     h->counters = arena_take(a, (size_t)(p->counters_n + 1) * sizeof *h->counters);
     for (uint16_t i = 0; h->counters && i < p->counters_n; i++) {
         Callmesh__V1__CounterValue *v = TAKE(a, Callmesh__V1__CounterValue);

@@ -18,7 +18,7 @@ void pending_hold(struct world *w, const struct message *m)
     struct pending *p = slab_take(w->pending);
     if (!p)
         return;
-    p->call_id_hash = hash_site_span(m->site, m->sip->call_id);
+    p->call_id_hash = hash_site_span(w, m->site, m->sip->call_id);
     p->site = m->site;
     p->publisher = m->publisher;
     p->seq = m->seq;
@@ -39,11 +39,11 @@ size_t pending_find(struct world *w, uint16_t site, struct span call_id, int64_t
                     struct pending *ret[PENDING_AT_ONCE])
 {
     size_t n = 0;
-    uint64_t h = hash_site_span(site, call_id);
+    uint64_t h = hash_site_span(w, site, call_id);
     for (uint32_t i = chain_first(w->pending_by_call_id, h); i != CHAIN_END;
          i = chain_next(w->pending_by_call_id, i)) {
         struct pending *p = slab_at(w->pending, i);
-        if (p->site != site || p->at_us + PENDING_KEEP_US < at_us ||
+        if (realm_of(w, p->site) != realm_of(w, site) || p->at_us + PENDING_KEEP_US < at_us ||
             p->at_us - PENDING_KEEP_US > at_us)
             continue;
         if (n == PENDING_AT_ONCE)

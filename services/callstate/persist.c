@@ -11,14 +11,13 @@
 #include "base/thread.h"
 #include "call.h"
 #include "daemon/daemon.h"
+#include "lease.h"
 #include "rows.h"
 #include "stats.h"
-#include "store/schema.h"
 
-#define BATCHES_MAX   16
-#define PARTITIONS_US (3600 * US_PER_S)
-#define LOG_EVERY_US  (10 * US_PER_S)
-#define WAIT_STEP_US  1000
+#define BATCHES_MAX  16
+#define LOG_EVERY_US (10 * US_PER_S)
+#define WAIT_STEP_US 1000
 
 struct persist {
     struct persist_opts o;
@@ -26,6 +25,8 @@ struct persist {
     struct ring *free, *sealed;
     struct thread thread;
     int64_t opened_us;
+    struct persist_lease lease;
+    int64_t renewed_us; // monotonic, database thread
     _Atomic size_t in_flight;
     _Atomic bool lost, up, give_up;
 };
@@ -70,6 +71,12 @@ size_t persist_memory(const struct persist *p)
     return (p->o.batches + 1) * batch_memory(p->scratch);
 }
 
+void persist_set_lease(struct persist *p, int64_t fence, int64_t ttl_us)
+{
+    p->lease = (struct persist_lease){fence, ttl_us};
+    p->renewed_us = mono_now_us();
+}
+
 static void nap(int64_t us)
 {
     struct timespec t = {.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000};
@@ -108,6 +115,8 @@ static void put_moves(struct world *w)
         m->epoch = p->epoch;
         m->from = p->sealed;
         m->to = p->taken;
+        m->book = p->book;
+        p->book = (struct feed_book){0};
         m->bus_slot = p->bus_slot;
         m->bound = p->bound;
         p->sealed = p->taken;
@@ -162,9 +171,19 @@ static void committed(struct persist *p, struct batch *b)
     count_n(STAT_DB_ROWS, b->rows);
     gauge(STAT_DB_UP, 1);
     p->up = true;
+    p->renewed_us = mono_now_us();
     for (size_t i = 0; i < b->moves; i++)
         if (b->move[i].bound && p->o.committed)
             p->o.committed(p->o.committed_ctx, b->move[i].bus_slot, b->move[i].to.seq);
+}
+
+static void end_lost(struct persist *p, const char *what)
+{
+    p->lost = true;
+    count(STAT_FENCED);
+    log_error("another callstate leads: ending, nothing of this one is stored any more", "lost=%s",
+              what);
+    daemon_request_stop();
 }
 
 // Until it is committed, or told to give up.
@@ -172,7 +191,7 @@ static bool write_surely(struct persist *p, struct thread *t, struct batch *b)
 {
     int64_t said_us = 0;
     for (;;) {
-        int r = persist_write(p->o.store, b, p->scratch);
+        int r = persist_write(p->o.store, b, p->scratch, &p->lease);
         if (r == STORE_OK) {
             committed(p, b);
             if (said_us)
@@ -180,10 +199,7 @@ static bool write_surely(struct persist *p, struct thread *t, struct batch *b)
             return true;
         }
         if (r < 0) {
-            p->lost = true;
-            log_error("another callstate has moved a cursor of this one: ending", "publisher=%s",
-                      b->move[0].publisher);
-            daemon_request_stop();
+            end_lost(p, r == PERSIST_FENCED ? "lease" : b->move[0].publisher);
             return false;
         }
         count(STAT_DB_RETRIES);
@@ -201,25 +217,21 @@ static bool write_surely(struct persist *p, struct thread *t, struct batch *b)
     }
 }
 
-// Once an hour, between two batches: partitions ahead, and cursors of feeds that nobody has heard of for a quarter.
-static void housekeeping(struct persist *p)
+// Nothing to write: the lease is renewed all the same. A process that has slept too long finds out here.
+static void renew(struct persist *p)
 {
-    int made = 0;
-    if (partitions_make(p->o.store, wall_now_us(), -1, 7, &made) == STORE_OK)
-        count_n(STAT_DB_PARTITIONS, (uint64_t)made);
-    else
-        log_warn("day partitions not made: rows go to the default ones", "error=\"%s\"",
-                 store_error(p->o.store));
-    if (store_query(p->o.store,
-                    "DELETE FROM feed_cursors WHERE updated_at < now() - interval '90 days'", NULL,
-                    NULL))
-        log_warn("old cursors stay", "error=\"%s\"", store_error(p->o.store));
+    if (!p->lease.fence || mono_now_us() - p->renewed_us < p->lease.ttl_us / 3)
+        return;
+    int r = lease_renew(p->o.store, p->lease.fence, p->lease.ttl_us);
+    if (r == STORE_OK)
+        p->renewed_us = mono_now_us();
+    else if (r == STORE_E_DATA)
+        end_lost(p, "lease");
 }
 
 static void body(struct thread *t, void *arg)
 {
     struct persist *p = arg;
-    int64_t partitions_us = mono_now_us() + PARTITIONS_US;
     while (!p->lost && !p->give_up) {
         struct batch *b;
         if (ring_pop(p->sealed, &b)) {
@@ -232,10 +244,7 @@ static void body(struct thread *t, void *arg)
         }
         if (thread_should_stop(t))
             break;
-        if (mono_now_us() >= partitions_us && !store_connect(p->o.store)) {
-            partitions_us = mono_now_us() + PARTITIONS_US;
-            housekeeping(p);
-        }
+        renew(p);
         struct pollfd f = {.fd = ring_eventfd(p->sealed), .events = POLLIN};
         uint64_t pushed;
         if (poll(&f, 1, 100) > 0 && read(f.fd, &pushed, sizeof pushed) < 0)

@@ -24,6 +24,8 @@ struct persist_opts {
 };
 struct persist *persist_new(const struct persist_opts *o);
 int persist_start(struct persist *p);
+// Before the start: every transaction renews this lease, and so does the thread when it has nothing to write. 0: no lease (tests).
+void persist_set_lease(struct persist *p, int64_t fence, int64_t ttl_us);
 // Empties what is sealed, at most timeout_us; then ends the thread. True: all was committed.
 bool persist_stop(struct persist *p, int64_t timeout_us);
 struct persist *persist_free(struct persist *p);
@@ -35,11 +37,18 @@ void persist_seal(struct persist *p, struct world *w);
 void persist_seal_if_due(struct persist *p, struct world *w);
 // The first batch.
 void persist_open(struct persist *p, struct world *w);
-// Another callstate has moved a cursor: this one must end.
+// Another callstate leads, or has moved a cursor: this one must end.
 bool persist_lost(const struct persist *p);
 bool persist_up(const struct persist *p);
 size_t persist_memory(const struct persist *p);
 
-// The database thread's work on one batch (also for tests): STORE_OK, STORE_E_AWAY and STORE_E_RETRY (again later), -1: a cursor
-// was moved by someone else.
-int persist_write(struct store *s, struct batch *b, struct batch *scratch);
+// The database thread's work on one batch (also for tests): STORE_OK, STORE_E_AWAY and STORE_E_RETRY (again later), or:
+enum {
+    PERSIST_OVERTAKEN = -1, // a cursor was moved by someone else
+    PERSIST_FENCED = -2     // another leads
+};
+struct persist_lease {
+    int64_t fence, ttl_us; // fence 0: none
+};
+int persist_write(struct store *s, struct batch *b, struct batch *scratch,
+                  const struct persist_lease *lease);

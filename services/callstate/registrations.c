@@ -35,7 +35,7 @@ static struct ua_place *place_of(struct ua_cache *c, uint64_t hash)
 
 static void remember(struct world *w, const struct message *m)
 {
-    uint64_t h = hash_site_span(m->site, m->sip->call_id);
+    uint64_t h = hash_site_span(w, m->site, m->sip->call_id);
     struct ua_place *p = place_of(w->ua, h);
     struct span ua = span_sub(sip_header_value(m->sip, SIP_H_USER_AGENT, 0), 0, sizeof p->text);
     p->hash = h;
@@ -59,7 +59,7 @@ static void put_row(struct world *w, const struct message *m, struct span aor, s
                     int64_t expires_s)
 {
     struct table *t = w->batch->t[ROWS_REGISTRATIONS];
-    uint64_t h = hash_site_span(m->site, m->sip->call_id);
+    uint64_t h = hash_site_span(w, m->site, m->sip->call_id);
     const struct ua_place *p = place_of(w->ua, h);
     if (expires_s > 10 * 365 * 86400)
         expires_s = 10 * 365 * 86400;

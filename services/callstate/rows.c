@@ -8,6 +8,7 @@
 #include "base/mono.h"
 #include "blob.h"
 #include "media_join.h"
+#include "plant.h"
 #include "recordings.h"
 #include "signalling.h"
 #include "stats.h"
@@ -55,7 +56,7 @@ void rows_done(struct world *w, struct table *t)
             STAT_ROWS_TOO_LONG); // world_batch_full looks first: only a text beyond all bounds ends here
 }
 
-void rows_message(struct world *w, const struct message *m)
+static void message_row(struct world *w, const struct message *m, bool again)
 {
     const struct sip_msg *sip = m->sip;
     struct table *t = w->batch->t[ROWS_MESSAGES];
@@ -64,7 +65,7 @@ void rows_message(struct world *w, const struct message *m)
     row_time(t, m->at_us > 0 ? m->at_us : 1);
     row_str(t, w->publisher[m->publisher].name);
     row_int(t, (int64_t)m->seq);
-    row_int(t, m->n);
+    row_int(t, PLANT_DOUBLE && again ? (int64_t)m->n + 100000 : (int64_t)m->n);
     row_uuid(t, m->call ? &m->call->id : NULL);
     row_uuid(t, m->leg ? &m->leg->id : NULL);
     row_text(t, sip->call_id);
@@ -82,6 +83,13 @@ void rows_message(struct world *w, const struct message *m)
     row_bool(t, m->retransmission);
     row_bytes(t, m->raw);
     rows_done(w, t);
+}
+
+void rows_message(struct world *w, const struct message *m)
+{
+    message_row(w, m, false);
+    if (plant_now(PLANT_DOUBLE))
+        message_row(w, m, true);
 }
 
 void rows_assign(struct world *w, const struct message *m)
@@ -111,6 +119,8 @@ static void rtcp_json(const struct stream *s, char *buf, size_t cap)
         json_kuint(&j, "jitter", s->rtcp_jitter);
         json_kuint(&j, "sender_packets", s->rtcp_sender_packets);
         json_kbool(&j, "bye", s->rtcp_bye);
+        if (s->rtcp_xr)
+            rtcp_voip_json(&j, "xr", &s->voip);
     }
     json_obj_end(&j);
     buf[j.overflow ? 0 : j.n] = 0;
@@ -166,7 +176,7 @@ void rows_stream(struct world *w, const struct stream *s)
     struct format by_sdp;
     if ((s->leg || !f.codec[0]) && media_format(s, s->payload_type, &by_sdp))
         f = by_sdp;
-    char rtcp[256];
+    char rtcp[1024];
     rtcp_json(s, rtcp, sizeof rtcp);
     row_begin(t);
     row_str(t, w->site[s->site].name);
@@ -372,7 +382,7 @@ void rows_publisher(struct world *w, const struct publisher *p)
     rows_done(w, t);
 }
 
-void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n,
+void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n, uint64_t first_seq,
                const Callmesh__V1__Loss *l)
 {
     struct table *t = w->batch->t[ROWS_LOSSES];
@@ -386,6 +396,15 @@ void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n,
     row_time(t, l->from_us);
     row_time(t, l->to_us);
     row_str(t, l->detail);
+    row_int(t, (int64_t)p->epoch);
+    if (first_seq) {
+        row_int(t, (int64_t)first_seq);
+        row_int(t, (int64_t)seq - 1);
+    } else {
+        row_null(t);
+        row_null(t);
+    }
+    row_bool(t, l->bound);
     rows_done(w, t);
 }
 
@@ -399,6 +418,7 @@ void rows_quarantine(struct world *w, const struct publisher *p, uint64_t seq, i
     row_int(t, n);
     row_str(t, reason);
     row_bytes(t, span_sub(body, 0, BODY_KEPT));
+    row_str(t, w->site[p->site].name);
     rows_done(w, t);
     count(STAT_QUARANTINED);
 }

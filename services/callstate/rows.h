@@ -12,7 +12,8 @@ void rows_call(struct world *w, struct call *c, bool leaves, bool gone);
 void rows_open_gone(struct world *w, const struct uuid *id);
 void rows_publisher(struct world *w, const struct publisher *p);
 void rows_site(struct world *w, const struct site *s);
-void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n,
+// first_seq: of the envelopes before seq that are gone; 0: the loss is not one of envelopes.
+void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n, uint64_t first_seq,
                const Callmesh__V1__Loss *l);
 void rows_quarantine(struct world *w, const struct publisher *p, uint64_t seq, int n,
                      const char *reason, struct span body);

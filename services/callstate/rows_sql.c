@@ -149,7 +149,7 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 "excluded.capture_lost,"
                 " capture_lost_bound = excluded.capture_lost_bound",
          .columns = 40,
-         .text_max = TEXT_MAX,
+         .text_max = 1024,
          .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_UUID, COL_UUID, COL_TEXT, COL_TEXT, COL_INT8,
                   COL_INET, COL_INT4, COL_INET, COL_INT4, COL_TEXT, COL_INT4, COL_INT4, COL_REAL,
                   COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_REAL, COL_REAL, COL_REAL,
@@ -241,16 +241,20 @@ const struct table_def rows_def[ROWS_TABLES] = {
          .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_TEXT}},
     [ROWS_LOSSES] =
         {.name = "losses",
-         .sql = "INSERT INTO losses (site, publisher, seq, n, place, count, from_at, to_at, detail)"
-                " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
-         .columns = 9,
+         .sql =
+             "INSERT INTO losses (site, publisher, seq, n, place, count, from_at, to_at, detail, "
+             "epoch, first_seq, last_seq, bound)"
+             " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+             " ON CONFLICT DO NOTHING",
+         .columns = 13,
          .text_max = 256,
          .kind = {COL_TEXT, COL_TEXT, COL_INT8, COL_INT4, COL_TEXT, COL_INT8, COL_TIME, COL_TIME,
-                  COL_TEXT}},
+                  COL_TEXT, COL_INT8, COL_INT8, COL_INT8, COL_BOOL}},
     [ROWS_QUARANTINE] = {.name = "quarantine",
-                         .sql = "INSERT INTO quarantine (publisher, seq, n, reason, body)"
-                                " SELECT * FROM unnest($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-                         .columns = 5,
+                         .sql = "INSERT INTO quarantine (publisher, seq, n, reason, body, site)"
+                                " SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT DO "
+                                "NOTHING",
+                         .columns = 6,
                          .text_max = 256,
-                         .kind = {COL_TEXT, COL_INT8, COL_INT4, COL_TEXT, COL_BYTES}},
+                         .kind = {COL_TEXT, COL_INT8, COL_INT4, COL_TEXT, COL_BYTES, COL_TEXT}},
 };

@@ -85,17 +85,19 @@ bool signalling_readable(const Callmesh__V1__SignallingEvent *e)
 
 // ---- which call ---------------------------------------------------------------------------------------------------
 
-static struct call *find(struct world *w, uint16_t site, const Callmesh__V1__SignallingEvent *e)
+static struct call *find(struct world *w, uint16_t publisher,
+                         const Callmesh__V1__SignallingEvent *e)
 {
+    uint16_t site = w->publisher[publisher].site;
     struct span key = span_of(e->call_key.data, e->call_key.len);
-    for (uint32_t i = chain_first(w->by_call_id, hash_site_span(site, key)); i != CHAIN_END;
+    for (uint32_t i = chain_first(w->by_call_id, hash_site_span(w, site, key)); i != CHAIN_END;
          i = chain_next(w->by_call_id, i)) { // newest first
         struct call *c = slab_at(w->calls, i);
-        if (c->site != site || c->protocol != e->protocol ||
+        if (realm_of(w, c->site) != realm_of(w, site) || c->protocol != e->protocol ||
             !span_eq(span_of(c->call_id, c->call_id_n), key))
             continue;
         int64_t at;
-        if (expiry_due(w, c, e->at_us, &at)) {
+        if (expiry_due(w, c, call_time(w, c, publisher, e->at_us), &at)) {
             count(STAT_CALLS_EXPIRED);
             call_end(w, c, at, CALLMESH__V1__HANGUP_BY__HANGUP_BY_TIMEOUT);
         }
@@ -111,7 +113,7 @@ static struct call *begin(struct world *w, uint16_t publisher,
     struct span key = span_of(e->call_key.data, e->call_key.len);
     struct uuid of =
         uuid_derive(e->at_us, NULL, span_str(w->site[site].name),
-                    span_str(w->publisher[publisher].name), span_str(protocol_name(e->protocol)));
+                    span_str(w->publisher[publisher].name), span_str(protocol_name((int)e->protocol)));
     struct uuid id = uuid_derive(e->at_us, &of, key, span_of("", 0), SPAN_LIT("call"));
     struct call *c = call_by_id(w, &id) ? NULL : call_new(w, site, key, &id);
     if (!c)
@@ -263,9 +265,10 @@ void signalling_on_event(struct world *w, uint16_t publisher,
     bool begins = e->kind != CALLMESH__V1__SIGNALLING_KIND__SIGNALLING_KIND_UNSPECIFIED &&
                   e->kind != CALLMESH__V1__SIGNALLING_KIND__SIGNALLING_KIND_ENDED;
     bool setup = e->kind == CALLMESH__V1__SIGNALLING_KIND__SIGNALLING_KIND_SETUP;
-    struct call *c = find(w, w->publisher[publisher].site, e);
+    struct call *c = find(w, publisher, e);
     count(STAT_SIGNALLING);
-    if (c && c->legs->dialog == DIALOG_ENDED && (!setup || e->at_us <= c->ended_us))
+    if (c && c->legs->dialog == DIALOG_ENDED &&
+        (!setup || call_time(w, c, publisher, e->at_us) <= c->ended_us))
         return; // the rest of it, or what another harvester saw too
     if (!c || c->legs->dialog == DIALOG_ENDED)
         c = begins ? begin(w, publisher, e) : NULL;
@@ -274,7 +277,9 @@ void signalling_on_event(struct world *w, uint16_t publisher,
         return;
     }
     uint8_t state = c->state;
-    int64_t at_us = e->at_us > c->started_us ? e->at_us : c->started_us;
+    int64_t at_us = call_time(w, c, publisher, e->at_us);
+    if (at_us < c->started_us)
+        at_us = c->started_us;
     call_credit_publisher(w, c, publisher);
     if (at_us > c->last_sip_us)
         c->last_sip_us = at_us;

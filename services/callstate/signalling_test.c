@@ -14,6 +14,7 @@ struct say {
     const char *ip;
     uint32_t port, ssrc;
     int protocol; // 0: SCCP
+    int pub;      // harvester, 0: the first
 };
 
 #define S(a, k, ...)                                                                               \
@@ -80,7 +81,7 @@ static void tell(struct kit *k, const struct say *s)
     Callmesh__V1__SigEvent ev = CALLMESH__V1__SIG_EVENT__INIT;
     ev.event_case = CALLMESH__V1__SIG_EVENT__EVENT_SIGNALLING;
     ev.signalling = &e;
-    kit_event(k, 1, &ev);
+    kit_event(k, s->pub ? s->pub : 1, &ev);
 }
 
 static const struct {
@@ -276,6 +277,75 @@ static void a_full_table(void **state)
     kit_close(&k);
 }
 
+static void shared(struct span site, char ret[64])
+{
+    // tokyo has a plan of its own; the others have one together
+    (void)span_copy(span_eq(site, SPAN_LIT("tokyo")) ? site : SPAN_LIT("europe"), ret, 64);
+}
+
+static void place(struct kit *k, int n, const char *site, int64_t offset_us)
+{
+    char name[24];
+    uint16_t at;
+    (void)snprintf(name, sizeof name, "main/cap%d", n);
+    struct publisher *p = publisher_intern(k->w, span_str(name), span_str(site), &at);
+    assert_non_null(p);
+    p->live = true;
+    p->clock_offset_us = offset_us;
+}
+
+// Begun at berlin, answered and heard at paris, whose clock is an hour ahead: one call, with times as berlin has them.
+static void a_realm_is_one_network(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    k.w->realm = shared;
+    place(&k, 1, "berlin", 2000);
+    place(&k, 2, "paris", 3600 * US_PER_S + 2000);
+    tell(&k, &(struct say)S(0, SETUP));
+    tell(&k, &(struct say)S(3601, RINGING, .pub = 2));
+    tell(&k, &(struct say)S(3603, ANSWERED, .pub = 2));
+    tell(&k, &(struct say)S(3, NONE, .receives = 2, .ip = "10.0.0.2", .port = 6000));
+    kit_play(&k, "3604 rtp 10.0.0.1:4000>10.0.0.2:6000 ssrc=1 pub=2 until=3608\n");
+    const struct call *c = slab_at(k.w->calls, 0);
+    assert_non_null(c);
+    assert_int_equal(c->publishers, 2);
+    assert_int_equal(c->stream_count, 1);
+    tell(&k, &(struct say)S(9, ENDED, .side = 1, .cause = 16));
+    // Late word of the same call by paris' clock, and a call that begins anew by it.
+    tell(&k, &(struct say)S(3608, SETUP, .pub = 2));
+    assert_int_equal(slab_stat(k.w->calls).used, 1);
+    tell(&k, &(struct say)S(3611, SETUP, .pub = 2));
+    assert_int_equal(slab_stat(k.w->calls).used, 2);
+    assert_string_equal(
+        kit_tell(&k),
+        "7@m ended answered caller 200 ring=1 answer=3 end=9 msgs=5 rec=pending legs=:ended "
+        "media=caller@:1\n"
+        "7@m started - - 0 msgs=1 legs=:started\n");
+    kit_close(&k);
+}
+
+// The same key at a site with a plan of its own is another call.
+static void another_realm_is_another_network(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    k.w->realm = shared;
+    place(&k, 1, "berlin", 0);
+    place(&k, 2, "tokyo", 0);
+    tell(&k, &(struct say)S(0, SETUP));
+    tell(&k, &(struct say)S(0, SETUP, .pub = 2));
+    tell(&k, &(struct say)S(1, NONE, .receives = 2, .ip = "10.0.0.2", .port = 6000));
+    kit_play(&k, "2 rtp 10.0.0.1:4000>10.0.0.2:6000 ssrc=1 pub=2 until=5\n");
+    assert_int_equal(slab_stat(k.w->calls).used, 2);
+    assert_int_equal(media_unjoined(k.w), 1);
+    kit_play(&k, "2 rtp 10.0.0.1:4000>10.0.0.2:6000 ssrc=1 pub=1 until=5\n");
+    assert_int_equal(media_unjoined(k.w), 1);
+    kit_close(&k);
+}
+
 static void causes(void **state)
 {
     (void)state;
@@ -294,6 +364,8 @@ int main(void)
         cmocka_unit_test(parties_become_known_later),
         cmocka_unit_test(what_cannot_be_used),
         cmocka_unit_test(a_full_table),
+        cmocka_unit_test(a_realm_is_one_network),
+        cmocka_unit_test(another_realm_is_another_network),
         cmocka_unit_test(causes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

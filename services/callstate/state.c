@@ -110,6 +110,18 @@ static void gauges(struct world *w)
     gauge(STAT_STREAMS_UNJOINED, media_unjoined(w));
 }
 
+// Of live publishers: in a file the time of packets is the only clock.
+static void clocks(struct state *s)
+{
+    struct world *w = s->o.world;
+    for (size_t i = 0; i < w->lim.publishers; i++) {
+        struct publisher *p = &w->publisher[i];
+        struct feed_sub_peer peer;
+        if (p->used && p->bound && p->live && feed_sub_peer(s->o.sub, p->bus_slot, &peer))
+            p->clock_offset_us = peer.clock_offset_us;
+    }
+}
+
 static void rest(struct state *s)
 {
     struct world *w = s->o.world;
@@ -126,6 +138,7 @@ static void rest(struct state *s)
     if (now - s->gauges_us >= GAUGES_US) {
         s->gauges_us = now;
         gauges(w);
+        clocks(s);
     }
 }
 

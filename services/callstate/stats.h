@@ -84,6 +84,10 @@
     X(ENVELOPES, "callstate_envelopes_total", NULL, "Envelopes taken in", STAT_COUNTER)            \
     X(QUARANTINED, "callstate_quarantined_total", NULL, "Events that could not be used",           \
       STAT_COUNTER)                                                                                \
+    X(UNKNOWN_EVENTS, "callstate_unknown_events_total", NULL,                                      \
+      "Events of a later version, kept in quarantine", STAT_COUNTER)                               \
+    X(UNKNOWN_FIELDS, "callstate_unknown_fields_total", NULL,                                      \
+      "Events with fields of a later version, which were passed over", STAT_COUNTER)               \
     X(ANNOUNCED, "callstate_mesh_changes_total", NULL, "Changes sent on the mesh feed",            \
       STAT_COUNTER)                                                                                \
     X(SNAPSHOTS, "callstate_snapshots_total", NULL, "Snapshots begun", STAT_COUNTER)               \
@@ -97,9 +101,17 @@
     X(DB_RETRIES, "callstate_db_retries_total", NULL, "Transactions tried again", STAT_COUNTER)    \
     X(DB_REFUSED, "callstate_db_rows_refused_total", NULL,                                         \
       "Rows that PostgreSQL refused (quarantine)", STAT_COUNTER)                                   \
+    X(BOOKS, "callstate_books_unbalanced", NULL,                                                   \
+      "Feeds whose number is not applied + quarantined + lost: must be 0", STAT_GAUGE)             \
+    X(LEADER, "callstate_leader", NULL, "1 while this one leads", STAT_GAUGE)                      \
+    X(FENCE, "callstate_fence", NULL, "Number of the lease held", STAT_GAUGE)                      \
+    X(FENCED, "callstate_fence_refused_total", NULL, "Transactions refused because another leads", \
+      STAT_COUNTER)                                                                                \
     X(DB_UP, "callstate_db_up", NULL, "1 when the last transaction was committed", STAT_GAUGE)     \
     X(DB_PARTITIONS, "callstate_db_partitions_made_total", NULL, "Day partitions made",            \
-      STAT_COUNTER)
+      STAT_COUNTER)                                                                                \
+    X(DB_WORD_INDEXES, "callstate_db_word_indexes_made_total", NULL,                               \
+      "Days that got their index of words", STAT_COUNTER)
 
 #define STATS_ENUM(id, name, labels, help, kind) STAT_##id,
 enum callstate_stat {

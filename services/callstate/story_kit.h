@@ -4,7 +4,7 @@
 //   <seconds> <from>><to> <METHOD or status> [key=value ...]     a SIP message, built as real text
 //       id= Call-ID (x)   f= From tag (f)   t= To tag (none)   n= CSeq (1)   m= CSeq method (that of the request, INVITE)
 //       z= branch (by method and CSeq)   sdp= port or ip:port   dir= sendonly ...   pub= publisher (1)   user= of From
-//   <seconds> rtp <ip:port>><ip:port> ssrc=N [n=packets] [until=seconds] [ended]
+//   <seconds> rtp <ip:port>><ip:port> ssrc=N [n=packets] [until=seconds] [ended] [pub=]
 //   <seconds> tick          feed time of publisher 1      <seconds> end    end of its input
 //   drop                    the process dies and a new one reads the open calls back (blobs)
 // Parties: A 10.0.0.1, B 10.0.0.2, C 10.0.0.3, P 10.0.0.9 (proxy), all at 5060.
@@ -249,7 +249,7 @@ static inline void kit_rtp(struct kit *k, int64_t at_us, char *const *word, int 
     Callmesh__V1__SigEvent e = CALLMESH__V1__SIG_EVENT__INIT;
     e.event_case = CALLMESH__V1__SIG_EVENT__EVENT_STREAM;
     e.stream = &r;
-    kit_event(k, 1, &e);
+    kit_event(k, (int)strtol(kit_key(word, n, "pub", "1"), NULL, 10), &e);
 }
 
 static inline void kit_sweep(struct kit *k)

@@ -136,6 +136,11 @@ struct site *site_intern(struct world *w, struct span name, uint16_t *ret_index)
         return NULL;
     *s = (struct site){.used = true};
     (void)span_utf8(name, s->name, sizeof s->name);
+    char realm[64];
+    (void)span_copy(span_str(s->name), realm, sizeof realm);
+    if (w->realm)
+        w->realm(span_str(s->name), realm);
+    s->realm = fnv64(FNV_START, span_str(realm));
     *ret_index = (uint16_t)(s - w->site);
     return s;
 }
@@ -236,18 +241,34 @@ uint64_t fnv64(uint64_t h, struct span s)
     return h;
 }
 
-uint64_t hash_site_span(uint16_t site, struct span s)
+#define CLOCKS_AGREE_US (500 * US_PER_MS)
+
+int64_t clock_between(const struct world *w, uint16_t from, uint16_t to)
 {
-    return (s.n ? map_hash(s.p, s.n) : 0) ^ (uint64_t)(site + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    const struct publisher *a = &w->publisher[from], *b = &w->publisher[to];
+    int64_t d = from == to || !a->clock_offset_us || !b->clock_offset_us
+                    ? 0
+                    : b->clock_offset_us - a->clock_offset_us;
+    return d < CLOCKS_AGREE_US && d > -CLOCKS_AGREE_US ? 0 : d;
 }
 
-uint64_t hash_site_endpoint(uint16_t site, const struct endpoint *e)
+int64_t call_time(const struct world *w, const struct call *c, uint16_t publisher, int64_t at_us)
+{
+    return c->publishers ? at_us + clock_between(w, publisher, c->publisher[0]) : at_us;
+}
+
+uint64_t hash_site_span(const struct world *w, uint16_t site, struct span s)
+{
+    return (s.n ? map_hash(s.p, s.n) : 0) ^ (realm_of(w, site) + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+uint64_t hash_site_endpoint(const struct world *w, uint16_t site, const struct endpoint *e)
 {
     uint8_t key[18];
     memcpy(key, e->ip.b, 16);
     key[16] = (uint8_t)(e->port >> 8);
     key[17] = (uint8_t)e->port;
-    return hash_site_span(site, span_of(key, sizeof key));
+    return hash_site_span(w, site, span_of(key, sizeof key));
 }
 
 uint64_t hash_uuid(const struct uuid *u)

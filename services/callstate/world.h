@@ -17,6 +17,7 @@
 #include "dialog_states.h"
 #include "list.h"
 #include "wire/pkt.h"
+#include "wire/rtp.h"
 #include "wire/sdp.h"
 #include "wire/sip.h"
 
@@ -47,13 +48,15 @@ struct tag {
 struct site {
     char name[64];
     bool used;
+    uint64_t
+        realm; // sites of one realm share an address plan: there an address or a Call-ID is the same thing
     int64_t feed_us;     // slowest publisher that is up
     uint32_t calls;      // in memory
     int64_t rate_second; // of messages outside calls
     uint32_t rate_count;
 };
 
-#define COUNTERS_MAX 160
+#define COUNTERS_MAX 256 // as many as a harvester tells (capture/outbox.c)
 struct counter {
     char name[72];
     uint64_t value;
@@ -67,13 +70,17 @@ struct publisher {
     bool is_recorder, live, up, ended;
     uint32_t bus_slot;
     uint64_t epoch;
+    int64_t
+        clock_offset_us; // its clock minus ours, by the best round trip; 0: not known, or a file
     struct cursor taken, sealed; // done with in memory; and what the last sealed batch says
+    struct feed_book book;       // since then
     int64_t started_us, feed_us, last_seen_wall_us, told_wall_us, stored_wall_us;
     uint64_t sip_messages, lost;
     struct counter counter[COUNTERS_MAX]; // of the last Tick
     uint16_t counters_n;
     uint64_t packets, rtp_packets, drops;
     uint32_t calls; // in memory that it fed
+    bool both_ways; // it was seen to see both directions between two endpoints
     bool dirty, tell;
 };
 
@@ -135,6 +142,7 @@ struct stream {
     uint8_t side, payload_type, payload_types_n;
     uint8_t payload_types[8];
     bool ended, srtp, dirty, reverse_checked;
+    bool both_ways; // its publisher's, at the last report
     struct endpoint src, dst;
     uint32_t ssrc, clock_rate, jitter_us, jitter_max_us, delta_max_us, ptime_us;
     uint64_t packets, bytes, lost, out_of_order, duplicates, dtmf_packets;
@@ -145,6 +153,8 @@ struct stream {
     int32_t rtcp_lost;
     uint64_t rtcp_packets, rtcp_sender_packets;
     bool rtcp_bye;
+    bool rtcp_xr; // voip is set
+    struct rtcp_voip voip;
     bool rated; // quality was told
     Callmesh__V1__StreamQuality quality;
     uint64_t packets_early;            // when the call was not answered yet
@@ -191,6 +201,7 @@ struct call {
     uint64_t lost_packets;
     // Not part of the truth: where it stands in the lists of this process.
     int64_t ended_wall_us, told_us;
+    uint64_t told_revision; // what mirrors have of it, by change or snapshot; 0: nothing
     bool dirty, tell_now;
     uint8_t dirty_legs;
     bool row_due;        // its rows go with the open batch; else only its state does (open_calls)
@@ -268,7 +279,8 @@ struct world {
     struct tap *tap;
     struct batch *batch; // the open one
     struct doors doors;
-    struct sip_msg *sip, *sip_pending; // scratch
+    void (*realm)(struct span site, char ret[64]); // of a site that is met; NULL: each is its own
+    struct sip_msg *sip, *sip_pending;             // scratch
     struct sdp *sdp;
     struct ua_cache *ua;
     size_t call_hand, stream_hand; // where the sweeps stand
@@ -298,10 +310,18 @@ static inline struct span tag_span(const struct tag *t)
 uint64_t fnv64(uint64_t h, struct span s);
 #define FNV_START UINT64_C(0xcbf29ce484222325)
 
-uint64_t hash_site_span(uint16_t site, struct span s);
+static inline uint64_t realm_of(const struct world *w, uint16_t site)
+{
+    return w->site[site].realm;
+}
+uint64_t hash_site_span(const struct world *w, uint16_t site, struct span s);
 struct uuid uuid_derive(int64_t at_us, const struct uuid *of, struct span a, struct span b,
                         struct span c); // call_message.c
-uint64_t hash_site_endpoint(uint16_t site, const struct endpoint *e);
+uint64_t hash_site_endpoint(const struct world *w, uint16_t site, const struct endpoint *e);
+// A harvester's time as the clock of the one that saw the call first would have it. Clocks that agree to half a second are
+// left alone: estimates differ by milliseconds from run to run, and the same feed shall give the same rows.
+int64_t call_time(const struct world *w, const struct call *c, uint16_t publisher, int64_t at_us);
+int64_t clock_between(const struct world *w, uint16_t from, uint16_t to);
 uint64_t hash_uuid(const struct uuid *u);
 bool endpoint_from_pb(const Callmesh__V1__Endpoint *in, struct endpoint *ret);
 static inline struct span endpoint_ip(const struct endpoint *e)

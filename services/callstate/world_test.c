@@ -396,6 +396,56 @@ static void a_report_after_the_call_has_left_memory(void **state)
     kit_close(&k);
 }
 
+// One side heard alone is told only by a harvester that was seen to see both directions of something.
+static void one_side_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what, *story;
+        enum side want;
+    } rows[] = {
+        {"signalling both ways, by the same harvester",
+         "0 A>B INVITE sdp=4000\n1 B>A 200 t=b sdp=6000\n2 rtp 10.0.0.1:4000>10.0.0.2:6000 n=400 "
+         "until=9\n9 A>B BYE t=b n=2",
+         SIDE_CALLER},
+        {"the other side",
+         "0 A>B INVITE sdp=4000\n1 B>A 200 t=b sdp=6000\n2 rtp 10.0.0.2:6000>10.0.0.1:4000 n=400 "
+         "until=9\n9 A>B BYE t=b n=2",
+         SIDE_CALLEE},
+        {"signalling by another harvester: this one may see one direction of all",
+         "0 A>B INVITE sdp=4000\n1 B>A 200 t=b sdp=6000\n2 rtp 10.0.0.1:4000>10.0.0.2:6000 n=400 "
+         "until=9 pub=2\n9 A>B BYE t=b n=2",
+         SIDE_NONE},
+        {"the same, but an earlier call had media both ways",
+         "0 A>B INVITE id=y f=g sdp=5000\n0 B>A 200 id=y f=g t=c sdp=7000\n"
+         "1 rtp 10.0.0.1:5000>10.0.0.2:7000 ssrc=8 n=400 until=5 pub=2\n1 rtp "
+         "10.0.0.2:7000>10.0.0.1:5000 ssrc=9 n=400 until=5 pub=2\n"
+         "1 A>B INVITE sdp=4000\n2 B>A 200 t=b sdp=6000\n3 rtp 10.0.0.1:4000>10.0.0.2:6000 n=400 "
+         "until=9 pub=2\n9 A>B BYE t=b n=2",
+         SIDE_CALLER},
+        {"both are heard",
+         "0 A>B INVITE sdp=4000\n1 B>A 200 t=b sdp=6000\n2 rtp 10.0.0.1:4000>10.0.0.2:6000 n=400 "
+         "until=9\n"
+         "2 rtp 10.0.0.2:6000>10.0.0.1:4000 ssrc=2 n=4 until=9\n9 A>B BYE t=b n=2",
+         SIDE_NONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct kit k;
+        kit_open(&k, NULL);
+        kit_play(&k, rows[i].story);
+        const struct call *c = NULL;
+        for (size_t n = 0; n < k.w->lim.calls; n++) {
+            const struct call *o = slab_at(k.w->calls, n);
+            if (o && o->call_id_n == 1 && o->call_id[0] == 'x')
+                c = o;
+        }
+        assert_non_null(c);
+        if (media_one_way(c) != rows[i].want)
+            fail_msg("%s: %d", rows[i].what, media_one_way(c));
+        kit_close(&k);
+    }
+}
+
 // A last report of a stream whose call has left memory, and another call on the same ports since.
 static void a_stream_outlives_its_call(void **state)
 {
@@ -621,6 +671,7 @@ int main(void)
         cmocka_unit_test(an_envelope_over_several_batches),
         cmocka_unit_test(no_recorder),
         cmocka_unit_test(a_report_after_the_call_has_left_memory),
+        cmocka_unit_test(one_side_alone),
         cmocka_unit_test(a_stream_outlives_its_call),
         cmocka_unit_test(abandoned_calls),
         cmocka_unit_test(publishers_come_and_go),

@@ -16,6 +16,7 @@ static struct stat_cell event_cells[WIRE_EVENT_COUNT];
     X(DROP_STREAMS, "table_full")                                                                  \
     X(DROP_FRAGMENTS, "fragments")                                                                 \
     X(DROP_TCP, "tcp")                                                                             \
+    X(DROP_TLS, "tls")                                                                             \
     X(DROP_JOURNAL, "journal")                                                                     \
     X(DROP_BUS, "bus")
 

@@ -16,6 +16,7 @@
     X(RTP, "capture_rtp_packets_total", NULL, "RTP packets of confirmed streams", COUNTER)         \
     X(RTCP, "capture_rtcp_packets_total", NULL, "RTCP compound packets", COUNTER)                  \
     X(RTCP_UNJOINED, "capture_rtcp_unjoined_total", NULL, "of these, of no known stream", COUNTER) \
+    X(RTCP_XR, "capture_rtcp_xr_total", NULL, "VoIP metrics of receivers (RFC 3611)", COUNTER)     \
     X(STREAMS_CONFIRMED, "capture_streams_total", NULL, "RTP streams confirmed", COUNTER)          \
     X(STREAMS_UP, "capture_streams", NULL, "slots of the stream table in use", GAUGE)              \
     X(STREAMS_EVICTED, "capture_streams_evicted_total", NULL, "streams ended early to make room",  \
@@ -28,6 +29,14 @@
     X(FRAGMENTS, "capture_fragments_total", NULL, "IP fragments", COUNTER)                         \
     X(DATAGRAMS_JOINED, "capture_datagrams_joined_total", NULL, "datagrams joined from fragments", \
       COUNTER)                                                                                     \
+    X(STUN, "capture_udp_other_total", "kind=\"stun\"", "packets on ports of media that are none", \
+      COUNTER)                                                                                     \
+    X(DTLS, "capture_udp_other_total", "kind=\"dtls\"", "packets on ports of media that are none", \
+      COUNTER)                                                                                     \
+    X(TURN, "capture_udp_other_total", "kind=\"turn_channel\"",                                    \
+      "packets on ports of media that are none", COUNTER)                                          \
+    X(DTLS_OVERWRITTEN, "capture_dtls_overwritten_total", NULL,                                    \
+      "endpoint pairs with DTLS forgotten to make room", COUNTER)                                  \
     X(TCP_MESSAGES, "capture_tcp_messages_total", NULL, "SIP messages cut from TCP", COUNTER)      \
     X(SCCP, "capture_signalling_messages_total", "protocol=\"sccp\"",                              \
       "messages of other signalling", COUNTER)                                                     \
@@ -51,6 +60,31 @@
       GAUGE)                                                                                       \
     X(SIGKEYS_REFUSED, "capture_signalled_call_keys_refused_total", NULL,                          \
       "keys of these calls that found no room: messages by them are not placed", COUNTER)          \
+    X(DUPLICATES, "capture_duplicates_total", NULL,                                                \
+      "packets that a mirror showed twice: dropped, nothing else counts them", COUNTER)            \
+    X(DUPLICATES_EVICTED, "capture_duplicates_evicted_total", NULL,                                \
+      "packets forgotten before their copy could come", COUNTER)                                   \
+    X(TLS, "capture_tls_connections_seen_total", NULL, "TLS connections whose beginning was seen", \
+      COUNTER)                                                                                     \
+    X(TLS_UP, "capture_tls_connections", NULL, "places of the TLS table in use", GAUGE)            \
+    X(TLS_EVICTED, "capture_tls_evicted_total", NULL,                                              \
+      "TLS connections forgotten early to make room", COUNTER)                                     \
+    X(TLS_RECORDS, "capture_tls_records_total", NULL, "TLS records", COUNTER)                      \
+    X(TLS_DECRYPTED, "capture_tls_decrypted_total", NULL, "TLS records decrypted", COUNTER)        \
+    X(TLS_OPAQUE, "capture_tls_opaque_connections_total", NULL,                                    \
+      "TLS connections with records that no key opened", COUNTER)                                  \
+    X(TLS_OPAQUE_RECORDS, "capture_tls_opaque_total", NULL, "TLS records that no key opened",      \
+      COUNTER)                                                                                     \
+    X(TLS_HOLES, "capture_tls_holes_total", NULL, "holes in TLS connections that never closed",    \
+      COUNTER)                                                                                     \
+    X(TLS_HELD, "capture_tls_held_bytes", NULL, "ciphertext that waits for keys", GAUGE)           \
+    X(TLS_MESSAGES, "capture_tls_messages_total", NULL, "SIP messages from TLS", COUNTER)          \
+    X(TLS_KEYS, "capture_tls_keys_total", NULL, "secrets that the key log told", COUNTER)          \
+    X(TLS_KEYS_BAD, "capture_tls_keys_bad_total", NULL,                                            \
+      "lines of the key log that are not as they should be", COUNTER)                              \
+    X(TLS_SECRETS, "capture_tls_secrets", NULL, "connections whose secrets are kept", GAUGE)       \
+    X(TLS_SECRETS_EVICTED, "capture_tls_secrets_evicted_total", NULL,                              \
+      "connections whose secrets were forgotten to make room", COUNTER)                            \
     X(HEP_CONNECTIONS, "capture_hep_connections", NULL, "HEP senders over TCP", GAUGE)             \
     X(HEP_REFUSED, "capture_hep_refused_total", NULL,                                              \
       "HEP connections refused, no place was free", COUNTER)                                       \
@@ -65,6 +99,8 @@
     X(DROP_FRAGMENTS, "capture_dropped_total", "place=\"fragments\"",                              \
       "datagrams evicted before they were whole", COUNTER)                                         \
     X(DROP_TCP, "capture_dropped_total", "place=\"tcp\"", "TCP directions evicted", COUNTER)       \
+    X(DROP_TLS, "capture_dropped_total", "place=\"tls\"", "TLS connections with SIP evicted",      \
+      COUNTER)                                                                                     \
     X(DROP_SIGCALLS, "capture_dropped_total", "place=\"signalled_calls\"",                         \
       "calls of other signalling forgotten to make room", COUNTER)                                 \
     X(DROP_JOURNAL, "capture_dropped_total", "place=\"journal\"",                                  \
@@ -98,5 +134,6 @@ const char *capture_drop_place(enum capture_stat s);
 static inline bool capture_event_ignored(enum wire_event e)
 {
     return e == WIRE_LINK_UNKNOWN || e == WIRE_IP_NOT_UDP_TCP || e == WIRE_HEP_EMPTY ||
-           e == WIRE_HEP_TYPE || e == WIRE_H225_UNREAD || e == WIRE_H245_UNREAD;
+           e == WIRE_HEP_TYPE || e == WIRE_WS_NOT_SIP || e == WIRE_H225_UNREAD ||
+           e == WIRE_H245_UNREAD;
 }

@@ -20,7 +20,16 @@ enum traffic classify_udp(struct span payload)
     // Every SIP start line begins with a letter or another token character; most noise does not.
     if (b > 0x20 && b < 0x7F && sip_sniff(payload))
         return TRAFFIC_SIP;
-    return TRAFFIC_OTHER;
+    switch (media_sniff(payload)) {
+    case MEDIA_STUN:
+        return TRAFFIC_STUN;
+    case MEDIA_DTLS:
+        return TRAFFIC_DTLS;
+    case MEDIA_TURN_CHANNEL:
+        return TRAFFIC_TURN;
+    default:
+        return TRAFFIC_OTHER;
+    }
 }
 
 // Ports on which other things than media live: their packets may look like one RTP packet, never like a stream, but

@@ -10,7 +10,10 @@ enum traffic {
     TRAFFIC_OTHER,
     TRAFFIC_SIP,
     TRAFFIC_RTP,
-    TRAFFIC_RTCP
+    TRAFFIC_RTCP,
+    TRAFFIC_STUN, // these three share ports with media (RFC 7983)
+    TRAFFIC_DTLS,
+    TRAFFIC_TURN
 };
 enum traffic classify_udp(struct span payload);
 

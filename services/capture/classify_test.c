@@ -19,6 +19,13 @@ static void first_bytes_sort(void **state)
         {"HTTP", {(const uint8_t *)"GET / HTTP/1.1\r\n\r\n", 18}, TRAFFIC_OTHER},
         {"RTP", {(const uint8_t *)"\x80\x00\0\1\0\0\0\1\0\0\0\1....", 16}, TRAFFIC_RTP},
         {"RTCP", {(const uint8_t *)"\x80\xc9\0\1\0\0\0\1", 8}, TRAFFIC_RTCP},
+        {"STUN", {(const uint8_t *)"\0\1\0\0\x21\x12\xa4\x42transactionx", 20}, TRAFFIC_STUN},
+        {"DTLS", {(const uint8_t *)"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\1x", 14}, TRAFFIC_DTLS},
+        {"TURN channel", {(const uint8_t *)"\x40\0\0\2ab", 6}, TRAFFIC_TURN},
+        {"TURN channel, not SIP's A", {(const uint8_t *)"A\0\0\2ab", 6}, TRAFFIC_TURN},
+        {"SIP, no TURN channel",
+         {(const uint8_t *)"INFO sip:a@b SIP/2.0\r\n\r\n", 24},
+         TRAFFIC_SIP},
         {"version 1", {(const uint8_t *)"\x40\x00\0\1\0\0\0\1\0\0\0\1....", 16}, TRAFFIC_OTHER},
         {"too short for RTP", {(const uint8_t *)"\x80\x00\0\1\0\0\0\1", 8}, TRAFFIC_OTHER},
     };

@@ -12,6 +12,7 @@
 #include "jitter_sim.h"
 #include "quality.h"
 #include "wire/pkt.h"
+#include "wire/rtp.h"
 
 enum stream_state {
     STREAM_PROBATION = 1,
@@ -46,6 +47,9 @@ struct stream_rtcp {
     int32_t cumulative_lost;
     uint8_t fraction_lost;
     bool bye;
+    uint64_t voip_blocks; // 0: voip is not set
+    struct rtcp_voip voip;
+    char cname[64];
 };
 
 #define STREAM_PAYLOAD_TYPES_MAX 8

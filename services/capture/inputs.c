@@ -14,10 +14,10 @@ struct input {
     struct source *source;
     char name[288], label[320];
     bool hep;
-    uint64_t packets, bytes;
+    uint64_t packets, bytes, duplicates;
     uint64_t seen_kernel, seen_interface; // last reading of the source's 32-bit counters
-    struct stat_def def[2];
-    struct stat_cell cell[2];
+    struct stat_def def[3];
+    struct stat_cell cell[3];
 };
 
 struct inputs {
@@ -42,7 +42,9 @@ static void input_register(struct input *i)
                                   "packets, or HEP messages, of an input", STAT_COUNTER};
     i->def[1] =
         (struct stat_def){"capture_input_bytes_total", i->label, "bytes of an input", STAT_COUNTER};
-    stat_register(i->def, i->cell, 2);
+    i->def[2] = (struct stat_def){"capture_input_duplicates_total", i->label,
+                                  "packets of an input that a mirror showed twice", STAT_COUNTER};
+    stat_register(i->def, i->cell, 3);
 }
 
 typedef int (*open_fn)(struct source **, const struct source_opts *, char *, size_t);
@@ -191,6 +193,7 @@ static enum source_result input_read(struct inputs *in, struct input *i, int64_t
     struct worker_seen after = worker_seen(w);
     i->packets += after.packets - before.packets;
     i->bytes += after.bytes - before.bytes;
+    i->duplicates += after.duplicates - before.duplicates;
     if (r == SOURCE_FAILED)
         in->error = source_error(i->source);
     return r;
@@ -247,6 +250,7 @@ void inputs_publish(struct inputs *in, struct worker *w)
         evicted += s.evicted;
         stat_set(&i->cell[0], i->packets);
         stat_set(&i->cell[1], i->bytes);
+        stat_set(&i->cell[2], i->duplicates);
     }
     worker_dropped(w, CAPTURE_DROP_KERNEL, in->drop_kernel);
     worker_dropped(w, CAPTURE_DROP_INTERFACE, in->drop_interface);
@@ -263,6 +267,7 @@ void inputs_json(const struct inputs *in, struct json *j)
         json_kstr(j, "input", in->one[i].name);
         json_kuint(j, "packets", in->one[i].packets);
         json_kuint(j, "bytes", in->one[i].bytes);
+        json_kuint(j, "duplicates", in->one[i].duplicates);
         json_obj_end(j);
     }
     json_arr_end(j);

@@ -10,6 +10,7 @@
 #include "base/mono.h"
 #include "daemon/daemon.h"
 #include "inputs.h"
+#include "keylog.h"
 #include "report.h"
 #include "sender.h"
 #include "settings.h"
@@ -29,6 +30,7 @@ static struct {
     struct report *report; // NULL: nothing is printed
     const char *input;
     bool live, json;
+    int keylog_fd; // 0: none
     char publisher[96];
     int64_t start_mono_us, progress_us;
 } g;
@@ -90,6 +92,17 @@ static void say_hello(void)
     outbox_hello(g.outbox, &h);
 }
 
+// 0: none is set, or it is open. Before all else that could need fewer rights.
+static int open_keylog(const struct conf *c)
+{
+    char err[512] = "";
+    const char *name = conf_str(c, "capture.tls-keylog");
+    int r = *name ? keylog_open(&g.keylog_fd, name, err, sizeof err) : 0;
+    if (r)
+        log_error(err, "%s", "");
+    return r;
+}
+
 static int start(const struct conf *c)
 {
     g.conf = c;
@@ -97,7 +110,7 @@ static int start(const struct conf *c)
     g.start_mono_us = g.progress_us = mono_now_us();
     capture_stats_register();
     int r = open_inputs(c);
-    if (r)
+    if (r || (r = open_keylog(c)) != 0)
         return r;
     name_publisher(conf_str(c, "site"), conf_str(c, "node"), g.input);
     if (!conf_bool(c, "no-bus") && (r = open_sender(c)) != 0)
@@ -118,6 +131,13 @@ static int start(const struct conf *c)
         .tcp = (uint32_t)conf_int(c, "capture.tcp"),
         .signalled_calls = (size_t)conf_int(c, "capture.signalled-calls"),
         .framed_tcp = (uint32_t)conf_int(c, "capture.framed-tcp"),
+        .duplicate_window_us = conf_int(c, "capture.duplicate-window"),
+        .duplicate_entries = (size_t)conf_int(c, "capture.duplicate-entries"),
+        .tls = (size_t)conf_int(c, "capture.tls-connections"),
+        .tls_hold_bytes = (uint32_t)conf_int(c, "capture.tls-hold"),
+        .tls_wait_us = conf_int(c, "capture.tls-wait"),
+        .tls_secrets = (size_t)conf_int(c, "capture.tls-secrets"),
+        .tls_keylog_fd = g.keylog_fd,
         .hep_key = conf_str(c, "capture.hep-key"),
         .on_stream = g.report ? report_stream : NULL,
         .ctx = g.report,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/mono.h"
+#include "duplicates.h"
 #include "worker_priv.h"
 
 #define CLOCK_GUESS_US US_PER_S // of time stamps, before they tell a clock
@@ -131,6 +132,8 @@ static struct stream *stream_begin(struct worker *w, const struct pkt *p, const 
     c->drops_seen = worker_drops(w);
     quality_init(&s->q, r->seq, r->timestamp, p->at_us);
     stream_payload_type(w, s, c, r);
+    if (dtls_seen_between(&w->dtls, &src, &dst, p->at_us))
+        s->flags |= STREAM_SRTP;
     if (announced) {
         stream_mark_announced(s, &a);
         stream_confirm(w, s);
@@ -230,6 +233,8 @@ void media_rtp(struct worker *w, const struct pkt *p)
         quality_packet(&s->q, r.seq, r.timestamp, p->at_us, (uint32_t)r.payload.n, timed);
     stream_play(flows_play(w->flows, s), &(struct play_packet){p->at_us, r.timestamp, step,
                                                                s->q.us_per_tick, timed, r.marker});
+    if (__builtin_expect(step == QUALITY_DUPLICATE, 0) && w->duplicates)
+        duplicates_suspect(w->duplicates, p->at_us);
     if (__builtin_expect(s->flags & STREAM_EVENT, 0))
         flows_cold(w->flows, s)->dtmf_packets++;
     w->counts.n[CAPTURE_RTP] += s->state == STREAM_CONFIRMED;
@@ -366,6 +371,12 @@ static bool rtcp_is_announced(const struct worker *w, struct endpoint src, struc
     return false;
 }
 
+void media_dtls(struct worker *w, const struct pkt *p)
+{
+    struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
+    dtls_seen_note(&w->dtls, &src, &dst, p->at_us);
+}
+
 void media_rtcp(struct worker *w, const struct pkt *p)
 {
     struct rtcp r;
@@ -377,6 +388,32 @@ void media_rtcp(struct worker *w, const struct pkt *p)
         return;
     }
     media_reports(w, p, &r);
+}
+
+// What the receiver measured itself, and the sender's name.
+static bool extended_reports(struct worker *w, const struct endpoint *src,
+                             const struct endpoint *dst, const struct rtcp *r)
+{
+    bool joined = false;
+    if (r->flaw != WIRE_NONE)
+        worker_event(w, r->flaw);
+    w->counts.n[CAPTURE_RTCP_XR] += r->voips;
+    for (uint32_t i = 0; i < r->voips; i++) {
+        struct stream *heard = rtcp_stream(w, dst, src, r->voip[i].ssrc);
+        if (!heard)
+            continue;
+        struct stream_rtcp *about = &flows_cold(w->flows, heard)->rtcp;
+        about->packets += about->packets == 0; // alone in its compound: there is something to tell
+        about->voip_blocks++;
+        about->voip = r->voip[i];
+        joined = true;
+    }
+    struct stream *named = r->cname.n ? rtcp_stream(w, src, dst, r->cname_ssrc) : NULL;
+    if (named) {
+        struct stream_rtcp *about = &flows_cold(w->flows, named)->rtcp;
+        (void)span_utf8(r->cname, about->cname, sizeof about->cname);
+    }
+    return joined;
 }
 
 void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
@@ -404,5 +441,6 @@ void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
         about->jitter = r->report[i].jitter;
         joined = true;
     }
+    joined = extended_reports(w, &src, &dst, r) || joined;
     w->counts.n[CAPTURE_RTCP_UNJOINED] += !joined;
 }

@@ -35,6 +35,8 @@ struct sig_slot {
         Callmesh__V1__SignallingEvent signalling;
     };
     Callmesh__V1__RtcpSummary rtcp;
+    Callmesh__V1__RtcpXr xr;
+    char cname[64];
     Callmesh__V1__StreamQuality quality;
     struct info_slot info; // its endpoints also serve SIP messages
     uint32_t payload_types[STREAM_PAYLOAD_TYPES_MAX];
@@ -272,13 +274,9 @@ void outbox_signalling(struct outbox *o, const struct sigcall *c, const struct s
 
 static void put_rtcp(struct sig_slot *s, const struct stream_rtcp *r)
 {
-    callmesh__v1__rtcp_summary__init(&s->rtcp);
-    s->rtcp.packets = r->packets;
-    s->rtcp.fraction_lost = r->fraction_lost;
-    s->rtcp.cumulative_lost = r->cumulative_lost;
-    s->rtcp.jitter = r->jitter;
-    s->rtcp.sender_packets = r->sender_packets;
-    s->rtcp.bye = r->bye;
+    memcpy(s->cname, r->cname, sizeof s->cname);
+    outbox_rtcp(&s->rtcp, &s->xr, r);
+    s->rtcp.cname = s->cname;
     s->stream.rtcp = &s->rtcp;
 }
 
@@ -377,6 +375,11 @@ static void rtp_open(struct outbox *o)
         o->rtp.dirty = true;
         o->rtp.opened_us = o->clock_us ? o->clock_us : 1;
     }
+}
+
+void outbox_watermark(struct outbox *o)
+{
+    rtp_open(o);
 }
 
 void outbox_loss(struct outbox *o, const struct outbox_loss *l, bool media)

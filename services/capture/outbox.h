@@ -42,6 +42,8 @@ void outbox_report(struct outbox *o, const struct stream *s, const struct stream
 // Fills the message; used by outbox_report.
 void outbox_quality(Callmesh__V1__StreamQuality *q, const struct stream_cold *c,
                     const struct play *p);
+void outbox_rtcp(Callmesh__V1__RtcpSummary *to, Callmesh__V1__RtcpXr *xr,
+                 const struct stream_rtcp *r);
 void outbox_tick(struct outbox *o, int64_t at_us, bool with_counters);
 struct outbox_end {
     int64_t at_us;
@@ -55,6 +57,9 @@ void outbox_media(struct outbox *o, uint32_t stream_no, int64_t at_us, struct sp
                   bool probation);
 void outbox_stream_info(struct outbox *o, const struct stream *s, const struct stream_cold *c);
 void outbox_stream_ended(struct outbox *o, uint32_t stream_no);
+
+// Feed time on the rtp feed, too, when no media carries it.
+void outbox_watermark(struct outbox *o);
 
 // both: place must be a literal
 struct outbox_loss {

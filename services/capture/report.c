@@ -80,6 +80,10 @@ static void json_rtcp(struct json *j, const struct stream_rtcp *r)
         json_kuint(j, "jitter", r->jitter);
         json_kuint(j, "sender_packets", r->sender_packets);
         json_kbool(j, "bye", r->bye);
+        if (r->cname[0])
+            json_kstr(j, "cname", r->cname);
+        if (r->voip_blocks)
+            rtcp_voip_json(j, "xr", &r->voip);
     }
     json_obj_end(j);
 }
@@ -212,6 +216,26 @@ static void json_counts(struct json *j, const struct report *r, const struct rep
     json_signalling(j, n);
     json_kuint(j, "rtp_packets", n[CAPTURE_RTP]);
     json_kuint(j, "rtcp_packets", n[CAPTURE_RTCP]);
+    json_kuint(j, "rtcp_xr", n[CAPTURE_RTCP_XR]);
+    json_key(j, "udp_other");
+    json_obj(j);
+    json_kuint(j, "stun", n[CAPTURE_STUN]);
+    json_kuint(j, "dtls", n[CAPTURE_DTLS]);
+    json_kuint(j, "turn_channel", n[CAPTURE_TURN]);
+    json_obj_end(j);
+    json_kuint(j, "duplicates", n[CAPTURE_DUPLICATES]);
+    json_key(j, "tls");
+    json_obj(j);
+    json_kuint(j, "connections", n[CAPTURE_TLS]);
+    json_kuint(j, "records", n[CAPTURE_TLS_RECORDS]);
+    json_kuint(j, "decrypted", n[CAPTURE_TLS_DECRYPTED]);
+    json_kuint(j, "sip_messages", n[CAPTURE_TLS_MESSAGES]);
+    json_kuint(j, "opaque_connections", n[CAPTURE_TLS_OPAQUE]);
+    json_kuint(j, "opaque_records", n[CAPTURE_TLS_OPAQUE_RECORDS]);
+    json_kuint(j, "holes", n[CAPTURE_TLS_HOLES]);
+    json_kuint(j, "keys", n[CAPTURE_TLS_KEYS]);
+    json_kuint(j, "keys_bad", n[CAPTURE_TLS_KEYS_BAD]);
+    json_obj_end(j);
     json_kuint(j, "fragments", n[CAPTURE_FRAGMENTS]);
     json_kuint(j, "streams_not_listed", r->not_listed);
     json_events(j, in->counts, "malformed", false);

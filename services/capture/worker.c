@@ -1,6 +1,8 @@
 #include "worker.h"
 #include <stdlib.h>
 #include "base/mono.h"
+#include "duplicates.h"
+#include "tls.h"
 #include "wire/iax2.h"
 #include "wire/sccp.h"
 #include "worker_priv.h"
@@ -10,6 +12,46 @@
 #define TICK_US        (200 * US_PER_MS)
 #define SIGCALL_AGE_US (4 * 3600 * US_PER_S) // of silence; the centre has its own timers
 #define COUNTERS_US    (1 * US_PER_S)
+#define WATERMARK_US   (5 * US_PER_S)
+
+static void on_tls_packet(void *ctx, const struct pkt *p);
+
+static struct sipstream *sip_in_tcp(const struct worker_opts *o)
+{
+    return sipstream_new(&(struct sipstream_opts){
+        .connections = o->tcp, .bytes = 65536 + 16384, .idle_us = 3600 * US_PER_S});
+}
+
+static bool signalling_start(struct worker *w)
+{
+    const struct worker_opts *o = &w->o;
+    w->framed = sipstream_new(&(struct sipstream_opts){.connections = o->framed_tcp,
+                                                       .bytes = SCCP_MESSAGE_MAX,
+                                                       .idle_us = 3600 * US_PER_S,
+                                                       .frame = signalling_frame});
+    w->calls = sigcalls_new(o->signalled_calls, SIGCALL_AGE_US, signalling_tell, w);
+    return w->framed && w->calls;
+}
+
+static bool tls_start(struct worker *w)
+{
+    const struct worker_opts *o = &w->o;
+    if (o->tls == 0)
+        return true;
+    w->tls = tls_new(&(struct tls_opts){
+        .connections = o->tls,
+        .hold_bytes = o->tls_hold_bytes,
+        .wait_us = o->tls_wait_us,
+        .secrets = o->tls_secrets,
+        .keylog_fd = o->tls_keylog_fd > 0 ? o->tls_keylog_fd : -1,
+        .counts = &w->counts,
+        .on_plain = on_tls_packet,
+        .ctx = w,
+    });
+    if (o->tls_keylog_fd > 0)
+        w->in_tls = sip_in_tcp(o);
+    return w->tls && (o->tls_keylog_fd <= 0 || w->in_tls);
+}
 
 struct worker *worker_new(const struct worker_opts *o)
 {
@@ -26,14 +68,12 @@ struct worker *worker_new(const struct worker_opts *o)
     });
     w->media = media_table_new(o->media_addresses, o->media_age_us);
     w->frag = frag_new(&(struct frag_opts){o->fragments, UINT16_MAX, 30 * US_PER_S});
-    w->tcp = sipstream_new(&(struct sipstream_opts){
-        .connections = o->tcp, .bytes = 65536 + 16384, .idle_us = 3600 * US_PER_S});
-    w->framed = sipstream_new(&(struct sipstream_opts){.connections = o->framed_tcp,
-                                                       .bytes = SCCP_MESSAGE_MAX,
-                                                       .idle_us = 3600 * US_PER_S,
-                                                       .frame = signalling_frame});
-    w->calls = sigcalls_new(o->signalled_calls, SIGCALL_AGE_US, signalling_tell, w);
-    if (!w->flows || !w->media || !w->frag || !w->tcp || !w->framed || !w->calls)
+    w->tcp = sip_in_tcp(o);
+    if (o->duplicate_window_us > 0)
+        w->duplicates =
+            duplicates_new(&(struct duplicates_opts){o->duplicate_entries, o->duplicate_window_us});
+    if (!w->flows || !w->media || !w->frag || !w->tcp || !signalling_start(w) || !tls_start(w) ||
+        (o->duplicate_window_us > 0 && !w->duplicates))
         return worker_free(w);
     return w;
 }
@@ -43,6 +83,9 @@ struct worker *worker_free(struct worker *w)
     if (w) {
         sigcalls_free(w->calls);
         sipstream_free(w->framed);
+        duplicates_free(w->duplicates);
+        tls_free(w->tls);
+        sipstream_free(w->in_tls);
         sipstream_free(w->tcp);
         frag_free(w->frag);
         media_table_free(w->media);
@@ -82,6 +125,37 @@ static void on_tcp_message(void *ctx, const struct pkt *p, struct span message, 
     worker_sip_message(w, p, message, truncated);
 }
 
+static void on_tls_message(void *ctx, const struct pkt *p, struct span message, bool truncated)
+{
+    struct worker *w = ctx;
+    w->counts.n[CAPTURE_TLS_MESSAGES]++;
+    tls_found_sip(w->tls);
+    worker_sip_message(w, p, message, truncated);
+}
+
+static void on_tls_packet(void *ctx, const struct pkt *p)
+{
+    struct worker *w = ctx;
+    enum wire_event e;
+    sipstream_feed(w->in_tls, p, on_tls_message, w, &e);
+    if (e != WIRE_NONE)
+        worker_event(w, e);
+}
+
+static void on_segment(struct worker *w, const struct pkt *p)
+{
+    enum wire_event e;
+    if (w->tls) {
+        // A body of SIP may look like the beginning of TLS: who is known to send SIP does not change to it.
+        bool taken = p->payload.n > 0 && p->payload.p[0] == 22 && sipstream_has(w->tcp, p);
+        if (tls_feed(w->tls, p, taken))
+            return;
+    }
+    sipstream_feed(w->tcp, p, on_tcp_message, w, &e);
+    if (e != WIRE_NONE)
+        worker_event(w, e);
+}
+
 static void on_datagram(struct worker *w, const struct pkt *p)
 {
     // A full frame of IAX2 has the first bits of RTP.
@@ -97,6 +171,16 @@ static void on_datagram(struct worker *w, const struct pkt *p)
         break;
     case TRAFFIC_SIP:
         worker_sip_message(w, p, p->payload, p->cut);
+        break;
+    case TRAFFIC_DTLS:
+        w->counts.n[CAPTURE_DTLS]++;
+        media_dtls(w, p);
+        break;
+    case TRAFFIC_STUN:
+        w->counts.n[CAPTURE_STUN]++;
+        break;
+    case TRAFFIC_TURN:
+        w->counts.n[CAPTURE_TURN]++;
         break;
     case TRAFFIC_OTHER:
         if (p->payload.n > 0 && p->payload.p[0] >= '1' && p->payload.p[0] <= 'z')
@@ -141,13 +225,13 @@ static void packet_way(struct worker *w, const struct source_packet *in)
     }
     if (__builtin_expect(p->cut, 0))
         worker_event(w, WIRE_TRUNCATED);
+    if (w->duplicates && duplicates_is(w->duplicates, p))
+        return;
     if (p->protocol == 17) {
         on_datagram(w, p);
         return;
     }
-    sipstream_feed(w->tcp, p, on_tcp_message, w, &e);
-    if (e != WIRE_NONE)
-        worker_event(w, e);
+    on_segment(w, p);
     signalling_tcp(w, p);
 }
 
@@ -177,26 +261,47 @@ static void gather_counts(struct worker *w)
     n[CAPTURE_MEDIA_EVICTED] = media.evicted;
     n[CAPTURE_FRAGMENTS] = frag.fragments;
     n[CAPTURE_DATAGRAMS_JOINED] = frag.joined;
+    n[CAPTURE_DTLS_OVERWRITTEN] = w->dtls.overwritten;
+    if (w->duplicates) {
+        n[CAPTURE_DUPLICATES] = duplicates_stat(w->duplicates).found;
+        n[CAPTURE_DUPLICATES_EVICTED] = duplicates_stat(w->duplicates).evicted;
+    }
     n[CAPTURE_DROP_FRAGMENTS] = frag.evicted + frag.refused;
-    n[CAPTURE_DROP_TCP] = tcp.evicted + sipstream_stat(w->framed).evicted;
+    n[CAPTURE_DROP_TCP] = tcp.evicted + sipstream_stat(w->framed).evicted +
+                          (w->in_tls ? sipstream_stat(w->in_tls).evicted : 0);
     signalling_counts(w);
 }
 
 // The second law: what was dropped since the last look is said on the feed it belongs to.
 static void announce_losses(struct worker *w, int64_t feed_us)
 {
+    // A full ring drops what comes behind its last packet, up to the moment at which it is read again: so up to now.
+    int64_t now_us = w->o.live ? wall_now_us() : 0, to_us = feed_us > now_us ? feed_us : now_us;
     for (size_t i = 0; i < CAPTURE_STAT_COUNT; i++) {
         const char *place = capture_drop_place((enum capture_stat)i);
         uint64_t now = w->counts.n[i];
         if (!place || now <= w->loss_announced[i])
             continue;
-        struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, feed_us};
-        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_SIGCALLS &&
+        struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, to_us};
+        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_TLS && i != CAPTURE_DROP_SIGCALLS &&
                      i != CAPTURE_DROP_JOURNAL && i != CAPTURE_DROP_BUS;
         outbox_loss(w->o.out, &l, media);
         w->loss_announced[i] = now;
     }
     w->announced_at_us = feed_us;
+}
+
+// A recorder cuts a call when the rtp feed has passed its end. When a line falls quiet no media says so: feed time
+// goes out alone, for a few seconds after the last packet, so that an idle line does not fill a journal that nobody reads.
+// A harvester without media has no recorder that waits for it.
+static void watermark(struct worker *w, int64_t feed_us)
+{
+    uint64_t active = w->counts.n[CAPTURE_SIP] + w->counts.n[CAPTURE_RTP];
+    if (active != w->active)
+        w->active_until_us = feed_us + WATERMARK_US;
+    w->active = active;
+    if (w->o.live && w->counts.n[CAPTURE_RTP] > 0 && feed_us <= w->active_until_us)
+        outbox_watermark(w->o.out);
 }
 
 void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
@@ -206,6 +311,8 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
     w->feed_us = feed_us;
     if (!w->announced_at_us)
         w->announced_at_us = feed_us;
+    if (w->tls)
+        tls_tick(w->tls, feed_us, clock_us);
     flows_advance(w->flows, feed_us);
     media_table_age(w->media, feed_us);
     sigcalls_age(w->calls, feed_us);
@@ -222,6 +329,7 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
         announce_losses(w, feed_us);
     outbox_set_feed_time(w->o.out, feed_us);
     outbox_tick(w->o.out, feed_us, counters);
+    watermark(w, feed_us);
     outbox_close_old(w->o.out, clock_us);
 }
 
@@ -232,6 +340,10 @@ void worker_dropped(struct worker *w, enum capture_stat place, uint64_t total)
 
 void worker_end(struct worker *w, bool truncated)
 {
+    if (w->tls)
+        tls_end(w->tls, w->last_at_us);
+    if (w->in_tls)
+        sipstream_flush(w->in_tls);
     sipstream_flush(w->tcp);
     sipstream_flush(w->framed);
     flows_end_all(w->flows);
@@ -267,7 +379,8 @@ const struct capture_counts *worker_counts(struct worker *w)
 
 struct worker_seen worker_seen(const struct worker *w)
 {
-    return (struct worker_seen){w->counts.n[CAPTURE_PACKETS], w->counts.n[CAPTURE_BYTES]};
+    return (struct worker_seen){w->counts.n[CAPTURE_PACKETS], w->counts.n[CAPTURE_BYTES],
+                                w->duplicates ? duplicates_stat(w->duplicates).found : 0};
 }
 
 void worker_set_link_type(struct worker *w, int link_type)
@@ -289,5 +402,7 @@ size_t worker_bytes(const struct worker *w)
 {
     return sizeof *w + flows_stat(w->flows).bytes + media_table_stat(w->media).bytes +
            frag_stat(w->frag).bytes + sipstream_stat(w->tcp).bytes +
-           sipstream_stat(w->framed).bytes + sigcalls_stat(w->calls).bytes;
+           sipstream_stat(w->framed).bytes + sigcalls_stat(w->calls).bytes +
+           (w->duplicates ? duplicates_stat(w->duplicates).bytes : 0) +
+           (w->tls ? tls_bytes(w->tls) : 0) + (w->in_tls ? sipstream_stat(w->in_tls).bytes : 0);
 }

@@ -15,14 +15,21 @@ struct worker_opts {
     const char *publisher; // part of each stream's id
     struct outbox *out;    // NULL: nothing is sent
     size_t streams;        // default 16384
-    int64_t stream_idle_us; // default 60 s
-    size_t media_addresses; // default 16384
-    int64_t media_age_us;   // default 10 min
-    uint32_t fragments;     // datagrams, default 256
-    uint32_t tcp;           // directions, default 256
-    size_t signalled_calls; // of SCCP, MGCP, IAX2, H.323; default 4096
-    uint32_t framed_tcp;    // TCP directions of SCCP, H.225 and H.245, default 2048
-    const char *hep_key;    // HEP messages without it are refused; NULL or "": any
+    int64_t stream_idle_us;      // default 60 s
+    size_t media_addresses;      // default 16384
+    int64_t media_age_us;        // default 10 min
+    uint32_t fragments;          // datagrams, default 256
+    uint32_t tcp;                // directions, default 256
+    size_t signalled_calls;      // of SCCP, MGCP, IAX2, H.323; default 4096
+    uint32_t framed_tcp;         // TCP directions of SCCP, H.225 and H.245, default 2048
+    int64_t duplicate_window_us; // 0: copies are not looked for
+    size_t duplicate_entries;
+    size_t tls;              // connections; 0: TLS is not looked at
+    uint32_t tls_hold_bytes; // of a direction, waiting for keys
+    int64_t tls_wait_us;
+    size_t tls_secrets;
+    int tls_keylog_fd;   // taken over; 0: no key log
+    const char *hep_key; // HEP messages without it are refused; NULL or "": any
     // Called for each stream that leaves confirmed; may be NULL.
     void (*on_stream)(void *ctx, const struct stream *s, const struct stream_cold *c,
                       const struct play *p);
@@ -55,7 +62,7 @@ void worker_end(struct worker *w, bool truncated);
 
 const struct capture_counts *worker_counts(struct worker *w);
 struct worker_seen {
-    uint64_t packets, bytes;
+    uint64_t packets, bytes, duplicates;
 };
 struct worker_seen worker_seen(const struct worker *w);
 const struct hep_agents *worker_hep_agents(const struct worker *w);

@@ -1,5 +1,6 @@
 // worker_priv.h: the worker's inside, shared by worker.c (the packet's way, signalling) and media.c (streams, RTCP).
 #pragma once
+#include "dtls_seen.h"
 #include "wire/frag.h"
 #include "wire/rtp.h"
 #include "wire/sdp.h"
@@ -13,13 +14,19 @@ struct worker {
     struct media_table *media;
     struct frag_table *frag;
     struct sipstream *tcp, *framed;
-    struct sigcalls *calls;
-    int64_t feed_us;    // of the last tick: never goes back
-    int64_t last_at_us; // newest packet
-    int64_t tick_at_us; // feed time of the next tick (files)
+    struct sigcalls *calls;        // of SCCP, MGCP, IAX2, H.323
+    struct duplicates *duplicates; // NULL: not looked for
+    struct tls *tls;               // NULL: not looked at
+    struct sipstream *in_tls;      // SIP from the plaintext; NULL: no key log
+    int64_t feed_us;               // of the last tick: never goes back
+    int64_t last_at_us;            // newest packet
+    int64_t tick_at_us;            // feed time of the next tick (files)
+    uint64_t active;               // SIP and RTP packets at the last tick,
+    int64_t active_until_us;       // and so long feed time goes out on the rtp feed without media
     int64_t counters_at_us, announced_at_us;
     uint64_t loss_announced[CAPTURE_STAT_COUNT];
     struct worker_sip sip;
+    struct dtls_seen dtls;
     struct hep_agents hep;
     struct pkt pkt; // the packet on its way; parsers set all they speak of, so it is not cleared
     struct sip_msg msg; // large; one message at a time
@@ -30,6 +37,7 @@ struct worker {
 // Looks up or begins the stream of this packet and counts it.
 void media_rtp(struct worker *w, const struct pkt *p);
 void media_rtcp(struct worker *w, const struct pkt *p);
+void media_dtls(struct worker *w, const struct pkt *p); // media between these two will be SRTP
 void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r);
 // A whole SIP message from wherever it came; p has its addresses and time.
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated);

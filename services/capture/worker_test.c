@@ -1,168 +1,4 @@
-#include "worker.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "tests/support/test.h"
-
-#define START_US INT64_C(1700000000000000)
-#define STREAMS  4
-
-struct told { // what came out of the outbox
-    uint64_t sip, reports, ended_reports, ticks, end, losses, loss_count;
-    uint64_t media, probation, infos, ended, media_losses;
-    int64_t last_tick_us, watermark_us;
-    char codec[18];
-    uint64_t rtcp_packets;
-};
-
-static int on_sig(void *ctx, const Callmesh__V1__SigBatch *b)
-{
-    struct told *t = ctx;
-    for (size_t i = 0; i < b->n_events; i++) {
-        const Callmesh__V1__SigEvent *e = b->events[i];
-        switch (e->event_case) {
-        case CALLMESH__V1__SIG_EVENT__EVENT_SIP:
-            t->sip++;
-            break;
-        case CALLMESH__V1__SIG_EVENT__EVENT_STREAM:
-            t->reports++;
-            t->ended_reports += e->stream->ended != 0;
-            snprintf(t->codec, sizeof t->codec, "%s", e->stream->codec);
-            if (e->stream->rtcp)
-                t->rtcp_packets = e->stream->rtcp->packets;
-            break;
-        case CALLMESH__V1__SIG_EVENT__EVENT_LOSS:
-            t->losses++;
-            t->loss_count += e->loss->count;
-            break;
-        case CALLMESH__V1__SIG_EVENT__EVENT_TICK:
-            assert_true(e->tick->at_us >= t->last_tick_us);
-            t->last_tick_us = e->tick->at_us;
-            t->ticks++;
-            break;
-        case CALLMESH__V1__SIG_EVENT__EVENT_END:
-            t->end++;
-            break;
-        default:
-            fail_msg("event %d", e->event_case);
-        }
-    }
-    return 0;
-}
-
-static int on_rtp(void *ctx, const Callmesh__V1__RtpBatch *b)
-{
-    struct told *t = ctx;
-    for (size_t i = 0; i < b->index.len; i += 20) {
-        t->media++;
-        t->probation += b->index.data[i + 18] & 1;
-    }
-    assert_true(b->watermark_us >= t->watermark_us);
-    t->watermark_us = b->watermark_us;
-    t->infos += b->n_streams;
-    t->ended += b->n_ended;
-    t->media_losses += b->n_losses;
-    return 0;
-}
-
-struct bench {
-    struct told told;
-    struct outbox *out;
-    struct worker *w;
-    int64_t at_us;
-};
-
-static struct bench *bench_new(void)
-{
-    struct bench *b = calloc(1, sizeof *b);
-    assert_non_null(b);
-    b->out = outbox_new(&(struct outbox_sink){on_sig, on_rtp, &b->told});
-    b->w = worker_new(&(struct worker_opts){
-        .link_type = LINK_RAW_12,
-        .publisher = "test/worker",
-        .out = b->out,
-        .streams = STREAMS,
-        .stream_idle_us = 60000000,
-        .media_addresses = 16,
-        .media_age_us = 600000000,
-        .fragments = 4,
-        .tcp = 4,
-        .signalled_calls = 4,
-        .framed_tcp = 4,
-    });
-    b->at_us = START_US;
-    assert_non_null(b->w);
-    return b;
-}
-
-static struct told bench_end(struct bench *b)
-{
-    worker_end(b->w, false);
-    struct told t = b->told;
-    worker_free(b->w);
-    outbox_free(b->out);
-    free(b);
-    assert_int_equal(t.end, 1);
-    return t;
-}
-
-static uint64_t count(struct bench *b, enum capture_stat s)
-{
-    return worker_counts(b->w)->n[s];
-}
-
-static void put16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-// From 10.0.0.<from>:sport to 10.0.0.<to>:dport
-static void udp(struct bench *b, uint8_t from, unsigned sport, uint8_t to, unsigned dport,
-                struct span data)
-{
-    uint8_t f[2048] = {0x45};
-    put16(f + 2, (unsigned)(28 + data.n));
-    f[8] = 64;
-    f[9] = 17;
-    f[12] = f[16] = 10;
-    f[15] = from;
-    f[19] = to;
-    put16(f + 20, sport);
-    put16(f + 22, dport);
-    put16(f + 24, (unsigned)(8 + data.n));
-    memcpy(f + 28, data.p, data.n);
-    struct source_packet p = {{f, 28 + data.n}, b->at_us, (uint32_t)(28 + data.n)};
-    worker_packet(b->w, &p);
-}
-
-static void rtp(struct bench *b, uint8_t from, unsigned sport, unsigned i, uint32_t ssrc)
-{
-    uint8_t p[172] = {0x80, 0};
-    put16(p + 2, i);
-    put16(p + 4, i * 160 >> 16);
-    put16(p + 6, i * 160);
-    put16(p + 8, ssrc >> 16);
-    put16(p + 10, ssrc);
-    udp(b, from, sport, 1, 4000, span_of(p, sizeof p));
-    b->at_us += 20000;
-}
-
-static void invite(struct bench *b, const char *formats)
-{
-    char sdp[300], msg[800];
-    snprintf(sdp, sizeof sdp,
-             "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 "
-             "RTP/AVP %s\r\n",
-             formats);
-    snprintf(msg, sizeof msg,
-             "INVITE sip:b@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: "
-             "<sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID: c1\r\nCSeq: 1 INVITE\r\nContent-Type: "
-             "application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
-             strlen(sdp), sdp);
-    udp(b, 1, 9999, 2, 12345, span_str(msg)); // on any port
-}
+#include "worker_kit.h"
 
 static void announced_from_the_first_packet(void **state)
 {
@@ -273,6 +109,31 @@ static void rtcp_speaks_of_its_stream(void **state)
     assert_int_equal(t.rtcp_packets, 2);
 }
 
+// What the receiver measured, and who sent: both stand with the stream.
+static void rtcp_of_the_far_end(void **state)
+{
+    (void)state;
+    static const uint8_t xr[] = {0x80, 207, 0,  10,  0,  0,  0, 9, 7, 0,  0,  8,   0,  0,    0,
+                                 7,    16,  8,  64,  2,  1,  0, 2, 0, 0,  50, 0,   60, 0xec, 0xba,
+                                 50,   16,  82, 127, 41, 40, 0, 0, 0, 60, 0,  120, 0,  200};
+    static const uint8_t sdes[] = {0x81, 202, 0,   3,   0,   0,      0,    7,
+                                   1,    5,   'a', '@', 'b', '\x1b', 0xff, 0};
+    static const uint8_t broken[] = {0x80, 207, 0, 2, 0, 0, 0, 9, 7, 0, 0, 8};
+    struct bench *b = bench_new();
+    invite(b, "0");
+    rtp(b, 2, 5000, 1, 7);
+    udp(b, 1, 4001, 2, 5001, span_of(xr, sizeof xr));     // from the receiver
+    udp(b, 2, 5001, 1, 4001, span_of(sdes, sizeof sdes)); // from the sender
+    udp(b, 1, 4001, 2, 5001, span_of(broken, sizeof broken));
+    assert_int_equal(count(b, CAPTURE_RTCP), 3);
+    assert_int_equal(count(b, CAPTURE_RTCP_XR), 1);
+    assert_int_equal(worker_counts(b->w)->event[WIRE_RTCP_XR], 1);
+    struct told t = bench_end(b);
+    assert_int_equal(t.xr_r_factor, 82);
+    assert_memory_equal(t.cname, "a@b", 3);
+    assert_null(strchr(t.cname, '\x1b')); // clean text, whatever came
+}
+
 // Full: the newcomer is refused while all are busy; its packets are counted and declared on both feeds.
 static void full_table_is_declared(void **state)
 {
@@ -305,9 +166,38 @@ static void reports_and_ticks_follow_the_packets_time(void **state)
     assert_int_equal(t.infos, 1 + 2);
 }
 
+// A quiet line: the rtp feed's time goes on without media, long enough for a recorder to cut what has ended, then rests.
+static void feed_time_goes_on_without_media(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new_as(true);
+    int64_t clock_us = 1000000;
+    invite(b, "0");
+    for (int i = 0; i < 50; i++) { // signalling alone says nothing on the rtp feed
+        worker_tick(b->w, b->at_us + i * 200000, clock_us += 200000);
+        outbox_close_old(b->out, clock_us += 30000);
+    }
+    assert_int_equal(b->told.watermark_us, 0);
+    b->at_us += 10000000;
+    rtp(b, 2, 5000, 1, 7);
+    int64_t last_us = b->at_us;
+    for (int i = 0; i < 50; i++) {
+        int64_t feed_us = last_us + i * 200000;
+        worker_tick(b->w, feed_us, clock_us += 200000);
+        outbox_close_old(b->out, clock_us += 30000);
+        // Each tick for five seconds.
+        assert_int_equal(b->told.watermark_us, i <= 25 ? feed_us : last_us + 5000000);
+    }
+    worker_end(b->w, false);
+    worker_free(b->w);
+    outbox_free(b->out);
+    free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(feed_time_goes_on_without_media),
         cmocka_unit_test(announced_from_the_first_packet),
         cmocka_unit_test(unannounced_after_probation),
         cmocka_unit_test(too_few_are_no_stream),
@@ -315,6 +205,7 @@ int main(void)
         cmocka_unit_test(not_rtp_is_given_up),
         cmocka_unit_test(each_ssrc_is_a_stream),
         cmocka_unit_test(rtcp_speaks_of_its_stream),
+        cmocka_unit_test(rtcp_of_the_far_end),
         cmocka_unit_test(full_table_is_declared),
         cmocka_unit_test(reports_and_ticks_follow_the_packets_time),
     };

@@ -209,7 +209,7 @@ struct call *calls_apply(struct calls *c, const Callmesh__V1__Call *m, int64_t w
         ended && m->recording_state == CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_PENDING;
     if (call) {
         call->round = c->round;
-        if (m->revision < call->revision)
+        if (m->revision < call->revision && !c->new_life)
             return call;
     }
     // A stream that was joined after the cut: the recording is made again, under its id.
@@ -227,6 +227,9 @@ struct call *calls_apply(struct calls *c, const Callmesh__V1__Call *m, int64_t w
         return NULL;
     call->round = c->round;
     fill(c, call, m);
+    if (!ended &&
+        call->stage == CALL_PENDING) // the end was told and not stored: it will be told again
+        calls_set_stage(c, call, CALL_UP, wall_us);
     bool unheard = call->stage == CALL_DONE && call->done_us + ASK_AGAIN_US < wall_us;
     if (more && call->stage == CALL_QUEUED)
         call->again = true;

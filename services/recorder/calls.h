@@ -49,6 +49,8 @@ struct calls {
     struct map *by_id;
     struct call *pending_first, *pending_last;
     size_t pending;
+    bool
+        new_life; // while a snapshot of another director's life is taken: its revisions may be lower
     uint32_t round;
     uint64_t refused;
     size_t hand; // of the search for a call that is done

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "stats.h"
+#include "upload.h"
 
 #define RETRY_US (2 * US_PER_S)
 
@@ -32,7 +33,14 @@ int cutter_open(struct cutter *c, char *err, size_t err_cap)
     }
     c->render->cancelled = cancelled;
     c->render->cancelled_ctx = c;
-    return 0;
+    int r = keyring_open(&c->keys, c->o.keys_dir, true, err, err_cap);
+    if (r < 0)
+        return r;
+    r = ledger_open(&c->ledger, c->o.recordings_dir, &c->keys);
+    if (r < 0)
+        (void)snprintf(err, err_cap, "chain in %s: %s", c->o.recordings_dir, strerror(-r));
+    log_info("keeping", "encrypt=%d master_key=%u", c->o.encrypt, keyring_version(&c->keys));
+    return r;
 }
 
 // Sleeps until the ring has something, or the time is over.
@@ -51,35 +59,103 @@ static const char *absolute(struct cutter *c, const char *relative)
     return c->path;
 }
 
+// The file that the sink has just finished goes into the entry of the chain.
+static void note_file(struct cutter *c, const char *relative)
+{
+    size_t i = c->files++;
+    c->proof[i] = c->render->sink.proof;
+    (void)snprintf(c->file_path[i], sizeof(c->file_path[i]), "%s", relative);
+    c->file[i] = (struct ledger_file){.path = c->file_path[i], .proof = &c->proof[i]};
+}
+
 static int write_json(struct cutter *c)
 {
     char relative[512];
-    uint8_t sum[32];
-    manifest_path(&c->job, &c->manifest.id, "json", relative, sizeof(relative));
+    struct sink_sums sums;
+    manifest_path(&c->manifest, "json", relative, sizeof(relative));
     size_t n = manifest_json(&c->manifest, c->json, sizeof(c->json));
     if (n == 0)
         return err_trace(-EMSGSIZE);
-    int r = sink_open(&c->render->sink, absolute(c, relative));
+    c->render->seal.part = SEAL_MANIFEST;
+    int r = sink_open(&c->render->sink, absolute(c, relative), &c->render->seal);
     if (r < 0)
         return r;
     sink_write(&c->render->sink, c->json, n);
-    return sink_commit(&c->render->sink, sum);
+    r = sink_commit(&c->render->sink, &sums);
+    if (r == 0)
+        note_file(c, relative);
+    return r;
+}
+
+static int hand_to_upload(struct cutter *c)
+{
+    const char *files[3];
+    for (size_t i = 0; i < c->files; i++)
+        files[i] = c->file_path[i];
+    return upload_add(c->o.recordings_dir, &c->manifest.id, files, c->files,
+                      (uint64_t)wall_now_us());
 }
 
 static int write_files(struct cutter *c)
 {
     struct manifest *m = &c->manifest;
+    char site[JOB_SITE_BYTES];
     int r = 0;
+    c->files = 0;
     if (c->result.verdict == RENDER_READY) {
-        manifest_path(&c->job, &m->id, "wav", m->path, sizeof(m->path));
+        manifest_path(m, "wav", m->path, sizeof(m->path));
         r = render_write(c->render, &c->job, absolute(c, m->path), &c->result);
+        if (r == 0 && c->result.verdict == RENDER_READY) { // it may be too long for the form
+            note_file(c, m->path);
+            m->stored_bytes = c->proof[0].bytes;
+        }
     }
     if (r == 0 && c->result.undecodable > 0) {
-        manifest_path(&c->job, &m->id, "rtp", m->dump_path, sizeof(m->dump_path));
-        r = render_dump(c->render, &c->job, absolute(c, m->dump_path), &m->dump_bytes,
-                        m->dump_sha256);
+        manifest_path(m, "rtp", m->dump_path, sizeof(m->dump_path));
+        r = render_dump(c->render, &c->job, absolute(c, m->dump_path), &m->dump);
+        if (r == 0)
+            note_file(c, m->dump_path);
     }
-    return r < 0 ? r : write_json(c);
+    if (r == 0)
+        r = write_json(c);
+    if (r < 0)
+        return r;
+    manifest_site(&c->job, site);
+    r = ledger_add_recording(&c->ledger, site, wall_now_us(), &m->id, c->file, c->files, &m->chain);
+    if (r < 0)
+        return r;
+    count(STAT_CHAIN, 1);
+    return c->o.upload ? hand_to_upload(c) : 0;
+}
+
+// The data key of the recording, whatever is written. False: it was erased and is not made again.
+static int take_key(struct cutter *c)
+{
+    char path[512];
+    struct manifest *m = &c->manifest;
+    manifest_path(m, "key", path, sizeof(path));
+    int r = c->o.encrypt ? keyring_take(&c->keys, path, &m->id, &c->key)
+                         : keyring_get(&c->keys, path, &m->id, &c->key);
+    if (r == KEYRING_E_DESTROYED) {
+        c->result.verdict = RENDER_FAILED;
+        (void)snprintf(c->result.reason, sizeof(c->result.reason), "it was erased");
+        return KEYRING_E_DESTROYED;
+    }
+    m->key = r == 0 && c->o.encrypt ? &c->key : NULL;
+    c->render->seal = (struct sink_seal){.key = m->key, .recording = m->id};
+    if (r == 0 || (!c->o.encrypt && r > 0))
+        return 0;
+    log_error("no key for a recording", "key=%s reason=%d", path, r);
+    return r < 0 ? r : -ENOKEY;
+}
+
+// Files, unless there is nothing to keep.
+static int keep(struct cutter *c)
+{
+    if (c->result.verdict == RENDER_EMPTY)
+        return 0;
+    int r = take_key(c);
+    return r == 0 ? write_files(c) : r == KEYRING_E_DESTROYED ? 0 : r;
 }
 
 static void tally(const struct cutter *c)
@@ -88,7 +164,7 @@ static void tally(const struct cutter *c)
     switch (r->verdict) {
     case RENDER_READY:
         count(STAT_REC_READY, 1);
-        count(STAT_REC_BYTES, r->bytes);
+        count(STAT_REC_BYTES, r->sums.bytes);
         count(STAT_REC_GAPS, c->render->window.gaps_total);
         break;
     case RENDER_EMPTY:
@@ -131,7 +207,7 @@ static int cut(struct cutter *c)
     render_learn(c->render, &c->job, &c->result);
     if (cancelled(c))
         return -ECANCELED; // what was learnt is not the whole
-    int r = c->result.verdict == RENDER_EMPTY ? 0 : write_files(c);
+    int r = keep(c);
     if (r < 0)
         return r;
     tally(c);
@@ -143,7 +219,7 @@ static int cut(struct cutter *c)
     log_info("recording",
              "call=%s status=%s seconds=%.3f bytes=%llu streams=%u gaps=%llu reason=\"%s\"", id,
              names[c->result.verdict], (double)c->result.wav.frames / c->result.wav.sample_rate,
-             (unsigned long long)c->result.bytes, c->job.streams,
+             (unsigned long long)c->result.sums.bytes, c->job.streams,
              (unsigned long long)c->render->window.gaps_total, c->result.reason);
     return 0;
 }
@@ -193,5 +269,6 @@ void cutter_stop(struct cutter *c)
     thread_join(&c->thread);
     if (c->render)
         render_deinit(c->render);
+    keyring_close(&c->keys);
     c->reader = spool_reader_free(c->reader);
 }

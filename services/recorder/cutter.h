@@ -9,9 +9,12 @@
 #include "manifest.h"
 #include "render.h"
 #include "report.h"
+#include "vault/ledger.h"
+#include "vault/keyring.h"
 
 struct cutter_opts {
-    const char *spool_dir, *recordings_dir, *name;
+    const char *spool_dir, *recordings_dir, *name, *keys_dir;
+    bool encrypt, upload;
     size_t blocks, segments; // of one call
     int64_t grace_us;
 };
@@ -30,6 +33,13 @@ struct cutter {
     struct render_result result;
     struct manifest manifest;
     struct report_item item;
+    struct keyring keys;
+    struct ledger ledger;
+    struct data_key key;   // of the recording at work
+    struct proof proof[3]; // of its files: audio, payload, manifest
+    struct ledger_file file[3];
+    char file_path[3][512];
+    size_t files;
     char json[MANIFEST_BYTES];
     char path[4096];
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/mono.h"
@@ -15,6 +16,27 @@
 static void restore(void *ctx, const struct spool_head *h, struct spool_pos pos)
 {
     streams_restore(ctx, h, pos);
+}
+
+// Nothing is taken from the feeds meanwhile: the harvesters' journals keep it, and what they must give up they declare.
+static bool wait_for_disk(void *ctx)
+{
+    struct intake *in = ctx;
+    if (thread_should_stop(&in->thread)) {
+        in->gave_up = true;
+        return false;
+    }
+    int64_t now_us = mono_now_us();
+    count(STAT_DISK_WAITS, 1);
+    if (!in->no_disk_us || now_us - in->no_disk_us >= 10 * US_PER_S) {
+        in->no_disk_us = now_us;
+        log_error(
+            "the spool takes no block: waiting, the journals of the harvesters keep what comes",
+            "dir=%s", in->o.spool_dir);
+    }
+    struct timespec t = {.tv_nsec = 20 * 1000000};
+    (void)nanosleep(&t, NULL);
+    return true;
 }
 
 int intake_open(struct intake *in, char *err, size_t err_cap)
@@ -31,6 +53,7 @@ int intake_open(struct intake *in, char *err, size_t err_cap)
                        in->o.blocks);
         return -ENOMEM;
     }
+    streams_on_no_disk(in->streams, wait_for_disk, in);
     (void)spool_scan(in->spool, restore, in->streams);
     r = cursor_load(in->o.spool_dir, in->feeds);
     if (r < 0)
@@ -133,6 +156,8 @@ static void take_batch(struct intake *in, const struct feed_msg *m, struct feed 
 static void commit(struct intake *in)
 {
     bool any = false;
+    if (in->gave_up)
+        return;
     for (size_t i = 0; i < FEEDS_MAX; i++) {
         struct feed *f = &in->feeds->feed[i];
         if (!f->used || !f->bound)

@@ -43,6 +43,8 @@ struct intake {
     struct order order;                       // being worked on
     struct intake_loss losses[INTAKE_LOSSES]; // newest last, a ring
     uint64_t losses_n;
+    bool gave_up;       // a block was not written: no cursor moves any more
+    int64_t no_disk_us; // monotonic, of the last line about it
     int64_t next_age_us, next_commit_us, next_sweep_us; // monotonic
     _Atomic bool disk_low;                              // by report
     _Atomic uint32_t newest;                            // segment being written, for report to sync

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "heard.h"
 #include "base/mono.h"
 #include "bus/bus.h"
 #include "callmesh/v1/live.pb-c.h"
@@ -22,6 +23,7 @@ struct tap {
     struct uuid call_id;
     int64_t lease_us;
     struct tap_stream stream[LIVE_STREAMS_PER_TAP];
+    struct heard_once heard[3]; // by side
 };
 
 struct live {
@@ -196,6 +198,10 @@ void live_packet(struct live *l, struct stream *st, int64_t at_us, struct span p
         return;
     }
     if (r.payload.n > PAYLOAD_BYTES) {
+        l->st.skipped++;
+        return;
+    }
+    if (ts->info.side < 3 && !heard_first(&t->heard[ts->info.side], r.ssrc, r.seq)) {
         l->st.skipped++;
         return;
     }

@@ -14,6 +14,7 @@
 #include "mesh.h"
 #include "report.h"
 #include "stats.h"
+#include "upload.h"
 
 #define ORDERS_RING 64u
 #define JOBS_RING   64u
@@ -33,6 +34,15 @@ static const struct conf_def defs[] = {
     {"bus.live-url", CONF_STR, "tcp://127.0.0.1:7647", 0, 0,
      "tapped audio to api; dialled; empty: none", false},
     {"recordings.dir", CONF_STR, "recordings", 0, 0, "finished recordings and their manifests",
+     false},
+    {"recordings.encrypt", CONF_BOOL, "true", 0, 0,
+     "AES-256-GCM with a key for each recording: a disk or backup that gets lost says nothing",
+     false},
+    {"keys.dir", CONF_STR, "/var/lib/callmesh/keys", 0, 0,
+     "master keys, data keys and the signing key; made at the first start", false},
+    DEPOT_CONF,
+    {"depot.keep-local", CONF_BOOL, "false", 0, 0,
+     "keep the local files of what the store has; else they go when its length was read back",
      false},
     {"spool.dir", CONF_STR, "/var/lib/callmesh/spool", 0, 0,
      "the look-back: all media of the site, for a while", false},
@@ -73,6 +83,7 @@ static struct intake intake;
 static struct mesh mesh;
 static struct cutter cutter;
 static struct report reporter;
+static struct upload upload;
 static struct feeds feeds;
 static char name[160], journal_path[4096];
 
@@ -93,7 +104,7 @@ static int make_dir(const char *dir)
 
 static int make_dirs(const struct conf *c)
 {
-    static const char *const dirs[] = {"spool.dir", "recordings.dir", "journal.dir"};
+    static const char *const dirs[] = {"spool.dir", "recordings.dir", "journal.dir", "keys.dir"};
     for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
         int r = make_dir(conf_str(c, dirs[i]));
         if (r < 0) {
@@ -137,6 +148,8 @@ static void settings(const struct conf *c)
     cutter.o = (struct cutter_opts){.spool_dir = intake.o.spool_dir,
                                     .recordings_dir = conf_str(c, "recordings.dir"),
                                     .name = name,
+                                    .keys_dir = conf_str(c, "keys.dir"),
+                                    .encrypt = conf_bool(c, "recordings.encrypt"),
                                     .blocks = (size_t)conf_int(c, "cut.blocks"),
                                     .segments = (size_t)conf_int(c, "cut.segments"),
                                     .grace_us = conf_int(c, "cut.delay")};
@@ -167,7 +180,7 @@ static int open_all(const struct conf *c, char *err, size_t err_cap)
     cutter.disk_low = &intake.disk_low;
     intake.live = live_new(conf_str(c, "bus.live-url"), name, conf_str(c, "site"),
                            (size_t)conf_int(c, "live.taps"), err, err_cap);
-    int r = intake.live ? 0 : -ENOMEM;
+    int r = intake.live ? upload_open(&upload, err, err_cap) : -ENOMEM;
     if (r == 0)
         r = report_open(&reporter, err, err_cap);
     if (r == 0) {
@@ -189,6 +202,14 @@ static int start(const struct conf *c)
     int r = make_dirs(c);
     if (r != 0)
         return r;
+    r = depot_conf_read(c, &upload.o.depot, err, sizeof(err));
+    if (r < 0) {
+        log_error("cannot start", "why=\"%s\"", err);
+        return 78;
+    }
+    upload.o.recordings_dir = cutter.o.recordings_dir;
+    upload.o.keep_local = conf_bool(c, "depot.keep-local");
+    cutter.o.upload = upload.o.depot.on;
     r = open_all(c, err, sizeof(err));
     if (r < 0) {
         log_error("cannot start", "error=\"%s\" why=\"%s\"", strerror(-r), err);
@@ -201,6 +222,8 @@ static int start(const struct conf *c)
              (unsigned long long)intake.o.segment_bytes, intake.o.blocks, intake.o.chains,
              mesh.o.calls, (long long)conf_int(c, "live.taps"), cutter.o.blocks);
     r = report_start(&reporter);
+    if (r == 0)
+        r = upload_start(&upload);
     if (r == 0)
         r = cutter_start(&cutter);
     if (r == 0)
@@ -220,6 +243,7 @@ static void stop(void)
     mesh_stop(&mesh);
     intake_stop(&intake);
     cutter_stop(&cutter);
+    upload_stop(&upload);
     report_stop(&reporter);
 }
 

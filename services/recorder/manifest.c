@@ -6,6 +6,9 @@
 #include <time.h>
 #include "base/json.h"
 #include "base/mono.h"
+#include "vault/keyring.h"
+
+#define MANIFEST_CIPHER "AES-256-GCM"
 
 struct uuid manifest_id(const struct uuid *call_id)
 {
@@ -16,26 +19,30 @@ struct uuid manifest_id(const struct uuid *call_id)
     return uuid_v7_derived(uuid_time_us(call_id), span_of(identity, sizeof(identity)));
 }
 
-void manifest_path(const struct job *j, const struct uuid *id, const char *ext, char *buf,
-                   size_t cap)
+void manifest_site(const struct job *j, char ret[JOB_SITE_BYTES])
 {
-    char site[JOB_SITE_BYTES], text[37];
     size_t n = 0;
-    for (; j->site[n] && n + 1 < sizeof(site); n++) {
+    for (; j->site[n] && n + 1 < JOB_SITE_BYTES; n++) {
         unsigned char c = (unsigned char)j->site[n];
         bool good = isalnum(c) || c == '-' || c == '_' || (c == '.' && n > 0);
-        site[n] = (char)(good ? c : '_');
+        ret[n] = (char)(good ? c : '_');
     }
     if (n == 0)
-        site[n++] = '_';
-    site[n] = '\0';
-    time_t t = (time_t)(j->started_us / US_PER_S);
+        ret[n++] = '_';
+    ret[n] = '\0';
+}
+
+void manifest_path(const struct manifest *m, const char *ext, char *buf, size_t cap)
+{
+    char site[JOB_SITE_BYTES], text[37];
+    manifest_site(m->job, site);
+    time_t t = (time_t)(m->job->started_us / US_PER_S);
     struct tm tm;
     if (!gmtime_r(&t, &tm))
         memset(&tm, 0, sizeof(tm));
-    uuid_format(id, text);
-    (void)snprintf(buf, cap, "%s/%04d/%02d/%02d/%s.%s", site, tm.tm_year + 1900, tm.tm_mon + 1,
-                   tm.tm_mday, text, ext);
+    uuid_format(&m->id, text);
+    (void)snprintf(buf, cap, "%s/%04d/%02d/%02d/%s.%s%s", site, tm.tm_year + 1900, tm.tm_mon + 1,
+                   tm.tm_mday, text, ext, m->key ? SEAL_SUFFIX : "");
 }
 
 static const char *role_of(int channel)
@@ -124,6 +131,19 @@ static Callmesh__V1__RecordingStatus status_of(const struct render_result *r)
     return CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED;
 }
 
+static void fill_keeping(struct message *m, const struct manifest *f)
+{
+    if (f->key) {
+        m->rec.encryption = text(MANIFEST_CIPHER);
+        m->rec.key_id = bytes(f->key->id, sizeof(f->key->id));
+    }
+    if (f->chain.hour[0]) {
+        m->rec.chain_hour = text(f->chain.hour);
+        m->rec.chain_n = f->chain.n;
+        m->rec.chain_hash = bytes(f->chain.hash, sizeof(f->chain.hash));
+    }
+}
+
 size_t manifest_pack(const struct manifest *f, uint8_t *buf, size_t cap)
 {
     static struct message m; // 25 KiB; one thread
@@ -146,11 +166,14 @@ size_t manifest_pack(const struct manifest *f, uint8_t *buf, size_t cap)
         m.rec.codec = text(wav_format_name(r->wav.format));
         m.rec.sample_rate = r->wav.sample_rate;
         m.rec.container = text("wav");
-        m.rec.size_bytes = r->bytes;
-        m.rec.sha256 = bytes(r->sha256, sizeof(r->sha256));
+        m.rec.size_bytes = r->sums.bytes;
+        m.rec.sha256 = bytes(r->sums.sha256, sizeof(r->sums.sha256));
+        m.rec.sha512 = bytes(r->sums.sha512, sizeof(r->sums.sha512));
+        m.rec.stored_bytes = f->stored_bytes;
         m.rec.path = text(f->path);
         fill_gaps(&m, f);
     }
+    fill_keeping(&m, f);
     Callmesh__V1__ReportEvent e = CALLMESH__V1__REPORT_EVENT__INIT;
     e.event_case = CALLMESH__V1__REPORT_EVENT__EVENT_RECORDING;
     e.recording = &m.rec;
@@ -161,9 +184,8 @@ size_t manifest_pack(const struct manifest *f, uint8_t *buf, size_t cap)
 
 static void put_hex(struct json *j, const char *key, const uint8_t *p, size_t n)
 {
-    char hex[65];
-    for (size_t i = 0; i < n && i < 32; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", p[i]);
+    char hex[2 * 64 + 1];
+    hex_put(hex, p, n <= 64 ? n : 64);
     json_kstr(j, key, hex);
 }
 
@@ -216,8 +238,9 @@ static void put_file(struct json *j, const struct manifest *f)
     json_kuint(j, "sample_rate", r->wav.sample_rate);
     json_kstr(j, "container", "wav");
     json_kuint(j, "frames", r->wav.frames);
-    json_kuint(j, "size_bytes", r->bytes);
-    put_hex(j, "sha256", r->sha256, sizeof(r->sha256));
+    json_kuint(j, "size_bytes", r->sums.bytes);
+    put_hex(j, "sha256", r->sums.sha256, sizeof(r->sums.sha256));
+    put_hex(j, "sha512", r->sums.sha512, sizeof(r->sums.sha512));
     json_kstr(j, "path", f->path);
     put_gaps(j, r, f->window);
 }
@@ -244,12 +267,17 @@ size_t manifest_json(const struct manifest *f, char *buf, size_t cap)
     if (r->verdict == RENDER_READY)
         put_file(&j, f);
     put_channels(&j, f);
+    if (f->key) {
+        json_kstr(&j, "encryption", MANIFEST_CIPHER);
+        put_hex(&j, "key_id", f->key->id, sizeof(f->key->id));
+    }
     if (f->dump_path[0] != '\0') {
         json_key(&j, "rtpdump");
         json_obj(&j);
         json_kstr(&j, "path", f->dump_path);
-        json_kuint(&j, "size_bytes", f->dump_bytes);
-        put_hex(&j, "sha256", f->dump_sha256, sizeof(f->dump_sha256));
+        json_kuint(&j, "size_bytes", f->dump.bytes);
+        put_hex(&j, "sha256", f->dump.sha256, sizeof(f->dump.sha256));
+        put_hex(&j, "sha512", f->dump.sha512, sizeof(f->dump.sha512));
         json_obj_end(&j);
     }
     json_obj_end(&j);

@@ -8,6 +8,7 @@
 #include "callmesh/v1/recorder.pb-c.h"
 #include "job.h"
 #include "render.h"
+#include "vault/ledger.h"
 
 #define MANIFEST_BYTES (64u * 1024u)
 #define REPORT_BYTES   (24u * 1024u)
@@ -20,15 +21,18 @@ struct manifest {
     const char *recorder;
     char path[512];      // relative to the recordings folder, "" none
     char dump_path[512]; // of the .rtp file, "" none
-    uint64_t dump_bytes;
-    uint8_t dump_sha256[32];
+    struct sink_sums dump;
+    const struct data_key *key; // NULL: the files are plain
+    uint64_t stored_bytes;      // of the audio file as it lies
+    struct ledger_pos chain;    // where its entry stands; hour "": none (yet)
 };
 
 // The same call gives the same id, however often it is cut.
 struct uuid manifest_id(const struct uuid *call_id);
-// <site>/<YYYY>/<MM>/<DD>/<id>.<ext> by the call's start, UTC; signs of the site that do not belong into a path become '_'.
-void manifest_path(const struct job *j, const struct uuid *id, const char *ext, char *buf,
-                   size_t cap);
+// <site>/<YYYY>/<MM>/<DD>/<id>.<ext>, and .sealed when there is a key, by the call's start, UTC; signs of the site that do not belong into a path become '_'.
+void manifest_path(const struct manifest *m, const char *ext, char *buf, size_t cap);
+// The first part of it: the name of the site's folder.
+void manifest_site(const struct job *j, char ret[JOB_SITE_BYTES]);
 // Packed ReportEvent into buf; length or 0 when it does not fit.
 size_t manifest_pack(const struct manifest *m, uint8_t *buf, size_t cap);
 // JSON into buf; length or 0 when it does not fit.

@@ -77,6 +77,7 @@ static bool take_snapshot(struct mesh *m)
     q.snapshot = &part;
     calls_round_begin(&m->calls);
     uint64_t seq = 0;
+    uint8_t incarnation[sizeof(m->incarnation)] = {0};
     for (uint32_t i = 0; i < SNAPSHOT_PARTS && !thread_should_stop(&m->thread); i++) {
         const Callmesh__V1__ControlReply *a = ask_call(m->ask, &q, 2 * US_PER_S);
         if (!a || (a->error && a->error[0] != '\0') ||
@@ -85,8 +86,11 @@ static bool take_snapshot(struct mesh *m)
         const Callmesh__V1__SnapshotReply *s = a->snapshot;
         if (i == 0) {
             seq = s->as_of_seq;
-            if (s->incarnation.len == sizeof(m->incarnation))
-                memcpy(m->incarnation, s->incarnation.data, sizeof(m->incarnation));
+            if (s->incarnation.len == sizeof(incarnation))
+                memcpy(incarnation, s->incarnation.data, sizeof(incarnation));
+            // Another director, or another life: what the last one had told and not stored, this one makes anew, and it
+            // counts its revisions from what was stored.
+            m->calls.new_life = memcmp(incarnation, m->incarnation, sizeof(incarnation)) != 0;
         }
         for (size_t k = 0; k < s->n_changes; k++)
             apply(m, s->changes[k]);
@@ -94,6 +98,8 @@ static bool take_snapshot(struct mesh *m)
         part.part = s->next_part;
         if (s->next_part == 0) {
             calls_round_end(&m->calls);
+            m->calls.new_life = false;
+            memcpy(m->incarnation, incarnation, sizeof(incarnation));
             m->seq = seq;
             m->whole = true;
             count(STAT_SNAPSHOTS, 1);

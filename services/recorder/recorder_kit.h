@@ -21,6 +21,8 @@
 #include "callmesh/v1/live.pb-c.h"
 #include "callmesh/v1/mesh.pb-c.h"
 #include "callmesh/v1/recorder.pb-c.h"
+#include "vault/reader.h"
+#include "vault/verify.h"
 
 #define KIT_STREAMS 4
 
@@ -36,6 +38,7 @@ struct kit {
     pthread_mutex_t lock;
     bool snapshot_has_call;
     bool ended;
+    bool plain; // recordings are not encrypted
     uint64_t revision;
     struct uuid call_id, stream_id[KIT_STREAMS];
     size_t streams;
@@ -74,6 +77,9 @@ static inline void kit_spawn(struct kit *k)
     (void)snprintf(args[c++], sizeof(args[0]), "--spool.dir=%s/spool", k->dir);
     (void)snprintf(args[c++], sizeof(args[0]), "--recordings.dir=%s/recordings", k->dir);
     (void)snprintf(args[c++], sizeof(args[0]), "--journal.dir=%s/journal", k->dir);
+    (void)snprintf(args[c++], sizeof(args[0]), "--keys.dir=%s/keys", k->dir);
+    if (k->plain)
+        (void)snprintf(args[c++], sizeof(args[0]), "--recordings.encrypt=false");
     (void)snprintf(args[c++], sizeof(args[0]), "--health.listen=");
     (void)snprintf(args[c++], sizeof(args[0]), "--site=lab");
     (void)snprintf(args[c++], sizeof(args[0]), "--spool.streams=64");
@@ -299,15 +305,41 @@ static inline const Callmesh__V1__Recording *kit_recording(struct kit *k, int64_
     return NULL;
 }
 
+// The content of a file, decrypted with the recorder's own keys.
 static inline size_t kit_read(const struct kit *k, const char *relative, uint8_t *buf, size_t cap)
 {
-    char path[600];
+    static struct reader reader;
+    struct keyring keys;
+    struct reader_source src;
+    char path[600], err[200] = "";
+    (void)snprintf(path, sizeof(path), "%s/keys", k->dir);
+    assert_int_equal(keyring_open(&keys, path, false, err, sizeof(err)), 0);
     (void)snprintf(path, sizeof(path), "%s/recordings/%s", k->dir, relative);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
-    ssize_t n = read(fd, buf, cap);
+    assert_int_equal(reader_init(&reader), 0);
+    assert_int_equal(reader_source_fd(&src, fd), 0);
+    assert_int_equal(reader_open(&reader, &src, relative, &keys), 0);
+    size_t n = 0;
+    for (ssize_t got; n < cap && (got = reader_read(&reader, n, buf + n, cap - n)) > 0;)
+        n += (size_t)got;
+    reader_deinit(&reader);
+    keyring_close(&keys);
     close(fd);
-    return n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+// The whole folder proves itself with the public key alone.
+static inline void kit_verify(const struct kit *k, struct verify_result *ret)
+{
+    char path[100], dir[100];
+    (void)snprintf(path, sizeof(path), "%s/keys/signing.pub", k->dir);
+    (void)snprintf(dir, sizeof(dir), "%s/recordings", k->dir);
+    struct verify_opts o = {.dir = dir};
+    assert_int_equal(keyring_read_public(path, o.public_key), 0);
+    assert_int_equal(verify_run(&o, ret), 0);
+    if (ret->broken)
+        fail_msg("%s: %s", ret->file, ret->what);
 }
 
 // SIGTERM; returns the exit status.

@@ -48,11 +48,34 @@ static void check_wav(struct kit *k, const Callmesh__V1__Recording *r)
         assert_int_equal(file[w.header_bytes + 2 * i], sound(1, i));
         assert_int_equal(file[w.header_bytes + 2 * i + 1], i < 1600 ? 0xFF : sound(2, i));
     }
-    uint8_t sum[32];
+    uint8_t sum[32], sum512[64];
     assert_int_equal(EVP_Digest(file, n, sum, NULL, EVP_sha256(), NULL), 1);
     assert_int_equal(r->sha256.len, 32);
     assert_memory_equal(r->sha256.data, sum, 32);
+    assert_int_equal(EVP_Digest(file, n, sum512, NULL, EVP_sha512(), NULL), 1);
+    assert_int_equal(r->sha512.len, 64);
+    assert_memory_equal(r->sha512.data, sum512, 64);
     assert_int_equal(r->size_bytes, n);
+}
+
+// What lies there is not what was said, and it is proven by the chain.
+static void check_kept(struct kit *k, const Callmesh__V1__Recording *r, uint64_t entry)
+{
+    struct verify_result v;
+    struct stat st;
+    char path[600];
+    (void)snprintf(path, sizeof(path), "%s/recordings/%s", k->dir, r->path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(r->stored_bytes, st.st_size);
+    assert_string_equal(r->encryption, k->plain ? "" : "AES-256-GCM");
+    assert_int_equal(r->key_id.len, k->plain ? 0 : 16);
+    assert_int_equal(st.st_size > (off_t)r->size_bytes, !k->plain);
+    kit_verify(k, &v);
+    assert_int_equal(v.recordings, 1);
+    assert_int_equal(v.files, 2);
+    assert_int_equal(r->chain_n, entry);
+    assert_int_equal(r->chain_hash.len, 32);
+    assert_int_equal(strlen(r->chain_hour), 11);
 }
 
 static void check_report(struct kit *k, const Callmesh__V1__Recording *r)
@@ -79,7 +102,8 @@ static void check_manifest(struct kit *k, const char *wav_path)
 {
     static char text[65536];
     char path[512];
-    (void)snprintf(path, sizeof(path), "%.*sjson", (int)(strlen(wav_path) - 3), wav_path);
+    (void)snprintf(path, sizeof(path), "%.*sjson%s", (int)(strstr(wav_path, "wav") - wav_path),
+                   wav_path, k->plain ? "" : ".sealed");
     size_t n = kit_read(k, path, (uint8_t *)text, sizeof(text) - 1);
     text[n] = '\0';
     assert_non_null(strstr(text, "\"status\":\"ready\""));
@@ -103,7 +127,27 @@ static void a_call_becomes_a_file_and_a_report(void **state)
     const Callmesh__V1__Recording *r = kit_recording(k, 20 * US_PER_S);
     check_report(k, r);
     check_manifest(k, r->path);
+    check_kept(k, r, 1);
     assert_true(feed_pub_flush(k->rtp, 5 * US_PER_S)); // all of it committed
+    assert_int_equal(kit_term(k), 0);
+    kit_close(k);
+}
+
+static void encryption_may_be_off(void **state)
+{
+    (void)state;
+    struct kit *k = kit_next();
+    kit_open(k, "plain");
+    k->plain = true;
+    kit_set(k, 2, true);
+    kit_spawn(k);
+    send_media(k, 0, PACKETS);
+    pass_the_end(k);
+    kit_send_call(k, true);
+    const Callmesh__V1__Recording *r = kit_recording(k, 20 * US_PER_S);
+    check_report(k, r);
+    check_manifest(k, r->path);
+    check_kept(k, r, 1);
     assert_int_equal(kit_term(k), 0);
     kit_close(k);
 }
@@ -133,7 +177,9 @@ static void killed_in_mid_call_the_recording_is_whole(void **state)
     kit_kill(k);
     // After the report: the call is still pending for callstate, which has not heard: it is cut again, to the same id.
     kit_spawn(k);
-    check_report(k, kit_recording(k, 20 * US_PER_S));
+    const Callmesh__V1__Recording *again = kit_recording(k, 20 * US_PER_S);
+    check_report(k, again);
+    check_kept(k, again, 2);
     assert_int_equal(kit_term(k), 0);
     kit_close(k);
 }
@@ -201,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_becomes_a_file_and_a_report),
+        cmocka_unit_test(encryption_may_be_off),
         cmocka_unit_test(killed_in_mid_call_the_recording_is_whole),
         cmocka_unit_test(a_tap_carries_what_is_said),
         cmocka_unit_test(a_call_without_media_is_empty),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "copies.h"
 #include "wire/rtp.h"
 
 #define EARLY_US                                                                                   \
@@ -200,6 +201,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
         learn_track(r, j, t, &res->channel[t->channel], &segments);
     }
     rank_tracks(r);
+    copies_align(r);
     res->undecodable = r->other;
     bool any = false;
     for (size_t i = 0; i < r->tracks; i++) {
@@ -257,8 +259,10 @@ static void put_sound(struct render *r, struct track *t, const struct heard *h,
         n = r->window.format != WAV_L16
                 ? (int)put_codes(r, t, h->rtp.payload, place->pos)
                 : voice_say(&t->voice, &h->codec, h->rtp.payload_type, h->rtp.payload, place->pos);
-    if (n > 0)
+    if (n > 0) {
         ch->packets++;
+        t->filled++;
+    }
     if (n >= 0)
         return;
     window_mark(&r->window, t->channel, place->pos, end, WINDOW_CODEC, place->pos);
@@ -303,7 +307,7 @@ static struct track *earliest(struct render *r)
     struct track *first = NULL;
     for (size_t i = 0; i < r->tracks; i++) {
         struct track *t = &r->track[i];
-        if (t->has_next && (!first || t->next.at_us < first->next.at_us))
+        if (t->has_next && (!first || copies_turn_us(t) < copies_turn_us(first)))
             first = t;
     }
     return first;
@@ -316,6 +320,7 @@ static void rewind_tracks(struct render *r, const struct job *j)
         chain_rewind(&t->chain);
         timeline_rewind(&t->timeline);
         t->end = 0;
+        t->filled = 0;
         (void)track_next(r, j, t);
     }
 }
@@ -356,7 +361,7 @@ static void sum_up(struct render *r, struct render_result *res)
     for (size_t i = 0; i < r->tracks; i++) {
         const struct track *t = &r->track[i];
         struct render_channel *ch = &res->channel[t->channel];
-        ch->lost += rtpseq_lost(&t->timeline.seq);
+        ch->lost += copies_lost(r, t);
         ch->late_or_duplicate += t->timeline.seq.duplicates;
     }
     if (res->undecodable > 0 && res->reason[0] == '\0')
@@ -373,7 +378,8 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
                        (double)res->wav.frames / r->rate);
         return 0;
     }
-    int e = sink_open(&r->sink, path);
+    r->seal.part = SEAL_AUDIO;
+    int e = sink_open(&r->sink, path, &r->seal);
     if (e < 0)
         return e;
     sink_write(&r->sink, head, n);
@@ -398,9 +404,7 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
     end_voices(r);
     window_finish(&r->window);
     sum_up(r, res);
-    e = sink_commit(&r->sink, res->sha256);
-    res->bytes = r->sink.bytes;
-    return e;
+    return sink_commit(&r->sink, &res->sums);
 }
 
 static void put_be(uint8_t *p, uint64_t v, int n)
@@ -409,10 +413,10 @@ static void put_be(uint8_t *p, uint64_t v, int n)
         p[i] = (uint8_t)v;
 }
 
-int render_dump(struct render *r, const struct job *j, const char *path, uint64_t *ret_bytes,
-                uint8_t ret_sha256[32])
+int render_dump(struct render *r, const struct job *j, const char *path, struct sink_sums *ret)
 {
-    int e = sink_open(&r->sink, path);
+    r->seal.part = SEAL_PAYLOAD;
+    int e = sink_open(&r->sink, path, &r->seal);
     if (e < 0)
         return e;
     rewind_tracks(r, j);
@@ -439,7 +443,5 @@ int render_dump(struct render *r, const struct job *j, const char *path, uint64_
             return -ECANCELED;
         }
     }
-    e = sink_commit(&r->sink, ret_sha256);
-    *ret_bytes = r->sink.bytes;
-    return e;
+    return sink_commit(&r->sink, ret);
 }

@@ -33,8 +33,7 @@ struct render_result {
     char reason[RENDER_REASON_BYTES]; // also beside READY, when something is to be told
     int64_t start_us;                 // capture time of sample 0
     struct wav_info wav;
-    uint64_t bytes;
-    uint8_t sha256[32];
+    struct sink_sums sums;
     struct render_channel channel[2];
     uint64_t undecodable; // packets
 };
@@ -51,6 +50,9 @@ struct track {
     struct chain_packet next;
     bool has_next;
     struct voice voice;
+    const struct track *
+        copy_of; // the same stream as a better copy of it, by another harvester; NULL: it is the best
+    uint64_t filled; // packets of a copy that stand where the best one has a hole
 };
 
 struct render {
@@ -69,6 +71,7 @@ struct render {
     struct voice_room room;
     struct window window;
     struct sink sink;
+    struct sink_seal seal; // set before render_write and render_dump; key NULL: plain
     bool (*cancelled)(void *ctx);
     void *cancelled_ctx;
 };
@@ -82,5 +85,4 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
 int render_write(struct render *r, const struct job *j, const char *path,
                  struct render_result *res);
 // What the tracks hold, as rtpdump ("#!rtpplay1.0"), to `path`: so that nothing is lost that cannot be rendered.
-int render_dump(struct render *r, const struct job *j, const char *path, uint64_t *ret_bytes,
-                uint8_t ret_sha256[32]);
+int render_dump(struct render *r, const struct job *j, const char *path, struct sink_sums *ret);

@@ -177,10 +177,10 @@ static void compare(struct world *w, enum wav_format format)
     assert_int_equal(v.format, format);
     assert_int_equal(v.frames, ref.total);
     assert_int_equal(n, v.header_bytes + v.frames * 2 * wav_sample_bytes(format));
-    assert_int_equal(w->res.bytes, n);
+    assert_int_equal(w->res.sums.bytes, n);
     uint8_t sum[32];
     assert_int_equal(EVP_Digest(file, (size_t)n, sum, NULL, EVP_sha256(), NULL), 1);
-    assert_memory_equal(sum, w->res.sha256, 32);
+    assert_memory_equal(sum, w->res.sums.sha256, 32);
     const uint8_t *p = file + v.header_bytes;
     for (int64_t i = 0; i < ref.total; i++) {
         for (int c = 0; c < 2; c++) {
@@ -250,6 +250,50 @@ static void plain_call(void **state)
     assert_int_equal(w.res.channel[0].packets, 500);
     assert_string_equal(w.res.channel[1].codec, "PCMA");
     world_close(&w);
+}
+
+// Two taps hear the same stream, each with holes of its own and a clock of its own: what either has is in the recording, at
+// its place to the sample; what neither has is the only loss.
+static void copies_fill_each_other(void **state)
+{
+    (void)state;
+    static const int64_t apart_us[] = {0, 3701, -400000, 900000};
+    for (size_t k = 0; k < 4; k++) {
+        struct world w;
+        world_open(&w);
+        struct sender a = {1, 0, 8, 11, 0, 0}, b = {3, 0, 8, 11, 0, 0};
+        job_stream(&w, 3, 0);
+        job_stream(&w, 1, 0);
+        uint64_t rnd = 77 + k, both = 0, copied = 0;
+        for (uint32_t i = 0; i < 1500; i++) {
+            uint8_t payload[160];
+            rnd = rnd * 6364136223846793005u + 1442695040888963407u;
+            bool edge = i == 0 || i == 1499, no_a = !edge && rnd >> 33 & 1 && rnd >> 34 & 1,
+                 no_b = !edge && rnd >> 40 & 1;
+            int64_t pos = i * 160, at = T0 + i * 20000;
+            say(&w, &a, pos, 160, at, (uint16_t)(65000 + i), i * 160, no_a);
+            for (int64_t n = 0; n < 160; n++)
+                payload[n] = sound(1, pos + n);
+            if (!no_b) {
+                put_rtp(&w, &b, at + apart_us[k], (uint16_t)(65000 + i), i * 160, payload, 160);
+                for (int64_t n = 0; no_a && n < 160; n++) {
+                    ref.code[0][pos + n] = payload[n];
+                    ref.law[0][pos + n] = 8;
+                    ref.what[0][pos + n] = AUDIO;
+                }
+            }
+            both += no_a && no_b;
+            copied += no_a && !no_b;
+        }
+        memset(ref.what[1], NOTHING, (size_t)ref.total);
+        cut(&w);
+        compare(&w, WAV_PCMA);
+        compare_gaps(&w);
+        assert_true(both > 100 && copied > 100);
+        assert_int_equal(w.res.channel[0].lost, both);
+        assert_int_equal(w.res.channel[0].packets, 1500 - both);
+        world_close(&w);
+    }
 }
 
 // Loss, reorder, doubles, jitter, packet sizes, over many seeds.
@@ -410,13 +454,13 @@ static void what_cannot_be_decoded_is_told_and_kept(void **state)
     cut(&w);
     assert_int_equal(w.res.verdict, RENDER_FAILED);
     assert_string_equal(w.res.reason, "codec G729 is not rendered");
-    uint64_t bytes = 0;
-    uint8_t sum[32], head[64];
+    struct sink_sums sums;
+    uint8_t head[64];
     char path[100];
     (void)snprintf(path, sizeof(path), "%s/out.rtp", w.dir);
-    assert_int_equal(render_dump(w.render, &w.job, path, &bytes, sum), 0);
+    assert_int_equal(render_dump(w.render, &w.job, path, &sums), 0);
     static const char line[] = "#!rtpplay1.0 0.0.0.0/0\n";
-    assert_int_equal(bytes, sizeof(line) - 1 + 16 + 100 * (8 + 32));
+    assert_int_equal(sums.bytes, sizeof(line) - 1 + 16 + 100 * (8 + 32));
     int fd = open(path, O_RDONLY);
     assert_int_equal(read(fd, head, sizeof(head)), sizeof(head));
     close(fd);
@@ -531,6 +575,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_call),
+        cmocka_unit_test(copies_fill_each_other),
         cmocka_unit_test(damaged_calls),
         cmocka_unit_test(new_source_on_a_new_port_and_codec),
         cmocka_unit_test(silence_events_and_holds),

@@ -2,44 +2,47 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "base/fail.h"
+#include "vault/files.h"
 
 int sink_init(struct sink *s)
 {
     memset(s, 0, sizeof(*s));
     s->fd = -1;
-    s->digest = EVP_MD_CTX_new();
-    return s->digest ? 0 : -ENOMEM;
+    s->sha256 = EVP_MD_CTX_new();
+    s->sha512 = EVP_MD_CTX_new();
+    return s->sha256 && s->sha512 && proof_init(&s->proof) == 0 && seal_init(&s->seal) == 0
+               ? 0
+               : -ENOMEM;
 }
 
 void sink_deinit(struct sink *s)
 {
     sink_abandon(s);
-    EVP_MD_CTX_free(s->digest);
-    s->digest = NULL;
+    EVP_MD_CTX_free(s->sha256);
+    EVP_MD_CTX_free(s->sha512);
+    s->sha256 = s->sha512 = NULL;
+    proof_deinit(&s->proof);
+    seal_deinit(&s->seal);
 }
 
-static int make_folders(char *path)
+static void put(struct sink *s, const uint8_t *p, size_t n)
 {
-    for (char *p = path + 1; *p; p++) {
-        if (*p != '/')
-            continue;
-        *p = '\0';
-        int r = mkdir(path, 0750) != 0 && errno != EEXIST ? -errno : 0;
-        *p = '/';
-        if (r < 0)
-            return r;
+    proof_add(&s->proof, p, n);
+    for (size_t done = 0; done < n && s->error == 0;) {
+        ssize_t got = write(s->fd, p + done, n - done);
+        if (got < 0 && errno != EINTR)
+            s->error = -errno;
+        else if (got > 0)
+            done += (size_t)got;
     }
-    return 0;
 }
 
-int sink_open(struct sink *s, const char *path)
+int sink_open(struct sink *s, const char *path, const struct sink_seal *seal)
 {
     must(s->fd < 0);
     (void)snprintf(s->path, sizeof(s->path), "%s", path);
@@ -47,50 +50,65 @@ int sink_open(struct sink *s, const char *path)
     s->bytes = 0;
     s->used = 0;
     s->error = 0;
-    int r = make_folders(s->part);
+    s->sealed = seal && seal->key;
+    int r = folders_make(s->part, 0750);
+    if (r == 0 && (EVP_DigestInit_ex(s->sha256, EVP_sha256(), NULL) != 1 ||
+                   EVP_DigestInit_ex(s->sha512, EVP_sha512(), NULL) != 1))
+        r = -EIO;
+    if (r == 0 && s->sealed)
+        r = seal_begin(&s->seal, &seal->recording, seal->part, seal->key, s->out);
     if (r < 0)
         return err_trace(r);
-    if (EVP_DigestInit_ex(s->digest, EVP_sha256(), NULL) != 1)
-        return err_trace(-EIO);
     s->fd = open(s->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    return s->fd < 0 ? err_trace(-errno) : 0;
+    if (s->fd < 0)
+        return err_trace(-errno);
+    proof_begin(&s->proof, s->sealed ? SEAL_HEAD : 0, s->sealed ? SEAL_STRIDE : SEAL_CHUNK);
+    if (s->sealed)
+        put(s, s->out, SEAL_HEAD);
+    return 0;
 }
 
-static void drain(struct sink *s)
+static void drain(struct sink *s, bool last)
 {
-    if (EVP_DigestUpdate(s->digest, s->buffer, s->used) != 1 && s->error == 0)
+    if ((EVP_DigestUpdate(s->sha256, s->buffer, s->used) != 1 ||
+         EVP_DigestUpdate(s->sha512, s->buffer, s->used) != 1) &&
+        s->error == 0)
         s->error = -EIO;
-    for (size_t done = 0; done < s->used && s->error == 0;) {
-        ssize_t n = write(s->fd, s->buffer + done, s->used - done);
-        if (n < 0 && errno != EINTR)
-            s->error = -errno;
-        else if (n > 0)
-            done += (size_t)n;
+    if (s->sealed) {
+        int r = seal_chunk(&s->seal, s->buffer, s->used, last, s->out);
+        if (r < 0 && s->error == 0)
+            s->error = r;
+        put(s, s->out, s->used + SEAL_TAG);
+    } else {
+        put(s, s->buffer, s->used);
     }
     s->bytes += s->used;
     s->used = 0;
 }
 
+// A full chunk waits until there is more: the last one is marked as such.
 void sink_write(struct sink *s, const void *p, size_t n)
 {
     const uint8_t *b = p;
     while (n > 0) {
-        size_t part = SINK_BUFFER - s->used < n ? SINK_BUFFER - s->used : n;
+        if (s->used == SEAL_CHUNK)
+            drain(s, false);
+        size_t part = SEAL_CHUNK - s->used < n ? SEAL_CHUNK - s->used : n;
         memcpy(s->buffer + s->used, b, part);
         s->used += part;
         b += part;
         n -= part;
-        if (s->used == SINK_BUFFER)
-            drain(s);
     }
 }
 
-int sink_commit(struct sink *s, uint8_t ret_sha256[32])
+int sink_commit(struct sink *s, struct sink_sums *ret)
 {
-    drain(s);
-    unsigned n = 0;
-    uint8_t sum[EVP_MAX_MD_SIZE];
-    if (EVP_DigestFinal_ex(s->digest, sum, &n) != 1 && s->error == 0)
+    struct sink_sums sums;
+    drain(s, true);
+    proof_end(&s->proof);
+    if ((EVP_DigestFinal_ex(s->sha256, sums.sha256, NULL) != 1 ||
+         EVP_DigestFinal_ex(s->sha512, sums.sha512, NULL) != 1) &&
+        s->error == 0)
         s->error = -EIO;
     if (s->error == 0 && fsync(s->fd) != 0)
         s->error = -errno;
@@ -103,7 +121,8 @@ int sink_commit(struct sink *s, uint8_t ret_sha256[32])
     }
     (void)close(s->fd);
     s->fd = -1;
-    memcpy(ret_sha256, sum, 32);
+    sums.bytes = s->bytes;
+    *ret = sums;
     return 0;
 }
 
@@ -116,21 +135,18 @@ void sink_abandon(struct sink *s)
     s->fd = -1;
 }
 
-static unsigned cleaned;
-
-static int clean_one(const char *path, const struct stat *st, int type, struct FTW *f)
+static int clean_one(void *ctx, const char *path)
 {
-    (void)st;
-    (void)f;
+    unsigned *cleaned = ctx;
     size_t n = strlen(path);
-    if (type == FTW_F && n > 5 && strcmp(path + n - 5, ".part") == 0 && unlink(path) == 0)
-        cleaned++;
+    if (n > 5 && strcmp(path + n - 5, ".part") == 0 && unlink(path) == 0)
+        (*cleaned)++;
     return 0;
 }
 
 unsigned sink_clean(const char *dir)
 {
-    cleaned = 0;
-    (void)nftw(dir, clean_one, 16, FTW_PHYS);
+    unsigned cleaned = 0;
+    (void)files_each(dir, clean_one, &cleaned);
     return cleaned;
 }

@@ -1,5 +1,6 @@
 // stats.c: writers of the cells: intake all but those of mesh (CALLS*, PENDING, SNAPSHOTS), cutter (REC_*, recordings)
-// and report (REPORTS, DISK_*).
+// report (REPORTS, DISK_*) and upload
+// (UP_*).
 #include "stats.h"
 
 #define DEF(id, n, l, k, h) {.name = (n), .labels = (l), .help = (h), .kind = STAT_##k},

@@ -9,6 +9,8 @@
       "packets that came again after a restart")                                                   \
     X(REF_LARGE, "recorder_refused_total", "reason=\"too_large\"", COUNTER,                        \
       "packets that were not kept")                                                                \
+    X(DISK_WAITS, "recorder_disk_waits_total", NULL, COUNTER,                                      \
+      "Times that intake waited 20 ms for a spool that takes no block")                            \
     X(REF_DISK, "recorder_refused_total", "reason=\"disk\"", COUNTER,                              \
       "packets that were not kept")                                                                \
     X(REF_FORM, "recorder_refused_total", "reason=\"form\"", COUNTER,                              \
@@ -61,6 +63,14 @@
       "holes by sequence number, filled with silence")                                             \
     X(REC_GAPS, "recording_gaps_total", NULL, COUNTER,                                             \
       "silences of the recordings, declared in their manifests")                                   \
+    X(CHAIN, "recording_chain_entries_total", NULL, COUNTER, "signed entries added to the chains") \
+    X(UP_FILES, "recorder_uploaded_files_total", NULL, COUNTER,                                    \
+      "files brought to the object store")                                                         \
+    X(UP_BYTES, "recorder_uploaded_bytes_total", NULL, COUNTER, "bytes of them")                   \
+    X(UP_ERRORS, "store_errors_total", "op=\"upload\"", COUNTER,                                   \
+      "tries that the store did not take")                                                         \
+    X(UP_PENDING, "recorder_uploads_pending", NULL, GAUGE,                                         \
+      "recordings that wait for the object store")                                                 \
     X(REPORTS, "recorder_reports_total", NULL, COUNTER, "reports sent to callstate")               \
     X(DISK_FREE, "recorder_disk_free_bytes", NULL, GAUGE, "free where the recordings go")          \
     X(DISK_LOW, "recorder_disk_low", NULL, GAUGE, "1: nearly full, nothing new is cut")

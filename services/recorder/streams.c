@@ -17,8 +17,16 @@ struct streams {
     struct map *by_no, *by_id;
     struct stream *lru_first, *lru_last; // quiet longest first
     struct feed *filling[FEEDS_MAX];     // feeds that have unwritten blocks
+    streams_wait_fn wait; // NULL: a block that the disk does not take is lost, and counted
+    void *wait_ctx;
     uint64_t evicted, early_blocks, seen_before, too_large, lost_on_disk;
 };
+
+void streams_on_no_disk(struct streams *s, streams_wait_fn wait, void *ctx)
+{
+    s->wait = wait;
+    s->wait_ctx = ctx;
+}
 
 static bool eq_no(const void *ctx, uint64_t value, const void *key)
 {
@@ -194,11 +202,12 @@ int streams_write(struct streams *s, struct stream *st)
                            .packets = st->packets};
     memcpy(h.stream_id, &st->id, sizeof(h.stream_id));
     int r = spool_append(s->spool, &h, st->block, &st->head);
+    while (r < 0 && s->wait && s->wait(s->wait_ctx))
+        r = spool_append(s->spool, &h, st->block, &st->head);
     if (r == 0)
         st->blocks++;
     else
         s->lost_on_disk += st->count;
-    // A block that the disk does not take is lost, and counted: keeping it would fill the memory.
     slab_give(s->blocks, st->block);
     st->block = NULL;
     dirty_remove(st);

@@ -36,6 +36,9 @@ struct stream {
 struct streams;
 struct streams *streams_new(size_t chains, size_t blocks, struct spool *spool);
 struct streams *streams_free(struct streams *s);
+// The disk has not taken a block: waits a moment. True: again; false: this process ends, and the cursor must not move.
+typedef bool (*streams_wait_fn)(void *ctx);
+void streams_on_no_disk(struct streams *s, streams_wait_fn wait, void *ctx);
 struct stream *streams_by_no(struct streams *s, uint64_t feed_key, uint64_t epoch,
                              uint32_t stream_no);
 struct stream *streams_by_id(struct streams *s, const struct uuid *id);

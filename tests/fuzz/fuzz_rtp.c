@@ -16,7 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check(kind == MEDIA_RTP || kind == MEDIA_RTCP);
     }
     event = rtcp_parse(s, &rtcp);
-    fuzz_check(rtcp.reports <= 16 && rtcp.packets <= 16);
+    fuzz_check(rtcp.reports <= 16 && rtcp.packets <= 16 && rtcp.voips <= RTCP_VOIP_MAX);
+    fuzz_inside(rtcp.cname, s);
+    (void)fuzz_touch(rtcp.cname);
     fuzz_check(event != WIRE_NONE || rtcp.packets > 0);
     for (uint32_t i = 0; i < rtcp.reports; i++)
         fuzz_check(rtcp.report[i].cumulative_lost >= -0x800000 &&

@@ -68,6 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .tcp = 2,
         .signalled_calls = 4,
         .framed_tcp = 4,
+        .tls = 2,
+        .duplicate_window_us = 50000,
+        .duplicate_entries = 8,
     };
     struct worker *w = worker_new(&o);
     fuzz_check(o.out && w);

@@ -1,5 +1,5 @@
 // The main of fuzz targets outside libFuzzer: every file of the given folders (and files) goes in once as it is,
-// and 2000 times changed by a generator with a fixed start, so a failure repeats. Ends with a line of counts.
+// and MUTATIONS times changed by a generator with a fixed start, so a failure repeats. Ends with a line of counts.
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 
 #define INPUT_MAX (1u << 20)
+#ifndef MUTATIONS // fewer for targets that build much for each input
 #define MUTATIONS 2000
+#endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

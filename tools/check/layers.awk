@@ -8,14 +8,17 @@ BEGIN {
     may["base"] = ""
     may["wire"] = "base"
     may["media"] = "base"
+    may["vault"] = "base"
+    may["depot"] = "base"
     may["store"] = "base"
     may["http"] = "base"
     may["bus"] = "base protos"
+    may["sites"] = "base bus store protos"
     may["daemon"] = "base bus http protos"
     may["capture"] = "base wire bus daemon protos"
-    may["callstate"] = "base wire bus store daemon protos"
-    may["recorder"] = "base wire media bus daemon protos"
-    may["api"] = "base media bus store http daemon protos"
+    may["callstate"] = "base wire bus store sites daemon protos"
+    may["recorder"] = "base wire media vault depot bus daemon protos"
+    may["api"] = "base media vault depot bus store sites http daemon protos"
 
     # Header prefix and the folder that is its door. tests/ may look at anything, tools/ and bench/ are programs of
     # their own.
@@ -25,6 +28,7 @@ BEGIN {
     door["microhttpd.h"] = "lib/http/"
     door["pcap"] = "services/capture/"
     door["ini.h"] = "lib/base/"
+    door["curl/"] = "lib/depot/"
     # A codec library: one file and its test.
     door["opus/"] = "lib/media/codec_opus"
     door["spandsp"] = "lib/media/codec_spandsp"

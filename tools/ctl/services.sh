@@ -86,15 +86,20 @@ stack_start() { # PORT DSN
     fi
     port_is_free "$port" || service_pid api >/dev/null || die 69 "port $port is taken by another program; choose one: ./callmesh up --port N"
     echo "$port" >"$CM_VAR/run/port"
+    (umask 077 && echo "$dsn" >"$CM_VAR/run/dsn") # read by audit and quarantine, as the services' user
+    [ "$(id -u)" != 0 ] || chown "$CM_USER:" "$CM_VAR/run/dsn"
     common=(--store.dsn="$dsn")
     mapfile -t a < <(bus_args callstate)
+    mapfile -t -O "${#a[@]}" a < <(sites_args callstate)
     service_start callstate "${a[@]}" "${common[@]}" --store.schema-dir="$CM_VAR/schema" --health.listen="127.0.0.1:$(health_port callstate)"
     service_wait callstate || die 69 "callstate does not run"
     mapfile -t a < <(bus_args recorder)
     service_start recorder "${a[@]}" --spool.dir="$CM_VAR/spool" --recordings.dir="$CM_VAR/recordings" --journal.dir="$CM_VAR/journal" \
+        --keys.dir="$CM_VAR/keys" \
         --health.listen="127.0.0.1:$(health_port recorder)"
     mapfile -t a < <(bus_args api)
-    service_start api "${a[@]}" "${common[@]}" --recordings.dir="$CM_VAR/recordings" --http.listen="127.0.0.1:$port" \
+    mapfile -t -O "${#a[@]}" a < <(sites_args api)
+    service_start api "${a[@]}" "${common[@]}" --recordings.dir="$CM_VAR/recordings" --keys.dir="$CM_VAR/keys" --http.listen="127.0.0.1:$port" \
         --http.assets-dir="$CM_VAR/www" --auth.first-start-file="$CM_VAR/secrets/first-start" --health.listen="127.0.0.1:$(health_port api)"
     step "services: callstate, recorder, api" sh -c : # their readiness is waited for below
     service_wait recorder || die 69 "recorder does not run"
@@ -166,6 +171,7 @@ cmd_up() {
     build_all
     state_init
     install_programs
+    if site_is; then site_start "$UP_IF"; return; fi
     stack_start "$UP_PORT" "$UP_DSN"
     if [ -n "$UP_IF" ]; then capture_start "$UP_IF" "$UP_SITE"
     else say " -- no --interface given: nothing is captured live; replay a file, or: ./callmesh up --interface IF ($(ls /sys/class/net | tr '\n' ' '))"

@@ -20,14 +20,14 @@ state_init() {
     fi
     mkdir -p "$CM_VAR"
     CM_VAR=$(readlink -f "$CM_VAR")
-    mkdir -p "$CM_VAR"/{bin,log,run,secrets,journal,spool,recordings,pg}
+    mkdir -p "$CM_VAR"/{bin,log,run,secrets,journal,spool,recordings,keys,pg}
     # A UNIX socket's path has at most 107 bytes.
     CM_SOCK=$CM_VAR/pg
     if [ ${#CM_SOCK} -gt 80 ]; then CM_SOCK=/tmp/callmesh-$(printf '%s' "$CM_VAR" | sha256sum | cut -c1-12); mkdir -p "$CM_SOCK"; fi
     chmod 0755 "$CM_VAR"
-    chmod 0700 "$CM_VAR/secrets"
+    chmod 0700 "$CM_VAR/secrets" "$CM_VAR/keys"
     if [ "$(id -u)" = 0 ]; then
-        chown "$CM_USER:" "$CM_VAR"/{log,run,secrets,journal,spool,recordings,pg} "$CM_SOCK"
+        chown "$CM_USER:" "$CM_VAR"/{log,run,secrets,journal,spool,recordings,keys,pg} "$CM_SOCK"
     fi
 }
 

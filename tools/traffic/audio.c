@@ -106,3 +106,18 @@ int16_t audio_sample(enum audio_kind kind, double hz, unsigned side, uint64_t n)
         return talk_sample(side == 0 ? 190.0 + hz / 40 : 95.0 + hz / 50, side, n);
     return (int16_t)(sine_at(hz, n) * 10000 / 32767);
 }
+
+static void be32(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+void audio_count(uint8_t *p, size_t n, uint32_t call, unsigned side, uint32_t frame)
+{
+    uint8_t record[10] = {0xC3, 0x5A};
+    be32(record + 2, call);
+    be32(record + 6, side << 24 | (frame & 0xffffff));
+    for (size_t i = 0; i < n; i++)
+        p[i] = record[i % sizeof record];
+}

@@ -48,6 +48,21 @@ static struct event next_event(struct run *r)
     return top;
 }
 
+// Which frame of its side this is; remembered for the truth.
+static uint32_t frame_note(struct side *s, uint64_t n0, unsigned samples)
+{
+    if (!s->first_us)
+        s->n0 = n0;
+    const uint32_t frame = (uint32_t)((n0 - s->n0) / samples);
+    if (s->ranges > 0 && s->range[s->ranges - 1][1] + 1 == frame) {
+        s->range[s->ranges - 1][1] = frame;
+    } else if (s->ranges < FRAME_RANGES) {
+        s->range[s->ranges][0] = s->range[s->ranges][1] = frame;
+        s->ranges++;
+    }
+    return frame;
+}
+
 static uint8_t *rtp_write(const struct run *r, struct call *c, unsigned side, uint8_t *p)
 {
     struct side *s = &c->side[side];
@@ -67,7 +82,10 @@ static uint8_t *rtp_write(const struct run *r, struct call *c, unsigned side, ui
                               (uint8_t)(s->ssrc >> 8),
                               (uint8_t)s->ssrc};
     memcpy(p, head, sizeof head);
-    for (unsigned i = 0; i < samples; i++) {
+    const uint32_t frame = frame_note(s, n0, samples);
+    if (r->o->audio == AUDIO_COUNT)
+        audio_count(p + 12, samples, (uint32_t)c->number, side, frame);
+    for (unsigned i = 0; r->o->audio != AUDIO_COUNT && i < samples; i++) {
         int16_t v = audio_sample(r->o->audio, s->hz, side, n0 + i);
         p[12 + i] = c->alaw ? audio_alaw(v) : audio_ulaw(v);
     }
@@ -138,7 +156,7 @@ static double rate_now(const struct run *r)
 static void on_arrive(struct run *r)
 {
     const struct options *o = r->o;
-    if (!o->forever && r->total.calls >= o->calls)
+    if (*o->drain || (!o->forever && r->total.calls >= o->calls))
         return;
     double wait = o->rate > 0 ? rng_exp(&r->rng, 1.0 / rate_now(r)) : 0.001;
     schedule(r, r->now_us + (int64_t)(wait * 1e6) + 1, EV_ARRIVE, 0, 0);

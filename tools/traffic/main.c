@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static volatile bool stop;
+static volatile bool stop, drain;
 
 static void on_signal(int sig)
 {
-    (void)sig;
-    stop = true;
+    if (sig == SIGUSR1)
+        drain = true;
+    else
+        stop = true;
 }
 
 static const char help[] =
@@ -31,22 +33,24 @@ static const char help[] =
     "  --codec pcmu|pcma|both  (default both)\n"
     "  --ptime MS          10, 20, 30, 40 or 60 (default 20)\n"
     "  --loss PCT --reorder PCT --duplicate PCT --jitter MS   of the RTP (default 0)\n"
-    "  --audio tones|talk  steady tones, or voice-like turns (default tones)\n"
+    "  --audio tones|talk|count  steady tones, voice-like turns, or frames that say which they "
+    "are\n"
     "  --day S             rate follows a day/night wave of S seconds\n"
     "  --start US          capture time of the first packet, Unix us (default 1767225600000000)\n"
     "  --no-rtp            signalling alone\n"
     "  --seed N            (default 1)\n"
     "  --truth FILE        what was made, one JSON line a call\n"
-    "  --forever           until SIGTERM or SIGINT\n\n"
+    "  --tee FILE          with --wire: a pcap of the SIP as it was sent\n"
+    "  --forever           until SIGTERM or SIGINT; SIGUSR1: no new calls, and the end\n\n"
     "examples:\n"
     "  callmesh-traffic --out day.pcap --calls 1000 --concurrent 50 --rate 5 --loss 1 --jitter 8\n"
     "  callmesh-traffic --out - --calls 10 | callmesh-capture --read - --no-bus --json\n"
     "  callmesh-traffic --wire --forever --concurrent 8 --rate 0.7 --audio talk\n";
 
 static const char *const names[] = {
-    "out",   "calls", "concurrent", "rate",    "talk",      "ring",   "mix",   "hold",
-    "codec", "ptime", "loss",       "reorder", "duplicate", "jitter", "audio", "day",
-    "start", "seed",  "truth",      "wire",    "forever",   "no-rtp", "help"};
+    "out",   "calls", "concurrent", "rate",    "talk",      "ring",    "mix",    "hold",
+    "codec", "ptime", "loss",       "reorder", "duplicate", "jitter",  "audio",  "day",
+    "start", "seed",  "truth",      "tee",     "wire",      "forever", "no-rtp", "help"};
 enum opt {
     O_OUT,
     O_CALLS,
@@ -67,6 +71,7 @@ enum opt {
     O_START,
     O_SEED,
     O_TRUTH,
+    O_TEE,
     O_WIRE,
     O_FOREVER,
     O_NO_RTP,
@@ -111,9 +116,11 @@ static void set_word(struct options *o, enum opt k, const char *value)
         if (!o->codec_mask)
             bad("codec", value, "pcmu, pcma or both");
     } else {
-        if (strcmp(value, "tones") && strcmp(value, "talk"))
-            bad("audio", value, "tones or talk");
-        o->audio = !strcmp(value, "talk") ? AUDIO_TALK : AUDIO_TONES;
+        if (strcmp(value, "tones") && strcmp(value, "talk") && strcmp(value, "count"))
+            bad("audio", value, "tones, talk or count");
+        o->audio = !strcmp(value, "talk")    ? AUDIO_TALK
+                   : !strcmp(value, "count") ? AUDIO_COUNT
+                                             : AUDIO_TONES;
     }
 }
 
@@ -180,6 +187,9 @@ static void parse(struct options *o, int argc, char **argv)
         case O_TRUTH:
             o->truth = optarg;
             break;
+        case O_TEE:
+            o->tee = optarg;
+            break;
         case O_WIRE:
             o->wire = true;
             break;
@@ -205,8 +215,9 @@ static void parse(struct options *o, int argc, char **argv)
             set_number(o, (enum opt)k, optarg);
         }
     }
-    if (optind < argc || (!o->out && !o->wire) || (o->out && o->wire)) {
-        fputs("callmesh-traffic: wants either --out FILE or --wire; see --help\n", stderr);
+    if (optind < argc || (!o->out && !o->wire) || (o->out && o->wire) || (o->tee && !o->wire)) {
+        fputs("callmesh-traffic: wants either --out FILE or --wire [--tee FILE]; see --help\n",
+              stderr);
         exit(64);
     }
     o->net = o->wire ? 127 : 10;
@@ -223,11 +234,13 @@ int main(int argc, char **argv)
                         .hold_percent = 10,
                         .codec_mask = 3,
                         .ptime_ms = 20,
+                        .drain = &drain,
                         .start_us = INT64_C(1767225600000000)};
     parse(&o, argc, argv);
     struct sigaction sa = {.sa_handler = on_signal};
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGUSR1, &sa, NULL);
     audio_init();
     FILE *truth = o.truth ? fopen(o.truth, "w") : NULL;
     if (o.truth && !truth) {

@@ -25,12 +25,17 @@ enum step {
     ST_TERMINATED_ACK,
 };
 
+#define FRAME_RANGES 4 // a hold parts them in two
+
 struct side {
     struct addr sip, rtp;
     uint32_t ssrc, ts0;
     uint16_t seq;
     uint64_t sent, lost;
     int64_t first_us;
+    uint64_t n0;                     // sample of the call at which the first frame stands
+    uint32_t range[FRAME_RANGES][2]; // frames made, first and last
+    unsigned ranges;
     double hz;
     char tag[12];
 };

@@ -3,6 +3,18 @@
 
 #include <stdlib.h>
 
+static void write_side(FILE *f, const char *name, const struct side *s)
+{
+    fprintf(f,
+            ",\"%s\":{\"ssrc\":%u,\"hz\":%.1f,\"sent\":%llu,\"lost\":%llu,\"first_us\":%lld,"
+            "\"frames\":[",
+            name, s->ssrc, s->hz, (unsigned long long)s->sent, (unsigned long long)s->lost,
+            (long long)s->first_us);
+    for (unsigned i = 0; i < s->ranges; i++)
+        fprintf(f, "%s[%u,%u]", i ? "," : "", s->range[i][0], s->range[i][1]);
+    fputs("]}", f);
+}
+
 static void write_truth(struct run *r, const struct call *c, const char *result)
 {
     if (!r->truth)
@@ -14,13 +26,9 @@ static void write_truth(struct run *r, const struct call *c, const char *result)
             c->call_id, c->from, c->to, result, (long long)c->started_us, (long long)c->answered_us,
             (long long)r->now_us, c->alaw ? "PCMA" : "PCMU",
             c->hold && c->answered_us ? "true" : "false");
-    for (unsigned i = 0; i < 2; i++) {
-        const struct side *s = &c->side[i];
-        fprintf(r->truth,
-                ",\"%s\":{\"ssrc\":%u,\"hz\":%.1f,\"sent\":%llu,\"lost\":%llu,\"first_us\":%lld}",
-                i == 0 ? "caller" : "callee", s->ssrc, s->hz, (unsigned long long)s->sent,
-                (unsigned long long)s->lost, (long long)s->first_us);
-    }
+    fprintf(r->truth, ",\"number\":%llu", (unsigned long long)c->number);
+    for (unsigned i = 0; i < 2; i++)
+        write_side(r->truth, i == 0 ? "caller" : "callee", &c->side[i]);
     fputs("}\n", r->truth);
     fflush(r->truth);
 }
@@ -186,7 +194,7 @@ bool call_begin(struct run *r, uint32_t index)
     for (unsigned i = 0; i < 2; i++) {
         struct side *s = &c->side[i];
         uint32_t ip = (uint32_t)o->net << 24 | (i == 0 ? 2U : 1U) << 8 | (1 + index % 250);
-        s->sip = (struct addr){ip, 5060};
+        s->sip = (struct addr){ip, SIP_PORT};
         s->rtp = (struct addr){ip, (uint16_t)(10000 + 2 * (index % 25000))};
         s->ssrc = (uint32_t)rng_next(g);
         s->ts0 = (uint32_t)rng_next(g);

@@ -13,7 +13,7 @@
 #define SOCKETS 16384
 
 struct sink {
-    FILE *file;
+    FILE *file; // with --wire: the tee, or NULL
     bool wire;
     uint64_t packets;
     int64_t first_us, clock_us; // wire: at_us of the first packet, monotonic time of its sending
@@ -41,11 +41,12 @@ struct sink *sink_new(const struct options *o)
         return NULL;
     memset(s->fd_of, -1, sizeof s->fd_of);
     s->wire = o->wire;
-    if (s->wire)
+    const char *out = s->wire ? o->tee : o->out;
+    if (!out)
         return s;
-    s->file = strcmp(o->out, "-") == 0 ? stdout : fopen(o->out, "wb");
+    s->file = strcmp(out, "-") == 0 ? stdout : fopen(out, "wb");
     if (!s->file) {
-        fprintf(stderr, "callmesh-traffic: cannot write %s: %s\n", o->out, strerror(errno));
+        fprintf(stderr, "callmesh-traffic: cannot write %s: %s\n", out, strerror(errno));
         free(s);
         return NULL;
     }
@@ -56,7 +57,7 @@ struct sink *sink_new(const struct options *o)
         uint32_t zone, sigfigs, snap, link;
     } head = {0xa1b2c3d4, 2, 4, 0, 0, 65535, 1};
     if (!put(s, &head, sizeof head)) {
-        fprintf(stderr, "callmesh-traffic: cannot write %s: %s\n", o->out, strerror(errno));
+        fprintf(stderr, "callmesh-traffic: cannot write %s: %s\n", out, strerror(errno));
         free(s);
         return NULL;
     }
@@ -100,8 +101,8 @@ bool sink_open_addr(struct sink *s, struct addr a)
     return true;
 }
 
-static bool send_wire(struct sink *s, int64_t at_us, struct addr src, struct addr dst,
-                      const void *p, size_t n)
+// Until the clock gets there.
+static void wire_wait(struct sink *s, int64_t at_us)
 {
     if (s->packets == 0) {
         s->first_us = at_us;
@@ -112,6 +113,10 @@ static bool send_wire(struct sink *s, int64_t at_us, struct addr src, struct add
         struct timespec t = {.tv_sec = wait / 1000000, .tv_nsec = (wait % 1000000) * 1000};
         nanosleep(&t, NULL);
     }
+}
+
+static bool wire_send(struct sink *s, struct addr src, struct addr dst, const void *p, size_t n)
+{
     unsigned i = slot_of(s, src);
     if (s->fd_of[i] < 0)
         return false;
@@ -119,6 +124,13 @@ static bool send_wire(struct sink *s, int64_t at_us, struct addr src, struct add
         .sin_family = AF_INET, .sin_port = htons(dst.port), .sin_addr.s_addr = htonl(dst.ip)};
     (void)sendto(s->fd_of[i], p, n, 0, (const struct sockaddr *)&to, sizeof to);
     return true;
+}
+
+static int64_t wall_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 static void be16(uint8_t *p, unsigned v)
@@ -160,7 +172,15 @@ static bool write_pcap(struct sink *s, int64_t at_us, struct addr src, struct ad
 bool sink_udp(struct sink *s, int64_t at_us, struct addr src, struct addr dst, const void *p,
               size_t n)
 {
-    bool ok = s->wire ? send_wire(s, at_us, src, dst, p, n) : write_pcap(s, at_us, src, dst, p, n);
+    bool ok = true;
+    if (s->wire) {
+        wire_wait(s, at_us);
+        if (s->file && dst.port == SIP_PORT)
+            ok = write_pcap(s, wall_us(), src, dst, p, n);
+        ok = wire_send(s, src, dst, p, n) && ok;
+    } else {
+        ok = write_pcap(s, at_us, src, dst, p, n);
+    }
     s->packets++;
     return ok;
 }

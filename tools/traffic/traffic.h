@@ -17,7 +17,8 @@ enum outcome {
 };
 enum audio_kind {
     AUDIO_TONES,
-    AUDIO_TALK
+    AUDIO_TALK,
+    AUDIO_COUNT // each frame says which it is: nothing to hear, everything to check
 };
 
 struct options {
@@ -38,12 +39,16 @@ struct options {
     const char *out;  // file, "-" or NULL
     bool wire;
     const char *truth; // one JSON line a call
+    const char *tee;   // wire: a pcap of the SIP as it was sent, with the time of sending
     uint8_t net;       // first byte of the addresses: 10 for files, 127 on the wire
     bool forever;
+    const volatile bool *drain; // set: no new calls, those that are up go on to their end
 };
 
 // ---- sink.c
 // ---------------------------------------------------------------------------------------------------------
+#define SIP_PORT 5060
+
 struct addr {
     uint32_t ip; // host order
     uint16_t port;
@@ -71,6 +76,8 @@ double audio_hz(uint64_t call, unsigned side);
 uint8_t audio_ulaw(int16_t pcm);
 uint8_t audio_alaw(int16_t pcm);
 void audio_init(void);
+// AUDIO_COUNT: 10 bytes again and again: C3 5A, number of the call (4), side (1), frame of the side (3), all big-endian.
+void audio_count(uint8_t *p, size_t n, uint32_t call, unsigned side, uint32_t frame);
 
 // ---- calls.c
 // --------------------------------------------------------------------------------------------------------

@@ -252,6 +252,8 @@ class World:
         self.assets = os.path.join(self.dir, "assets")
         os.makedirs(os.path.join(self.assets, "assets"))
         os.makedirs(self.recordings)
+        self.keys = os.path.join(self.dir, "keys")
+        os.makedirs(self.keys)
         self.first = os.path.join(self.dir, "first")
         self.port, self.health = free_port(), free_port()
         self.urls = [f"tcp://127.0.0.1:{free_port()}" for _ in range(3)]
@@ -280,6 +282,7 @@ class World:
             [self.api, "--store.dsn", self.dsn, "--http.listen", f"127.0.0.1:{self.port}",
              "--health.listen", f"127.0.0.1:{self.health}", "--bus.mesh-url", self.urls[0],
              "--bus.control-url", self.urls[1], "--bus.live-url", self.urls[2], "--recordings.dir", self.recordings,
+             "--keys.dir", self.keys, "--audio.readers", "4",
              "--http.assets-dir", self.assets, "--auth.first-start-file", self.first,
              "--events.ring", "1M", "--http.stream-timeout", "8s", *extra],
             stdout=self.out, stderr=self.err)

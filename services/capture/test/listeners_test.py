@@ -47,9 +47,10 @@ def rtcp(ssrc=7, packets=50):
     return struct.pack(">BBHIIIIII", 0x80, 200, 6, ssrc, 1, 2, 3, packets, packets * 160)
 
 
-def packet(sport, dport, payload):
+def packet(sport, dport, payload, number=iter(range(1, 65536))):
+    """Each has its own IP identification, as a sender gives it: else it would be a mirror's copy of the one before."""
     udp = struct.pack(">HHHH", sport, dport, 8 + len(payload), 0) + payload
-    return struct.pack(">HHHBBBBH", 0x4500, 20 + len(udp), 1, 0, 0, 64, 17, 0) + A + B + udp
+    return struct.pack(">HHHBBBBH", 0x4500, 20 + len(udp), next(number), 0, 0, 64, 17, 0) + A + B + udp
 
 
 def free_port():
@@ -247,14 +248,18 @@ def test_key_and_clock():
 
 def test_mirrors_and_hep_together():
     c = Capture("hep", "vxlan", "geneve", "tzsp")
-    frame = MAC + b"\x08\0" + packet(5060, 5060, MESSAGE)
     c.send("hep", hep(MESSAGE))
-    for _ in range(2):
-        c.send("vxlan", b"\x08\0\0\0vvv\0" + frame)
-    for _ in range(3):
-        c.send("geneve", b"\1\0\x65\x58vvv\0" + b"\1\x08\1\0" + frame)
+
+    def frame():
+        return MAC + b"\x08\0" + packet(5060, 5060, MESSAGE)
+
+    twice = frame()
+    for each in (twice, frame()):
+        c.send("vxlan", b"\x08\0\0\0vvv\0" + each)
+    for each in (frame(), frame(), twice):  # the last was seen by the other mirror
+        c.send("geneve", b"\1\0\x65\x58vvv\0" + b"\1\x08\1\0" + each)
     for _ in range(4):
-        c.send("tzsp", b"\1\0\0\1" + b"\x0a\1\x2a\1" + frame)
+        c.send("tzsp", b"\1\0\0\1" + b"\x0a\1\x2a\1" + frame())
     c.send("vxlan", MESSAGE)
     c.send("tzsp", b"\1\0\0\1\x0a")
     c.seen(12)
@@ -262,7 +267,8 @@ def test_mirrors_and_hep_together():
     wait_for("the input's own counter",
              lambda: c.metric("capture_input_packets_total", f'{{input="vxlan:127.0.0.1:{port["vxlan"]}"}}') == 3)
     out = c.end()
-    equal(out["sip_messages"], 10, "messages")
+    equal((out["sip_messages"], out["duplicates"]), (9, 1), "messages, copies")
+    equal([i["duplicates"] for i in out["inputs"]], [0, 0, 1, 0], "copies of each")
     equal([i["packets"] for i in out["inputs"]], [1, 3, 3, 5], "packets of each")
     equal(out["malformed"], {"tunnel_header": 1, "tunnel_short": 1}, "malformed")
 

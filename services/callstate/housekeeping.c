@@ -1,0 +1,145 @@
+#include "housekeeping.h"
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "base/thread.h"
+#include "stats.h"
+#include "store/schema.h"
+
+#define ROUND_US     (3600 * US_PER_S)
+#define BOOKS_US     (60 * US_PER_S)
+#define RETRY_US     (60 * US_PER_S)
+#define LONGEST_US   (1800 * US_PER_S) // an index over a day of millions of calls takes minutes
+#define DAYS_A_ROUND 400               // indexes made in one round
+
+struct housekeeping {
+    struct store *store;
+    struct thread thread;
+};
+
+struct housekeeping *housekeeping_new(const char *dsn)
+{
+    struct housekeeping *h = mem_take(sizeof *h);
+    if (!h)
+        return NULL;
+    struct store_opts o = {.dsn = dsn, .app = "callmesh-housekeeping", .timeout_us = LONGEST_US};
+    h->store = store_new(&o);
+    if (!h->store)
+        return NULL;
+    return h;
+}
+
+// Days that are over and have no index of words. `broken`: one that was interrupted stands there, in nobody's use.
+static const char days_sql[] =
+    "SELECT c.relname, coalesce(NOT x.indisvalid, false) AS broken FROM pg_inherits i"
+    " JOIN pg_class c ON c.oid = i.inhrelid LEFT JOIN pg_class w ON w.relname = c.relname || "
+    "'_words'"
+    " LEFT JOIN pg_index x ON x.indexrelid = w.oid"
+    " WHERE i.inhparent = 'calls'::regclass AND c.relname ~ '^calls_[0-9]{8}$'"
+    " AND c.relname < 'calls_' || to_char($1 AT TIME ZONE 'UTC' - interval '1 hour', 'YYYYMMDD')"
+    " AND (w.oid IS NULL OR NOT x.indisvalid)"
+    " AND EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')"
+    " ORDER BY 1 DESC LIMIT $2";
+
+static int index_day(struct store *s, const char *day, bool broken)
+{
+    char sql[256];
+    int r = STORE_OK;
+    if (broken) {
+        (void)snprintf(sql, sizeof sql, "DROP INDEX IF EXISTS %s_words", day);
+        r = store_query(s, sql, NULL, NULL);
+    }
+    (void)snprintf(sql, sizeof sql,
+                   "CREATE INDEX CONCURRENTLY IF NOT EXISTS %s_words ON %s USING gin "
+                   "((from_uri || E'\\n' || to_uri || E'\\n' || from_name || E'\\n' || to_name) "
+                   "gin_trgm_ops)",
+                   day, day);
+    r = r ? r : store_query(s, sql, NULL, NULL);
+    if (!r)
+        count(STAT_DB_WORD_INDEXES);
+    return r;
+}
+
+static int index_words(struct store *s, int64_t now_us)
+{
+    struct store_args a;
+    struct store_result *days = NULL;
+    store_args_init(&a);
+    store_arg_time(&a, now_us);
+    store_arg_int(&a, DAYS_A_ROUND);
+    int r = store_query(s, days_sql, &a, &days);
+    for (size_t i = 0; !r && i < store_rows(days); i++) {
+        char day[32];
+        (void)snprintf(day, sizeof day, "%s", store_str(days, i, 0));
+        r = index_day(s, day, store_bool(days, i, 1));
+    }
+    store_result_free(days);
+    return r;
+}
+
+int housekeeping_round(struct store *s, int64_t now_us)
+{
+    int made = 0;
+    int r = partitions_make(s, now_us, -1, 7, &made);
+    if (r)
+        log_warn("day partitions not made: rows go to the default ones", "error=\"%s\"",
+                 store_error(s));
+    count_n(STAT_DB_PARTITIONS, (uint64_t)made);
+    if (!r && (r = index_words(s, now_us)))
+        log_warn("days without an index of words: searching them by q= is slow", "error=\"%s\"",
+                 store_error(s));
+    if (!r && (r = store_query(
+                   s, "DELETE FROM feed_cursors WHERE updated_at < now() - interval '90 days'",
+                   NULL, NULL)))
+        log_warn("old cursors stay", "error=\"%s\"", store_error(s));
+    return r;
+}
+
+// A book that does not balance is a bug, whatever else looks well: the gauge must read 0.
+static void look_at_books(struct store *s)
+{
+    struct store_result *r = NULL;
+    if (store_query(s, "SELECT count(*) FROM feed_books WHERE unbalanced <> 0", NULL, &r))
+        return;
+    uint64_t bad = (uint64_t)store_int(r, 0, 0);
+    store_result_free(r);
+    if (bad > stat_get(&callstate_stat[STAT_BOOKS]))
+        log_error("the books of a feed do not balance: see ./callmesh audit", "feeds=%llu",
+                  (unsigned long long)bad);
+    gauge(STAT_BOOKS, bad);
+}
+
+static void body(struct thread *t, void *arg)
+{
+    struct housekeeping *h = arg;
+    int64_t next_us = 0, books_us = 0;
+    store_set_give_up(h->store, &t->stop);
+    while (!thread_should_stop(t)) {
+        if (mono_now_us() >= next_us)
+            next_us =
+                mono_now_us() + (housekeeping_round(h->store, wall_now_us()) ? RETRY_US : ROUND_US);
+        if (mono_now_us() >= books_us) {
+            books_us = mono_now_us() + BOOKS_US;
+            look_at_books(h->store);
+        }
+        struct timespec nap = {.tv_nsec = 250 * 1000000};
+        (void)nanosleep(&nap, NULL);
+    }
+}
+
+int housekeeping_start(struct housekeeping *h)
+{
+    return thread_start(&h->thread, "housekeeping", body, h);
+}
+
+void housekeeping_stop(struct housekeeping *h)
+{
+    if (!h)
+        return;
+    thread_join(&h->thread);
+    h->store = store_free(h->store);
+    mem_give(h, sizeof *h);
+}

@@ -1,0 +1,137 @@
+// A round of housekeeping on a real PostgreSQL: days ahead, words of the days that are over, what was interrupted made again.
+#include "housekeeping.h"
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/mono.h"
+#include "store/schema.h"
+#include "tests/support/pg_throwaway.h"
+#include "tests/support/test.h"
+
+#define DAY_US (86400 * US_PER_S)
+#define WORDS  "(from_uri || E'\\n' || to_uri || E'\\n' || from_name || E'\\n' || to_name)"
+
+static struct pg_throwaway pg;
+static struct store *db;
+static int64_t now_us;
+
+static int setup(void **state)
+{
+    (void)state;
+    char folder[512], err[256] = "";
+    if (pg_throwaway_start(&pg, __FILE__, 2))
+        return -1;
+    (void)snprintf(folder, sizeof folder, "%s", pg.script);
+    *strstr(folder, "/tests/support/") = 0;
+    (void)strncat(folder, "/deploy/schema", sizeof folder - strlen(folder) - 1);
+    struct store_opts o = {.dsn = pg.dsn, .app = "housekeeping_test", .timeout_us = 20 * US_PER_S};
+    db = store_new(&o);
+    // 03:00 of a day: yesterday is over, for more than an hour.
+    now_us = wall_now_us() / DAY_US * DAY_US + 3 * 3600 * US_PER_S;
+    return db && schema_apply(db, folder, err, sizeof err) == SCHEMA_OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    db = store_free(db);
+    pg_throwaway_end(&pg);
+    return 0;
+}
+
+static int64_t ask(const char *sql)
+{
+    struct store_result *r = NULL;
+    assert_int_equal(store_query(db, sql, NULL, &r), STORE_OK);
+    int64_t n = store_int(r, 0, 0);
+    store_result_free(r);
+    return n;
+}
+
+static int64_t indexes(const char *more)
+{
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid"
+                   " WHERE relname ~ '^calls_[0-9]{8}_words$' AND indisvalid %s",
+                   more);
+    return ask(sql);
+}
+
+static void a_day_that_is_over_gets_its_words(void **state)
+{
+    (void)state;
+    int made = 0;
+    assert_int_equal(partitions_make(db, now_us, -3, 0, &made), STORE_OK);
+    assert_int_equal(store_script(db,
+                                  "INSERT INTO calls (site, started_at, id, revision, state, "
+                                  "from_name) SELECT 's', date_trunc('day', now() AT TIME ZONE "
+                                  "'UTC') AT TIME ZONE 'UTC' - interval '30 hours' + i * "
+                                  "interval '1 s', gen_random_uuid(), 1, 'ended', 'Caller ' || i"
+                                  " FROM generate_series(1, 5000) AS i; ANALYZE calls"),
+                     STORE_OK);
+    assert_int_equal(indexes(""), 0);
+    assert_int_equal(housekeeping_round(db, now_us), STORE_OK);
+    assert_int_equal(indexes(""), 3); // not today's
+    assert_int_equal(ask("SELECT count(*) FROM pg_class WHERE relname ~ '^calls_[0-9]{8}$'"), 11);
+    struct store_result *r = NULL;
+    assert_int_equal(
+        store_query(db, "EXPLAIN SELECT id FROM calls WHERE " WORDS " ILIKE '%caller 4711%'", NULL,
+                    &r),
+        STORE_OK);
+    bool used = false;
+    for (size_t i = 0; i < store_rows(r); i++)
+        used |= strstr(store_str(r, i, 0), "_words") != NULL;
+    store_result_free(r);
+    assert_true(used);
+    assert_int_equal(ask("SELECT count(*) FROM calls WHERE " WORDS " ILIKE '%caller 4711%'"), 1);
+}
+
+static void an_interrupted_index_is_made_again(void **state)
+{
+    (void)state;
+    assert_int_equal(store_script(db, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = "
+                                      "(SELECT max(oid) FROM pg_class WHERE relname ~ "
+                                      "'^calls_[0-9]{8}_words$')"),
+                     STORE_OK);
+    assert_int_equal(indexes(""), 2);
+    assert_int_equal(housekeeping_round(db, now_us), STORE_OK);
+    assert_int_equal(indexes(""), 3);
+}
+
+static void old_cursors_go(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        store_script(db, "INSERT INTO feed_cursors (publisher, incarnation, epoch, seq, updated_at)"
+                         " VALUES ('old', '\\x00', 1, 1, now() - interval '91 days'),"
+                         " ('new', '\\x00', 1, 1, now() - interval '89 days')"),
+        STORE_OK);
+    assert_int_equal(housekeeping_round(db, now_us), STORE_OK);
+    assert_int_equal(ask("SELECT count(*) FROM feed_cursors"), 1);
+}
+
+// A question of minutes does not hold up a stop.
+static void a_stop_interrupts(void **state)
+{
+    (void)state;
+    static _Atomic bool stop;
+    store_set_give_up(db, &stop);
+    assert_int_equal(ask("SELECT 1"), 1);
+    stop = true;
+    int64_t t0 = mono_now_us();
+    assert_int_equal(store_query(db, "SELECT pg_sleep(30)", NULL, NULL), STORE_E_AWAY);
+    assert_true(mono_now_us() - t0 < 5 * US_PER_S);
+    store_set_give_up(db, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_day_that_is_over_gets_its_words),
+        cmocka_unit_test(an_interrupted_index_is_made_again),
+        cmocka_unit_test(old_cursors_go),
+        cmocka_unit_test(a_stop_interrupts),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,144 @@
+"""PostgreSQL goes away under real calls: a streaming replica is promoted, or nothing is there for a long time. Then the oracle counts.
+
+usage: failover.py [--seed N] [--mode sync|lagging|away] [--away S] [--rate CPS] [--keep]
+
+  sync      the replica confirms each commit; the primary is killed (-9, all of it), the replica promoted: nothing may be lost
+  lagging   the replica stands still for 5 s before that: it knows less than callstate had committed. The cursors in it are older, so
+            the journals of the sites give again what is missing
+  away      no database for --away seconds (120): the journals hold, and all arrives in order
+
+Exit 0: nothing lost, nothing doubled.
+"""
+import argparse
+import os
+import signal
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import subprocess  # noqa: E402
+
+import mesh as m  # noqa: E402
+import run  # noqa: E402
+
+
+class Replica(m.Postgres):
+    def make_from(self, primary):
+        os.makedirs(self.folder, exist_ok=True)
+        m.shutil.chown(self.folder, m.USER, "nogroup")
+        with open(self.log, "ab") as out:
+            subprocess.run(m.as_user(os.path.join(m.PG_BIN, "pg_basebackup"), "-h", primary.folder, "-U", "callmesh", "-D", self.data, "-R",
+                                     "-X", "stream", "-c", "fast"), check=True, stdout=out, stderr=out, cwd="/")
+        self.configure()
+
+    def promote(self):
+        self.query("SELECT pg_promote(true, 30)")
+
+
+def kill_whole(pg):
+    """The machine is gone: postmaster and all its children at one moment; it does not come back."""
+    pids = [pg.p.pid] + m.children_of(pg.p.pid)
+    pg.struck = True
+    for pid in pids:
+        m._signal(pid, signal.SIGKILL)
+    pg.p.wait()
+    pg.start_at = time.monotonic() + 1e9
+
+
+def cursor(pg):
+    return int(pg.query("SELECT coalesce(sum(seq), 0) FROM feed_cursors")[0][0])
+
+
+def fail_over(mesh, replica, lagging):
+    if lagging:
+        replica.stop(1e9, whole=True)
+        run.calm(mesh, 5)
+    at = time.monotonic()
+    before = cursor(mesh.pg)
+    kill_whole(mesh.pg)
+    if lagging:
+        replica.wake()
+    run.calm(mesh, 1)
+    replica.promote()
+    found = cursor(replica)
+    mesh.pg = replica
+    committed = lambda: cursor(replica) > found  # noqa: E731
+    run.calm(mesh, 60, committed)
+    return {"sum of cursors before": before, "in the promoted one": found, "first commit after s": round(time.monotonic() - at, 1)}
+
+
+def away(mesh, seconds):
+    rows = mesh.pg.query("SELECT count(*) FROM sip_messages")[0][0]
+    at = time.monotonic()
+    mesh.pg.kill(seconds)
+    run.calm(mesh, seconds + 1, mesh.pg.running)
+    back = time.monotonic()
+    m.wait_for("PostgreSQL", mesh.pg.ready)
+    run.calm(mesh, 60, lambda: int(mesh.pg.query("SELECT count(*) FROM sip_messages")[0][0]) > int(rows))
+    return {"away s": round(back - at, 1), "first rows after its return s": round(time.monotonic() - back, 1)}
+
+
+def in_order(pg):
+    """Rows of a feed came into the database in the order of the feed: ctid of an insert-only table, vacuum aside, says so."""
+    return int(pg.query("SELECT count(*) FROM (SELECT seq, lag(seq) OVER (PARTITION BY tableoid, publisher ORDER BY ctid) AS before FROM sip_messages) t "
+                        "WHERE before > seq")[0][0])
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--mode", choices=("sync", "lagging", "away"), default="sync")
+    a.add_argument("--away", type=float, default=120)
+    a.add_argument("--rate", type=float, default=8)
+    a.add_argument("--settle", type=float, default=120)
+    a.add_argument("--keep", action="store_true")
+    o = a.parse_args()
+    m.alone()
+    if os.geteuid() != 0:
+        print("skipped: root is needed")
+        return 77
+    o.kills = 0
+    mesh = m.Mesh(o.seed)
+    sites = ("steady", "struck")  # nobody strikes a harvester here
+    replica = Replica("replica", mesh.folder("pg2", 1 << 30), mesh.path("log/replica.log"))
+    ok = False
+    try:
+        mesh.dsn = f"host={mesh.pg.folder},{replica.folder} user=callmesh dbname=postgres target_session_attrs=read-write"
+        mesh.up(sites)
+        if o.mode != "away":
+            replica.make_from(mesh.pg)
+            replica.start()
+            m.wait_for("the replica", replica.ready)
+            mesh.proc["replica"] = replica
+        if o.mode == "sync":
+            mesh.pg.query("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            mesh.pg.query("SELECT pg_reload_conf()")
+        if o.mode == "lagging":
+            mesh.proc["callstate"].may_end = (m.EXIT_UNAVAILABLE,)  # it finds older cursors than its own: it begins anew from them
+        mesh.traffic("--forever", "--concurrent", "200", "--rate", str(o.rate), "--talk", "1.5", "--ring", "0.4", "--seed", str(o.seed))
+        watcher = m.Watcher(mesh)
+        watcher.start()
+        run.calm(mesh, 8)
+        what = away(mesh, o.away) if o.mode == "away" else fail_over(mesh, replica, o.mode == "lagging")
+        print(f"{o.mode}: {what}")
+        run.calm(mesh, 8)
+        rest = run.settle(mesh, o, sites)
+        watcher.stop_now = True
+        verdicts = run.oracle.judge(mesh.pg, mesh.tee, mesh.truth, sites, mesh.recordings)
+        ok = run.report(mesh, o, {o.mode: 1}, 0, 0, rest, verdicts, watcher, run.check_api(mesh, verdicts, watcher))
+        if o.mode == "away":
+            bad = in_order(mesh.pg)
+            print(f"rows out of the order of their feed: {bad}")
+            ok = ok and bad == 0
+    finally:
+        if not ok:
+            for name in mesh.proc:
+                run.tail(mesh.proc[name].log)
+        replica.end(signal.SIGINT)
+        mesh.close(o.keep)
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+import os
+import subprocess
+import sys
+
+from harness import ROOT, Skip, check
+
+RUN = os.path.join(ROOT, "tests", "faults", "failover.py")
+
+
+def run(*args):
+    p = subprocess.run([sys.executable, "-B", RUN, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False)
+    if p.returncode == 77:
+        raise Skip(p.stdout.strip().splitlines()[-1])
+    print(p.stdout if p.returncode else p.stdout[:2500])
+    check(p.returncode == 0, "see above")
+
+
+def test_replica_that_confirmed_each_commit(_):
+    run("--mode", "sync")
+
+
+def test_replica_that_lags(_):
+    run("--mode", "lagging", "--settle", "240")
+
+
+def test_no_database_for_a_while(_):
+    run("--mode", "away", "--away", "40")
