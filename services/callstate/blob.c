@@ -157,7 +157,7 @@ size_t blob_bound(const struct call *c)
     size_t n = 2048 + CALL_ID_MAX + 2 * sizeof(struct party);
     for (const struct leg *l = c->legs; l; l = l->next)
         n += 640 + (size_t)(l->formats[1] + l->formats[2]) * sizeof(struct format) +
-             l->address_count * (sizeof(struct endpoint) + 16);
+             l->address_count * (sizeof(struct endpoint) + 24);
     return n;
 }
 
@@ -181,6 +181,7 @@ static void write_addresses(struct blob *b, struct leg *l)
         F(b, a->side);
         F(b, a->ssrc);
         F(b, a->named_us);
+        F(b, a->again_us);
     }
 }
 
@@ -213,14 +214,16 @@ static void read_addresses(struct world *w, struct blob *b, struct leg *l)
         struct endpoint at;
         uint8_t side = 0;
         uint32_t ssrc = 0;
-        int64_t named = 0;
+        int64_t named = 0, again = 0;
         F(b, at);
         F(b, side);
         F(b, ssrc);
         F(b, named);
+        F(b, again);
         if (b->failed || side < SIDE_CALLER || side > SIDE_CALLEE)
             return;
-        (void)media_add_address(w, l, (enum side)side, &at, ssrc, named);
+        if (media_add_address(w, l, (enum side)side, &at, ssrc, named))
+            l->addresses->again_us = again;
     }
 }
 

@@ -128,7 +128,7 @@ static struct address *in_chain(const struct world *w, const struct stream *s,
         if (realm_of(w, a->leg->call->site) != realm_of(w, s->site) || !endpoint_eq(&a->at, at) ||
             (a->ssrc && a->ssrc != s->ssrc) || (within && a->leg->call != within))
             continue;
-        if ((!best || a->named_us > best->named_us) && in_time(w, a, s, slack_us))
+        if ((!best || a->again_us > best->again_us) && in_time(w, a, s, slack_us))
             best = a;
     }
     return best;
@@ -193,6 +193,7 @@ bool media_add_address(struct world *w, struct leg *l, enum side side, const str
             size_t slot = slab_index_of(w->addresses, a); // named again: the latest now
             chain_del(w->by_address, slot);
             chain_add(w->by_address, h, slot);
+            a->again_us = at_us > a->again_us ? at_us : a->again_us;
             return false;
         }
     }
@@ -206,7 +207,8 @@ bool media_add_address(struct world *w, struct leg *l, enum side side, const str
                           .at = *at,
                           .side = (uint8_t)side,
                           .ssrc = ssrc,
-                          .named_us = at_us};
+                          .named_us = at_us,
+                          .again_us = at_us};
     l->addresses = a;
     l->address_count++;
     chain_add(w->by_address, h, slab_index_of(w->addresses, a));

@@ -104,9 +104,9 @@ struct address {
     struct address *next; // of the leg
     struct leg *leg;
     struct endpoint at;
-    uint8_t side;  // who named it, so who receives there
-    uint32_t ssrc; // 0: any stream
-    int64_t named_us;
+    uint8_t side;               // who named it, so who receives there
+    uint32_t ssrc;              // 0: any stream
+    int64_t named_us, again_us; // first and last
 };
 
 struct leg {
