@@ -108,6 +108,7 @@ def main():
         for d in range(1, o.days):  # as callstate's housekeeping does when a day is over
             name = f"calls_{today - datetime.timedelta(days=d):%Y%m%d}"
             psql(stack, f"CREATE INDEX CONCURRENTLY {name}_words ON {name} USING gin ({words} gin_trgm_ops)")
+            psql(stack, f"ANALYZE {name}")
         print(f"index of words: {(time.monotonic() - t1) / (o.days - 1):.1f} s a day of {n} calls")
         size = psql(stack, "SELECT sum(pg_total_relation_size(inhrelid)) / 1e9 FROM pg_inherits WHERE inhparent = 'calls'::regclass")
         print(f"{n * o.days} calls of {o.days} days, {float(size):.1f} GB with indexes, filled in {time.monotonic() - t0:.0f} s")

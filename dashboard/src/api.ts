@@ -1,7 +1,7 @@
 // Typed client of /api/v1. Same origin, cookie session; a 401 anywhere ends the session on the page.
 import { signal } from "@preact/signals";
 import type {
-  ActiveCalls, Call, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, Site, Stream, TimelineEvent,
+  ActiveCalls, Call, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, Site, Stream, TimelineEvent,
 } from "./types";
 
 const BASE = "/api/v1";
@@ -111,6 +111,7 @@ export const api = {
   callRecordings: (callId: string, signal?: AbortSignal) => all<Recording>(`/calls/${id(callId)}/recordings`, signal),
   messages: (callId: string, signal?: AbortSignal) => all<Message>(`/calls/${id(callId)}/messages`, signal),
   ladder: (callId: string, signal?: AbortSignal) => get<Ladder>(`/calls/${id(callId)}/ladder`, signal),
+  evidence: (callId: string, signal?: AbortSignal) => whole<Evidence>(`/calls/${id(callId)}/evidence`, signal),
   timeline: (callId: string, signal?: AbortSignal) => whole<TimelineEvent>(`/calls/${id(callId)}/events`, signal),
   recordings: (query: URLSearchParams, signal?: AbortSignal) => get<Page<Recording>>(`/recordings?${query}`, signal),
   peaks: (recording: Recording, pps: number, signal?: AbortSignal) =>

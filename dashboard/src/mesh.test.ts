@@ -72,3 +72,13 @@ test("counts", () => {
   for (const state of ["started", "ringing", "early", "answered", "held", "ended"] as CallState[]) count(counts, call("a", 1, state));
   assert.deepEqual(counts, { ringing: 3, talking: 1, held: 1, total: 5 });
 });
+
+test("a call that went into another leaves the board, and comes back when they part", () => {
+  const m = new Mesh();
+  m.apply(call("a", 1, "answered"), 0);
+  m.apply({ ...call("a", 2, "answered"), merged_into: "b" }, 0);
+  assert.equal(m.calls.size, 0);
+  assert.equal(m.apply(call("a", 1, "answered"), 0), false);
+  m.apply(call("a", 3, "answered"), 0);
+  assert.equal(m.calls.size, 1);
+});

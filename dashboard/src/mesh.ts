@@ -17,6 +17,14 @@ export class Mesh {
   /** Returns true when the call was news. */
   apply(call: Call, nowMs: number): boolean {
     const known = this.calls.get(call.id);
+    if (call.merged_into) { // another call shows it; parted again it comes back with a higher revision
+      if (known && known.peek().revision >= call.revision) return false;
+      this.calls.delete(call.id);
+      this.leaving.delete(call.id);
+      this.bury(call);
+      this.version.value++;
+      return true;
+    }
     if (known) {
       if (known.peek().revision >= call.revision) return false;
       known.value = call;

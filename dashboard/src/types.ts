@@ -16,7 +16,7 @@ export interface Call {
   live: boolean;
   state: CallState;
   result: CallResult | null;
-  protocol: "sip" | "sccp" | "mgcp" | "iax2" | "h323"; cause: number | null; // Q.850, where it is not SIP
+  protocol: "sip" | "sccp" | "mgcp" | "iax2" | "h323";
   sip_status: number | null;
   sip_reason: string | null;
   hangup_by: string | null;
@@ -35,6 +35,15 @@ export interface Call {
   sip_call_ids: string[];
   message_count: number;
   recording_state: RecordingState;
+  end_reason: string | null;
+  end_assumed: boolean;
+  q850_cause: number | null;
+  held_by: "caller" | "callee" | "both" | null;
+  merged_into: string | null;
+  diverted_by: string[];
+  transfers: Transfer[];
+  related: RelatedCall[];
+  conference: boolean;
   codecs: string[];
   quality: {
     packets: number; lost: number; loss_pct: number; jitter_ms_max: number;
@@ -42,6 +51,10 @@ export interface Call {
   } | null;
   listeners: number;
 }
+
+export interface Transfer { kind: string; result: string | null; at: Time; transferor: string; transferee: string; target: string; sip_status: number | null }
+export interface RelatedCall { id: string; rel: string; score: number }
+export interface Evidence { at: Time; call_id: string; joined_to: string; kind: string; score: number; detail: string }
 
 export interface Leg {
   id: string;
@@ -142,7 +155,7 @@ export interface LadderEndpoint { index: number; ip: string; port: number; label
 export interface LadderArrow { at: Time; from: number; to: number; label: string; kind: "request" | "response" | "rtp"; message: number | null }
 export interface Ladder { endpoints: LadderEndpoint[]; arrows: LadderArrow[] }
 
-export interface TimelineEvent { at: Time; type: string; detail: string }
+export interface TimelineEvent { at: Time; type: string; detail: string; side: "caller" | "callee" | null; call_id: string; sip_status: number | null }
 
 export interface Harvester {
   name: string;

@@ -88,6 +88,7 @@ void feed_pub_stop(struct feed_pub *f);
 
 struct feed_pub_stat {
     uint64_t head_seq, first_seq, committed_seq, epoch;
+    uint64_t durable_seq; // all up to it is in the journal's files, and found again after a kill
     uint64_t sent, backfilled,
         overwritten; // overwritten: envelopes that the journal lost uncommitted since start
     uint64_t journal_bytes_used;

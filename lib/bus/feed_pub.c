@@ -304,6 +304,7 @@ struct feed_pub_stat feed_pub_stat(struct feed_pub *f)
                               .first_seq = st.first_seq,
                               .committed_seq = st.committed_seq,
                               .epoch = st.epoch,
+                              .durable_seq = f->on_disk ? st.head_seq : st.next_seq - 1,
                               .sent = f->sent,
                               .backfilled = f->backfilled,
                               .overwritten = st.overwritten,

@@ -79,7 +79,8 @@ bool jring_put(struct journal_ring *r, uint64_t seq, struct span head, struct sp
 bool jring_at(const struct journal_ring *r, uint64_t pos, uint64_t *ret_seq, struct span *ret,
               uint64_t *ret_end)
 {
-    pos = skip_wrap(r, pos);
+    // Whoever stood at the end of the empty ring stands behind its tail since it began at the front: nothing of ours is there.
+    pos = skip_wrap(r, pos < r->tail ? r->tail : pos);
     if (pos >= r->head)
         return false;
     const struct rec *c = rec_at(r, pos);

@@ -1,3 +1,4 @@
+// The journal by its promises: bounds, order, kills, bad bytes, power cuts. Over 450 lines: one test a promise, nothing else.
 #include "journal_kit.h"
 
 #include <signal.h>

@@ -15,7 +15,7 @@ static char dir[64];
 
 // ---- certificates, by the openssl program, as ./callmesh makes them ---------------------------------------------------
 
-static void sh(const char *form, ...)
+__attribute__((format(printf, 1, 2))) static void sh(const char *form, ...)
 {
     char cmd[2048];
     va_list ap;

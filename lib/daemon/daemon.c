@@ -162,6 +162,9 @@ __attribute__((noreturn)) static void serve(const struct daemon_service *s, cons
 {
     char err[512];
     int64_t began = mono_now_us();
+    int split = s->split ? s->split(c) : 0;
+    if (split != 0)
+        leave(split);
     int r = signals_start();
     if (r < 0) {
         log_error("cannot start a thread", "reason=\"%s\"", strerror(-r));

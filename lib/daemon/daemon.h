@@ -12,6 +12,9 @@ struct daemon_service {
     const char *examples; // for --help, lines
     const struct conf_def *defs;
     size_t ndefs;
+    // First of all, before any thread and any socket: a service of several processes makes them here. 0: this one goes on; or an
+    // exit code after one clear line. NULL: one process.
+    int (*split)(const struct conf *c);
     // Opens everything and starts threads. 0, or an exit code after one clear line (log_error).
     int (*start)(const struct conf *c);
     // The main thread's work; returns when there is nothing more to do (a file has ended) or daemon_stopping().

@@ -14,7 +14,8 @@ enum http_method {
     HTTP_OTHER,
     HTTP_GET,
     HTTP_HEAD,
-    HTTP_POST
+    HTTP_POST,
+    HTTP_DELETE
 };
 
 enum http_next {

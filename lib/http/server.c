@@ -92,10 +92,11 @@ static struct http_req *request_begin(struct http_server *s, struct MHD_Connecti
     q->server = s;
     q->conn = c;
     q->path = url;
-    q->method = !strcmp(method, "GET")    ? HTTP_GET
-                : !strcmp(method, "HEAD") ? HTTP_HEAD
-                : !strcmp(method, "POST") ? HTTP_POST
-                                          : HTTP_OTHER;
+    q->method = !strcmp(method, "GET")      ? HTTP_GET
+                : !strcmp(method, "HEAD")   ? HTTP_HEAD
+                : !strcmp(method, "POST")   ? HTTP_POST
+                : !strcmp(method, "DELETE") ? HTTP_DELETE
+                                            : HTTP_OTHER;
     name_peer(q);
     name_request(q);
     stat_set(&s->stat[M_CONNECTIONS], ++s->open_reqs);
@@ -116,9 +117,9 @@ static enum http_next route_request(struct http_req *q)
     }
     if (allow) {
         http_problem(q, 405, "method_not_allowed", "this path does not know that method");
-        char list[32] = "";
-        static const char *const names[] = {NULL, "GET", "HEAD", "POST"};
-        for (unsigned i = HTTP_GET, n = 0; i <= HTTP_POST; i++) {
+        char list[48] = "";
+        static const char *const names[] = {NULL, "GET", "HEAD", "POST", "DELETE"};
+        for (unsigned i = HTTP_GET, n = 0; i <= HTTP_DELETE; i++) {
             if (allow & 1u << i)
                 n +=
                     (unsigned)snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", names[i]);

@@ -12,7 +12,7 @@
 
 static char dir[64];
 
-static void sh(const char *form, ...)
+__attribute__((format(printf, 1, 2))) static void sh(const char *form, ...)
 {
     char part[1024], cmd[1200];
     va_list ap;

@@ -12,7 +12,7 @@ struct store {
     int64_t backoff_us;
     uint64_t connects;
     const _Atomic bool *give_up; // NULL: nobody interrupts
-    unsigned late; // attempts to connect that ran into their deadline
+    unsigned late;               // attempts to connect that ran into their deadline
     char error[256];
     char sqlstate[6];
 };

@@ -189,7 +189,8 @@ static int make_one(struct store *s, const char *table, int64_t day, int *ret_ma
 
 int partitions_make(struct store *s, int64_t now_us, int from_day, int to_day, int *ret_made)
 {
-    static const char *const tables[] = {"calls", "legs", "sip_messages", "streams", "recordings"};
+    static const char *const tables[] = {"calls",      "legs",        "sip_messages", "streams",
+                                         "recordings", "call_events", "call_evidence"};
     int64_t today = now_us / US_PER_S / 86400;
     *ret_made = 0;
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {

@@ -305,6 +305,16 @@ int keyring_destroy(struct keyring *k, const char *path, const struct uuid *id)
     return r == 0 || r == -ENOENT ? file_replace(file, bytes, sizeof(bytes), 0600) : r;
 }
 
+bool keyring_can_sign(struct keyring *k)
+{
+    (void)pthread_mutex_lock(&k->lock);
+    if (!k->can_sign)
+        (void)load_signing(k, false);
+    bool can = k->can_sign;
+    (void)pthread_mutex_unlock(&k->lock);
+    return can;
+}
+
 void keyring_sign(const struct keyring *k, const void *p, size_t n, uint8_t ret[KEYRING_SIGNATURE])
 {
     must(k->can_sign);

@@ -55,6 +55,8 @@ int keyring_get(struct keyring *k, const char *path, const struct uuid *id, stru
 int keyring_take(struct keyring *k, const char *path, const struct uuid *id, struct data_key *ret);
 // Overwrites the key file and leaves the tombstone, durable. Also when there was none. 0 or negative errno.
 int keyring_destroy(struct keyring *k, const char *path, const struct uuid *id);
+// The signing key is here; looked for again when it was not at the opening. Any thread.
+bool keyring_can_sign(struct keyring *k);
 void keyring_sign(const struct keyring *k, const void *p, size_t n, uint8_t ret[KEYRING_SIGNATURE]);
 bool keyring_verify(const uint8_t public_key[KEYRING_PUBLIC], const void *p, size_t n,
                     const uint8_t signature[KEYRING_SIGNATURE]);

@@ -18,7 +18,11 @@ enum {
     SCOPE_QUALITY_READ = 1u << 5,
     SCOPE_SITES_READ = 1u << 6,
     SCOPE_EVENTS_READ = 1u << 7,
-    SCOPE_ALL = (1u << 8) - 1,
+    SCOPE_RECORDINGS_DELETE = 1u << 8,
+    SCOPE_RETENTION_WRITE = 1u << 9,
+    SCOPE_HOLDS_WRITE = 1u << 10,
+    SCOPE_ALL = (1u << 11) - 1,
+    SCOPE_KEEPING = SCOPE_RECORDINGS_DELETE | SCOPE_RETENTION_WRITE | SCOPE_HOLDS_WRITE,
 };
 
 // Who asks. known = false: nobody.
@@ -58,7 +62,7 @@ struct api_settings {
     const char *dsn, *listen, *mesh_url, *control_url, *live_url, *recordings_dir, *assets_dir,
         *first_start_file, *node, *keys_dir;
     bool cookie_secure;
-    int64_t login_per_minute, session_us, max_lag_us, tap_lease_us;
+    int64_t login_per_minute, session_us, max_lag_us, tap_lease_us, retention_every_us;
     uint32_t mirror_calls, mirror_harvesters, taps, tap_bytes, listeners, events_bytes,
         events_index, sse_clients;
     uint32_t db_threads, db_queue, audio_readers;
@@ -80,6 +84,8 @@ enum http_next on_call_recordings(struct http_req *q);
 enum http_next on_call_messages(struct http_req *q);
 enum http_next on_call_ladder(struct http_req *q);
 enum http_next on_call_events(struct http_req *q);
+enum http_next on_call_evidence(struct http_req *q);
+enum http_next on_calls_export(struct http_req *q);
 enum http_next on_listen_ticket(struct http_req *q);
 enum http_next on_listen(struct http_req *q);
 enum http_next on_streams(struct http_req *q);
@@ -87,6 +93,15 @@ enum http_next on_recordings(struct http_req *q);
 enum http_next on_recording(struct http_req *q);
 enum http_next on_recording_audio(struct http_req *q);
 enum http_next on_recording_peaks(struct http_req *q);
+enum http_next on_recording_delete(struct http_req *q);
+enum http_next on_policies(struct http_req *q);
+enum http_next on_policy_remove(struct http_req *q);
+enum http_next on_dry_run(struct http_req *q);
+enum http_next on_holds(struct http_req *q);
+enum http_next on_hold_release(struct http_req *q);
+enum http_next on_erasures(struct http_req *q);
+enum http_next on_deletions(struct http_req *q);
+enum http_next on_completeness(struct http_req *q);
 enum http_next on_harvesters(struct http_req *q);
 enum http_next on_harvester(struct http_req *q);
 enum http_next on_sites(struct http_req *q);

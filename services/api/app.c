@@ -15,6 +15,7 @@
 #include "depot/conf.h"
 #include "db.h"
 #include "events.h"
+#include "keeper.h"
 #include "listen.h"
 #include "mirror.h"
 #include "recordings.h"
@@ -56,6 +57,8 @@ static const struct conf_def defs[] = {
      "tapped audio of the recorders (listened on)", false},
     {"recordings.dir", CONF_STR, "var/recordings", 0, 0, "folder of the recordings (read)", false},
     DEPOT_CONF,
+    {"retention.every", CONF_DURATION, "1m", 100000, 86400000000,
+     "how often it is looked for recordings that are to go", false},
     {"keys.dir", CONF_STR, "/var/lib/callmesh/keys", 0, 0,
      "keys of the recordings, made by the recorder (read)", false},
     {"audio.readers", CONF_INT, "32", 1, 4096,
@@ -96,6 +99,7 @@ static void read_settings(const struct conf *c)
         .control_url = conf_str(c, "bus.control-url"),
         .live_url = conf_str(c, "bus.live-url"),
         .recordings_dir = conf_str(c, "recordings.dir"),
+        .retention_every_us = conf_int(c, "retention.every"),
         .keys_dir = conf_str(c, "keys.dir"),
         .audio_readers = (uint32_t)conf_int(c, "audio.readers"),
         .first_start_file = conf_str(c, "auth.first-start-file"),
@@ -155,7 +159,7 @@ static int start(const struct conf *c)
     }
     if (listen_start() || mirror_start())
         return 69;
-    if (db_start()) {
+    if (db_start() || keeper_start()) {
         log_error("the store workers could not start", "%s", "");
         return 69;
     }
@@ -175,6 +179,7 @@ static int run(void)
 static void stop(void)
 {
     http_server_stop(http, 2 * US_PER_S);
+    keeper_stop();
     db_stop();
     audio_stop();
     listen_stop();

@@ -18,9 +18,10 @@
 #define CACHE_FRESH_US (30 * US_PER_S)
 #define CACHE_STALE_US (600 * US_PER_S)
 
-static const char *const scope_names[] = {"calls:read",          "calls:listen",  "recordings:read",
-                                          "recordings:download", "messages:read", "quality:read",
-                                          "sites:read",          "events:read"};
+static const char *const scope_names[] = {
+    "calls:read",        "calls:listen",    "recordings:read", "recordings:download",
+    "messages:read",     "quality:read",    "sites:read",      "events:read",
+    "recordings:delete", "retention:write", "holds:write"};
 #define SCOPES (sizeof(scope_names) / sizeof(scope_names[0]))
 
 enum {
@@ -62,12 +63,13 @@ uint32_t auth_scopes_of_role(const char *role)
         uint32_t scopes;
     } roles[] = {
         {"admin", SCOPE_ALL},
-        {"supervisor", SCOPE_ALL},
-        {"analyst", SCOPE_ALL & ~(uint32_t)(SCOPE_CALLS_LISTEN | SCOPE_MESSAGES_READ)},
+        {"supervisor", SCOPE_ALL & ~(uint32_t)SCOPE_KEEPING},
+        {"analyst",
+         SCOPE_ALL & ~(uint32_t)(SCOPE_CALLS_LISTEN | SCOPE_MESSAGES_READ | SCOPE_KEEPING)},
         {"engineer", SCOPE_CALLS_READ | SCOPE_MESSAGES_READ | SCOPE_QUALITY_READ |
                          SCOPE_SITES_READ | SCOPE_EVENTS_READ},
-        {"compliance",
-         SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD | SCOPE_SITES_READ},
+        {"compliance", SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD |
+                           SCOPE_SITES_READ | SCOPE_KEEPING},
         {"integrator",
          SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD | SCOPE_EVENTS_READ},
     };
@@ -198,7 +200,8 @@ static enum http_next allowed(struct http_req *q)
         return unauthorized(q);
     }
     const char *csrf = http_header_in(q, "X-Callmesh-CSRF");
-    if (r->by_session && q->method == HTTP_POST && (!csrf || strcmp(csrf, "1") != 0))
+    if (r->by_session && (q->method == HTTP_POST || q->method == HTTP_DELETE) &&
+        (!csrf || strcmp(csrf, "1") != 0))
         return http_problem(q, 403, "csrf_header_missing",
                             "a session needs the header X-Callmesh-CSRF: 1 here");
     if ((r->who.scopes & q->route->scope) != q->route->scope) {

@@ -1,4 +1,5 @@
-// /calls, /calls/{id} and what hangs on a call, but messages and ladder (messages.c) and streams (streams.c).
+// /calls, /calls/{id} and what hangs on a call, but messages and ladder (messages.c), streams (streams.c), timeline and evidence
+// (timeline.c) and the export (export.c).
 #include <stdio.h>
 
 #include "api.h"
@@ -8,6 +9,7 @@
 #include "mirror.h"
 #include "rows.h"
 #include "sql.h"
+#include "timeline.h"
 
 static const char *const states[] = {"started", "ringing", "early", "answered", "held", "ended"};
 static const char *const results[] = {"answered", "no_answer", "busy",      "canceled",
@@ -89,45 +91,76 @@ static bool where_mos(struct http_req *q, struct sql *s)
     return true;
 }
 
-static bool where_calls(struct http_req *q, struct sql *s, const struct page *p)
+// Of the call or of one of its parts.
+static bool where_recording(struct http_req *q, struct sql *s)
+{
+    const char *v = query_get(q, "recording_state");
+    if (!v || !v[0])
+        return true;
+    if (!query_words_known(span_str(v), recording_states, COUNT(recording_states))) {
+        http_problem(q, 400, "bad_parameter",
+                     "recording_state does not know one of the values of %s", v);
+        return false;
+    }
+    sql_add(s, " AND (recording_state = ANY (string_to_array(?, ',')) OR EXISTS (SELECT FROM calls "
+               "k WHERE k.id = ANY (calls.member_ids) AND k.recording_state = ANY "
+               "(string_to_array(?, ','))))");
+    store_arg_str(&s->args, v);
+    store_arg_str(&s->args, v);
+    return true;
+}
+
+static bool flag_is(struct http_req *q, const char *name)
+{
+    const char *v = query_get(q, name);
+    return v && !strcmp(v, "true");
+}
+
+static bool where_calls(struct http_req *q, struct sql *s)
 {
     if (!sql_where_time(q, s, "started_at") || !sql_where_number(q, s, "number", true, true) ||
         !sql_where_number(q, s, "from", true, false) ||
         !sql_where_number(q, s, "to", false, true) ||
         !sql_where_list(q, s, "site", "site", NULL, 0) ||
         !sql_where_list(q, s, "state", "state", states, COUNT(states)) || !where_result(q, s) ||
-        !sql_where_list(q, s, "recording_state", "recording_state", recording_states,
-                        COUNT(recording_states)) ||
-        !where_call_id(q, s) || !where_mos(q, s) || !where_text(q, s))
+        !where_recording(q, s) || !where_call_id(q, s) || !where_mos(q, s) || !where_text(q, s))
         return false;
-    if (p->has_cursor) {
-        sql_add(s, " AND (started_at, id) < (?, ?)");
-        store_arg_time(&s->args, p->at_us);
-        store_arg_uuid(&s->args, &p->id);
-    }
+    if (flag_is(q, "held"))
+        sql_add(s, " AND hold_count > 0");
+    if (flag_is(q, "transferred"))
+        sql_add(s, " AND story->'transfers' <> '[]'");
     return true;
+}
+
+static void where_cursor(struct sql *s, const struct page *p)
+{
+    if (!p->has_cursor)
+        return;
+    sql_add(s, " AND (started_at, id) < (?, ?)");
+    store_arg_time(&s->args, p->at_us);
+    store_arg_uuid(&s->args, &p->id);
 }
 
 #define NEWEST_FIRST " ORDER BY started_at DESC, id DESC LIMIT ?"
 
 // Two forms. A number or a Call-ID names few calls, but the planner, seeing the LIMIT, would walk the calls from the newest on and
 // look for them one by one (0.8 s in 400,000 calls): so their keys are found first, by their indexes (below 1 ms), and put
-// in order then. Without such a condition the walk from the newest is right.
-static bool calls_question(struct http_req *q, struct sql *s, struct page *p)
+// in order then; a part that was found stands for the call it was merged into. Without such a condition the walk from the newest is right.
+bool calls_question(struct http_req *q, struct sql *s, struct page *p)
 {
-    if (!page_read(q, p))
-        return false;
     bool few = query_get(q, "number") || query_get(q, "from") || query_get(q, "to") ||
                query_get(q, "sip_call_id");
     sql_init(s);
     sql_add(s, "SELECT " ROW_CALL ", c.started_at, c.id FROM (");
-    sql_add(s, few ? "WITH f AS MATERIALIZED (SELECT site, started_at, id FROM calls WHERE true"
-                   : "SELECT * FROM calls WHERE true");
-    if (!where_calls(q, s, p))
+    sql_add(s, few ? "WITH f AS MATERIALIZED (SELECT site, coalesce(merged_into_at, started_at) AS "
+                     "started_at, coalesce(merged_into, id) AS id FROM calls WHERE true"
+                   : "SELECT * FROM calls WHERE merged_into IS NULL");
+    if (!where_calls(q, s))
         return false;
-    sql_add(s, few ? ") SELECT k.* FROM (SELECT * FROM f" NEWEST_FIRST
-                     ") t JOIN calls k USING (site, started_at, id)"
-                   : NEWEST_FIRST);
+    if (few)
+        sql_add(s, ") SELECT k.* FROM (SELECT DISTINCT site, started_at, id FROM f WHERE true");
+    where_cursor(s, p);
+    sql_add(s, few ? NEWEST_FIRST ") t JOIN calls k USING (site, started_at, id)" : NEWEST_FIRST);
     store_arg_int(&s->args, p->limit + 1);
     sql_add(s, ") c " ROW_CALL_JOIN " ORDER BY c.started_at DESC, c.id DESC");
     return true;
@@ -144,7 +177,7 @@ static void job_calls(struct store *st, struct http_req *q)
 {
     struct sql s;
     struct page p;
-    if (!calls_question(q, &s, &p))
+    if (!page_read(q, &p) || !calls_question(q, &s, &p))
         return;
     list_rows(st, q, &s, &p, row_call_json, ROW_CALL_COLUMNS);
 }
@@ -257,8 +290,8 @@ static bool newest(struct store *st, struct http_req *q, char *buf, size_t cap, 
         &a);
     if (!r && !live)
         return false;
-    if (!r && !expand_wanted(q, "legs") && !expand_wanted(q, "streams") &&
-        !expand_wanted(q, "recordings"))
+    if (!r && !expand_wanted(q, "evidence") && !expand_wanted(q, "legs") &&
+        !expand_wanted(q, "streams") && !expand_wanted(q, "recordings"))
         http_reply_drop(q); // the store is away, the live mesh is not
     bool stored = r && store_rows(r), away = !r;
     if (stored && !(live && info.revision > (uint64_t)store_int(r, 0, 1))) {
@@ -295,16 +328,18 @@ static void job_call(struct store *st, struct http_req *q)
         return;
     json_raw(j, span_of(text, n));
     if (!expand(st, q, "legs",
-                "SELECT " ROW_LEG " FROM legs WHERE call_id = $1 ORDER BY started_at, id LIMIT 200",
+                "SELECT " ROW_LEG
+                " FROM legs WHERE call_id " OF_PARTS("$1") " ORDER BY started_at, id LIMIT 200",
                 row_leg) ||
         !expand(st, q, "streams",
                 "SELECT " ROW_STREAM
-                " FROM streams WHERE call_id = $1 ORDER BY first_at, id LIMIT 200",
+                " FROM streams WHERE call_id " OF_PARTS("$1") " ORDER BY first_at, id LIMIT 200",
                 row_stream) ||
         !expand(st, q, "recordings",
-                "SELECT " ROW_RECORDING
-                " FROM recordings WHERE call_id = $1 ORDER BY started_at DESC, id DESC LIMIT 200",
-                row_recording))
+                "SELECT " ROW_RECORDING " FROM recordings WHERE call_id " OF_PARTS(
+                    "$1") " ORDER BY started_at DESC, id DESC LIMIT 200",
+                row_recording) ||
+        !expand(st, q, "evidence", EVIDENCE_OF_CALL, row_evidence))
         return;
     if (!away && !sub_rows(st, q, "losses", losses_of_call, row_loss))
         return;
@@ -360,7 +395,7 @@ void call_rows(struct store *st, struct http_req *q, const struct call_list *l)
 static void job_legs(struct store *st, struct http_req *q)
 {
     static const struct call_list l = {
-        "SELECT " ROW_LEG ", started_at, id FROM legs WHERE call_id = ?",
+        "SELECT " ROW_LEG ", started_at, id FROM legs WHERE call_id " OF_PARTS("?"),
         " AND (started_at, id) > (?, ?)", " ORDER BY started_at, id LIMIT ?", row_leg,
         ROW_LEG_COLUMNS};
     call_rows(st, q, &l);
@@ -374,7 +409,7 @@ enum http_next on_call_legs(struct http_req *q)
 static void job_recordings(struct store *st, struct http_req *q)
 {
     static const struct call_list l = {
-        "SELECT " ROW_RECORDING ", started_at, id FROM recordings WHERE call_id = ?",
+        "SELECT " ROW_RECORDING ", started_at, id FROM recordings WHERE call_id " OF_PARTS("?"),
         " AND (started_at, id) < (?, ?)", " ORDER BY started_at DESC, id DESC LIMIT ?",
         row_recording, ROW_RECORDING_COLUMNS};
     call_rows(st, q, &l);
@@ -383,65 +418,4 @@ static void job_recordings(struct store *st, struct http_req *q)
 enum http_next on_call_recordings(struct http_req *q)
 {
     return api_path_id(q) ? db_submit(q, job_recordings, NULL) : HTTP_DONE;
-}
-
-// What the rows know of the call's life, put in order by the store.
-static const char timeline[] =
-    "SELECT at, type, detail FROM ("
-    "SELECT started_at AS at, 0 AS o, 'started' AS type, coalesce(nullif(from_uri, ''), from_user) "
-    "|| ' "
-    "calls ' || coalesce(nullif(to_uri, ''), to_user) AS detail FROM calls WHERE id = $1 "
-    "UNION ALL SELECT ringing_at, 1, 'ringing', '' FROM calls WHERE id "
-    "= $1 AND ringing_at IS NOT NULL "
-    "UNION ALL SELECT answered_at, 3, 'answered', '' FROM calls WHERE "
-    "id = $1 AND answered_at IS NOT NULL "
-    "UNION ALL SELECT ended_at, 9, 'ended', concat_ws(' ', result, "
-    "sip_status, 'cause ' || cause, sip_reason, 'by ' || hangup_by) FROM calls "
-    "WHERE id = $1 AND ended_at IS NOT NULL "
-    "UNION ALL SELECT started_at, 2, 'leg_started', sip_call_id || ' ' "
-    "|| host(src_ip) || ' to ' || host(dst_ip) FROM legs "
-    "WHERE call_id = $1 "
-    "UNION ALL SELECT answered_at, 4, 'leg_answered', sip_call_id FROM "
-    "legs WHERE call_id = $1 AND answered_at IS NOT NULL "
-    "UNION ALL SELECT ended_at, 8, 'leg_ended', concat_ws(' ', "
-    "sip_call_id, sip_status) FROM legs WHERE call_id = $1 AND "
-    "ended_at IS NOT NULL "
-    "UNION ALL SELECT first_at, 5, 'stream_started', concat_ws(' ', "
-    "side, codec, host(src_ip) || ':' || src_port) FROM streams "
-    "WHERE call_id = $1 "
-    "UNION ALL SELECT last_at, 6, 'stream_ended', concat_ws(' ', side, "
-    "codec, packets || ' packets', lost || ' lost') FROM "
-    "streams WHERE call_id = $1 AND ended "
-    "UNION ALL SELECT started_at, 5, 'recording_started', status FROM "
-    "recordings WHERE call_id = $1 "
-    "UNION ALL SELECT ended_at, 7, 'recording_ended', concat_ws(' ', "
-    "status, reason) FROM recordings WHERE call_id = $1 "
-    ") t ORDER BY at, o LIMIT 500";
-
-static void job_timeline(struct store *st, struct http_req *q)
-{
-    struct store_args a;
-    if (!call_exists(st, q))
-        return;
-    store_args_init(&a);
-    store_arg_uuid(&a, &req_of(q)->id);
-    struct store_result *r = db_query(st, q, timeline, &a);
-    struct json *j = r ? page_begin(q) : NULL;
-    for (size_t i = 0; j && i < store_rows(r); i++) {
-        json_obj(j);
-        json_ktime(j, "at", store_time(r, i, 0));
-        json_kstr(j, "type", store_str(r, i, 1));
-        json_kspan(j, "detail", store_span(r, i, 2));
-        json_obj_end(j);
-    }
-    if (j) {
-        page_end(j, false, "");
-        http_reply_json(q, 200);
-    }
-    store_result_free(r);
-}
-
-enum http_next on_call_events(struct http_req *q)
-{
-    return api_path_id(q) ? db_submit(q, job_timeline, NULL) : HTTP_DONE;
 }

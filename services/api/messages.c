@@ -11,15 +11,16 @@
 #define ARROWS_MAX 700 // 500 messages and 200 streams
 
 // Numbered from 1 over the whole call. A page is at most $3 messages and about 256 KiB of them, and at least one.
-static const char messages_sql[] = "SELECT number, at, method, status, reason, host(src_ip), "
-                                   "src_port, host(dst_ip), dst_port, transport, leg_id, "
-                                   "retransmission, raw, total FROM (SELECT *, "
-                                   "sum(octet_length(raw)) OVER (ORDER BY number) AS upto FROM ("
-                                   "SELECT *, row_number() OVER (ORDER BY at, publisher, seq, n) "
-                                   "AS number, count(*) OVER () AS total FROM sip_messages "
-                                   "WHERE call_id = $1) m WHERE number > $2 ORDER BY number LIMIT "
-                                   "$3) p WHERE upto <= 262144 OR number = $2 + 1 "
-                                   "ORDER BY number";
+static const char messages_sql[] =
+    "SELECT number, at, method, status, reason, host(src_ip), "
+    "src_port, host(dst_ip), dst_port, transport, leg_id, "
+    "retransmission, raw, total FROM (SELECT *, "
+    "sum(octet_length(raw)) OVER (ORDER BY number) AS upto FROM ("
+    "SELECT *, row_number() OVER (ORDER BY at, publisher, seq, n) "
+    "AS number, count(*) OVER () AS total FROM sip_messages "
+    "WHERE call_id " OF_PARTS("$1") ") m WHERE number > $2 ORDER BY number LIMIT "
+                                    "$3) p WHERE upto <= 262144 OR number = $2 + 1 "
+                                    "ORDER BY number";
 
 static void message_json(struct json *j, const struct store_result *r, size_t i, uint8_t *raw)
 {
@@ -102,13 +103,16 @@ static const char ladder_sql[] =
     "CASE WHEN status IS NULL THEN method ELSE status || ' ' || reason END || "
     "CASE WHEN position('\\x0d0a763d300d0a'::bytea IN raw) > 0 THEN ' (SDP)' ELSE '' END || "
     "CASE WHEN retransmission THEN ' (again)' ELSE '' END AS label, "
-    "row_number() OVER (ORDER BY at, publisher, seq, n) AS number FROM sip_messages WHERE call_id "
-    "= $1 "
-    "ORDER BY at, publisher, seq, n LIMIT 500) "
-    "UNION ALL (SELECT first_at, host(src_ip), src_port, host(dst_ip), dst_port, 'rtp', "
-    "concat_ws(' ', 'RTP', nullif(codec, ''), packets || ' packets'), NULL FROM streams WHERE "
-    "call_id = $1 "
-    "ORDER BY first_at, id LIMIT 200)) t ORDER BY at, number NULLS LAST";
+    "row_number() OVER (ORDER BY at, publisher, seq, n) AS number FROM sip_messages WHERE "
+    "call_id " OF_PARTS(
+        "$1") " "
+              "ORDER BY at, publisher, seq, n LIMIT 500) "
+              "UNION ALL (SELECT first_at, host(src_ip), src_port, host(dst_ip), dst_port, 'rtp', "
+              "concat_ws(' ', 'RTP', nullif(codec, ''), packets || ' packets'), NULL FROM streams "
+              "WHERE "
+              "call_id " OF_PARTS(
+                  "$1") " "
+                        "ORDER BY first_at, id LIMIT 200)) t ORDER BY at, number NULLS LAST";
 
 struct arrow_ends {
     uint8_t from, to;

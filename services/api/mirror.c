@@ -1,3 +1,4 @@
+// Over 450 lines: the tables of the mirror and each change that moves them, one function a change.
 #include "mirror.h"
 
 #include <inttypes.h>
@@ -110,6 +111,7 @@ static bool write_text(struct mirror_slot *m, struct call_view *v)
         v->sip_call_ids.n = v->sip_call_ids.n ? 1 : 0;
         v->harvesters.n = v->harvesters.n ? 1 : 0;
         v->from_name.n = v->to_name.n = 0;
+        v->transfers.n = 0;
     }
     m->text_n = (uint16_t)(j.overflow ? 0 : j.n);
     return !j.overflow;
@@ -165,25 +167,29 @@ static void take_call(const Callmesh__V1__Call *c, bool quiet, bool new_life)
         refuse("mirror.calls");
         return;
     }
-    const char *type = event_of(is_new, m->state, c->state);
-    bool news = is_new || m->state != c->state;
+    Callmesh__V1__CallState state = c->story ? c->story->state : c->state;
+    bool merged = !uuid_is_zero(&v.merged_into);
+    const char *type = merged && !m->merged ? "call.merged" : event_of(is_new, m->state, state);
+    bool news = is_new || m->own_state != c->state;
     m->sweep = mi.sweep;
     m->revision = c->revision;
-    m->state = c->state;
+    m->state = state;
+    m->own_state = c->state;
+    m->merged = merged;
     snprintf(m->site, sizeof(m->site), "%s", c->site);
     name_codecs(m, c);
     if (!write_text(m, &v))
         stat_add(&mi.stat[MI_BAD], 1);
     else if (!quiet) {
         // A call that was quicker than its first announcement has started all the same.
-        if (is_new && c->state > CALLMESH__V1__CALL_STATE__CALL_STATE_STARTED)
+        if (is_new && !merged && state > CALLMESH__V1__CALL_STATE__CALL_STATE_STARTED)
             emit_call("call.started", m);
         emit_call(type, m);
     }
     pthread_mutex_unlock(&mi.lock);
     if (news)
         listen_on_state(&v.id, view_state(c->state),
-                        c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED);
+                        c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED); // its own sound
 }
 
 static void take_removed(ProtobufCBinaryData b)
@@ -283,8 +289,30 @@ static void take_recording(const Callmesh__V1__Recording *r)
     memcpy(u.b, r->id.data, sizeof(u.b));
     uuid_format(&u, id);
     bool ready = r->status == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY;
-    events_emit(ready ? "recording.ready" : "recording.failed", span_of(id, 36), "recording",
-                span_of(j.buf, j.n));
+    bool deleted = r->status == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_DELETED;
+    events_emit(ready     ? "recording.ready"
+                : deleted ? "recording.deleted"
+                          : "recording.failed",
+                span_of(id, 36), "recording", span_of(j.buf, j.n));
+}
+
+// Holds and their ends are told by the call itself.
+static void take_call_event(const Callmesh__V1__CallEvent *e)
+{
+    char type[48], id[37], text[1024];
+    struct uuid u;
+    struct json j;
+    if (e->head_id.len != sizeof(u.b) || !strcmp(e->type, "held") || !strcmp(e->type, "resumed"))
+        return;
+    memcpy(u.b, e->head_id.data, sizeof(u.b));
+    uuid_format(&u, id);
+    snprintf(type, sizeof(type), "call.%s", e->type);
+    json_init(&j, text, sizeof(text));
+    call_event_json(&j, e);
+    if (j.overflow)
+        stat_add(&mi.stat[MI_BAD], 1);
+    else
+        events_emit(type, span_of(id, 36), "call_event", span_of(j.buf, j.n));
 }
 
 void mirror_take(const Callmesh__V1__MeshChange *c, bool quiet, bool new_life)
@@ -302,6 +330,10 @@ void mirror_take(const Callmesh__V1__MeshChange *c, bool quiet, bool new_life)
         break;
     case CALLMESH__V1__MESH_CHANGE__CHANGE_RECORDING:
         take_recording(c->recording);
+        break;
+    case CALLMESH__V1__MESH_CHANGE__CHANGE_CALL_EVENT:
+        if (!quiet)
+            take_call_event(c->call_event);
         break;
     default: // taps are between callstate and the recorders
         break;
@@ -366,8 +398,8 @@ bool mirror_next_active(uint64_t *slot, struct span sites, struct uuid *ret_id, 
     pthread_mutex_lock(&mi.lock);
     while (!found && *slot < settings.mirror_calls) {
         const struct mirror_slot *m = slab_at(mi.calls, (*slot)++);
-        if (!m || !m->text_n || m->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED ||
-            !site_wanted(sites, m->site))
+        if (!m || !m->text_n || m->merged ||
+            m->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED || !site_wanted(sites, m->site))
             continue;
         *ret_id = m->id;
         memcpy(text, m->text, m->text_n);
@@ -411,7 +443,8 @@ struct mirror_site mirror_site(const char *site)
     }
     for (size_t i = 0; i < settings.mirror_calls; i++) {
         const struct mirror_slot *m = slab_at(mi.calls, i);
-        if (m && m->state != CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED && !strcmp(m->site, site))
+        if (m && !m->merged && m->state != CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED &&
+            !strcmp(m->site, site))
             r.calls_active++;
     }
     pthread_mutex_unlock(&mi.lock);

@@ -5,7 +5,7 @@
 #pragma once
 #include "api.h"
 
-#define MIRROR_TEXT      3072
+#define MIRROR_TEXT      5120
 #define MIRROR_HARVESTER 8192
 
 int mirror_start(void);

@@ -25,8 +25,9 @@ enum {
 
 struct mirror_slot {
     struct uuid id;
-    uint64_t revision, sweep; // sweep: number of the last snapshot that had it
-    Callmesh__V1__CallState state;
+    uint64_t revision, sweep;                 // sweep: number of the last snapshot that had it
+    Callmesh__V1__CallState state, own_state; // of the whole call, of this part
+    bool merged;                              // part of another call, which shows it
     char site[64];
     char codec[2][16];
     uint16_t text_n;

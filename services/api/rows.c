@@ -90,8 +90,16 @@ void row_call(const struct store_result *r, size_t i, struct call_row *row)
     v->one_way = store_span(r, i, 32);
     v->capture_lost = store_int(r, i, 33);
     v->capture_lost_bound = store_bool(r, i, 34);
-    v->protocol = store_span(r, i, 35);
-    v->cause = store_int(r, i, 36);
+    v->end_reason = store_span(r, i, 35);
+    v->q850_cause = store_int(r, i, 36);
+    v->held_by = store_span(r, i, 37);
+    (void)store_uuid(r, i, 38, &v->merged_into);
+    v->session_id = store_span(r, i, 39);
+    v->diverted_by = store_span(r, i, 40);
+    v->transfers = store_span(r, i, 41);
+    v->related = store_span(r, i, 42);
+    v->conference = store_bool(r, i, 43);
+    v->protocol = store_span(r, i, 44);
 }
 
 void row_leg(struct json *j, const struct store_result *r, size_t i)
@@ -228,6 +236,20 @@ void row_recording(struct json *j, const struct store_result *r, size_t i)
     snprintf(url, sizeof(url), "/api/v1/recordings/%s/peaks", store_str(r, i, 0));
     json_kstr(j, "peaks_url", ready ? url : NULL);
     row_text(j, "recorder", r, i, 13);
+    row_text(j, "sha512", r, i, 16);
+    json_kint(j, "stored_bytes", store_int(r, i, 17));
+    row_text(j, "encryption", r, i, 18);
+    row_text(j, "key_id", r, i, 19);
+    json_key(j, "chain");
+    if (store_str(r, i, 20)[0]) {
+        json_obj(j);
+        row_text(j, "hour", r, i, 20);
+        json_kint(j, "n", store_int(r, i, 21));
+        row_text(j, "hash", r, i, 22);
+        json_obj_end(j);
+    } else {
+        json_null(j);
+    }
     json_obj_end(j);
 }
 

@@ -10,10 +10,14 @@
     "c.from_uri, c.from_user, c.from_name, c.to_uri, c.to_user, c.to_name, c.started_at, "         \
     "c.ringing_at, c.answered_at, "                                                                \
     "c.ended_at, c.hold_seconds, c.hold_count, c.sip_call_ids, c.message_count, "                  \
-    "c.recording_state, s.codecs, s.n, "                                                           \
+    "CASE WHEN c.member_ids = '{}' THEN c.recording_state ELSE (SELECT k.recording_state FROM "    \
+    "calls k WHERE k.id = ANY (c.member_ids || c.id) ORDER BY array_position(ARRAY['active', "     \
+    "'pending', 'ready', 'failed', 'none'], k.recording_state) LIMIT 1) END, s.codecs, s.n, "      \
     "s.packets, s.lost, s.jitter, s.mos_min, s.mos_avg, c.one_way, "                               \
     "coalesce(s.cap_sure, 0) + coalesce(s.cap_bound, 0), coalesce(s.cap_bound, 0) > 0, "           \
-    "c.protocol, c.cause"
+    "c.end_reason, c.q850_cause, c.held_by, c.merged_into, c.story->'session_id', "                \
+    "c.story->'diverted_by', c.story->'transfers', c.story->'related', "                           \
+    "coalesce((c.story->>'conference')::boolean, false), c.protocol"
 // A stream is never older than its call by more than the 5 s that joining allows: old partitions are left out.
 #define ROW_CALL_JOIN                                                                              \
     "LEFT JOIN LATERAL (SELECT array_agg(DISTINCT codec) FILTER (WHERE codec <> '') AS codecs, "   \
@@ -23,13 +27,17 @@
     "(sum(capture_lost) FILTER (WHERE NOT capture_lost_bound))::bigint AS cap_sure, "              \
     "max(capture_lost) FILTER (WHERE capture_lost_bound) AS cap_bound "                            \
     "FROM streams "                                                                                \
-    "WHERE call_id = c.id AND first_at >= c.started_at - interval '1 minute') s ON true"
-#define ROW_CALL_COLUMNS 37
+    "WHERE call_id = ANY (c.member_ids || c.id) AND first_at >= c.started_at - interval '1 "       \
+    "minute') s ON true"
+#define ROW_CALL_COLUMNS 45
 struct call_row {
     struct call_view view;
     char keep[8192]; // elements of the arrays
 };
 void row_call(const struct store_result *r, size_t row, struct call_row *ret);
+
+// The call in question (a parameter) and its parts: what hangs on a call hangs on one of them.
+#define OF_PARTS(p) "= ANY (ARRAY(SELECT unnest(member_ids || id) FROM calls WHERE id = " p "))"
 
 #define ROW_LEG                                                                                    \
     "id, call_id, sip_call_id, from_tag, to_tag, from_uri, to_uri, state, sip_status, "            \
@@ -52,8 +60,9 @@ void row_stream(struct json *j, const struct store_result *r, size_t row);
 #define ROW_RECORDING                                                                              \
     "id, call_id, site, status, reason, started_at, ended_at, duration_seconds, codec, "           \
     "sample_rate, container, "                                                                     \
-    "size_bytes, sha256, recorder, channels, gaps"
-#define ROW_RECORDING_COLUMNS 16
+    "size_bytes, sha256, recorder, channels, gaps, sha512, stored_bytes, encryption, key_id, "     \
+    "chain_hour, chain_n, chain_hash"
+#define ROW_RECORDING_COLUMNS 23
 void row_recording(struct json *j, const struct store_result *r, size_t row);
 
 // What is missing (losses.c). The question has one parameter, the call's id.

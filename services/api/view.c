@@ -34,7 +34,8 @@ static const char *const result_names[] = {NULL,       "answered", "no_answer", 
                                            "canceled", "rejected", "failed",    "redirected"};
 static const char *const hangup_names[] = {NULL, "caller", "callee", "system", "timeout"};
 static const char *const recording_state_names[] = {"none", "active", "pending", "ready", "failed"};
-static const char *const recording_status_names[] = {"failed", "ready", "failed", "empty"};
+static const char *const recording_status_names[] = {"failed", "ready", "failed", "empty",
+                                                     "deleted"};
 
 double view_pct(int64_t part, int64_t rest)
 {
@@ -124,7 +125,6 @@ void call_json_open(struct json *j, const struct call_view *v)
     word_or_null(j, "result", v->result);
     json_kspan(j, "protocol", v->protocol);
     int_or_null(j, "sip_status", v->sip_status);
-    int_or_null(j, "cause", v->cause);
     word_or_null(j, "sip_reason", v->sip_reason);
     word_or_null(j, "hangup_by", v->hangup_by);
     party_json(j, "from", v->from_uri, v->from_user, v->from_name);
@@ -135,6 +135,7 @@ void call_json_open(struct json *j, const struct call_view *v)
     list_json(j, "sip_call_ids", &v->sip_call_ids);
     json_kint(j, "message_count", v->message_count);
     json_kspan(j, "recording_state", v->recording_state);
+    story_json(j, v);
     list_json(j, "codecs", &v->codecs);
     json_key(j, "quality");
     if (v->has_quality) {
@@ -251,7 +252,6 @@ void call_view_of(const Callmesh__V1__Call *c, struct call_view *v)
     v->recording_state = WORD(recording_state_names, c->recording_state);
     v->protocol = span_str(view_protocol(c->protocol));
     v->sip_status = c->sip_status;
-    v->cause = c->cause;
     v->sip_reason = cut(bytes(c->sip_reason), VIEW_NAME);
     if (c->from) {
         v->from_uri = cut(bytes(c->from->uri), VIEW_URI);
@@ -272,6 +272,8 @@ void call_view_of(const Callmesh__V1__Call *c, struct call_view *v)
     v->message_count = (int64_t)c->message_count;
     for (size_t i = 0; i < c->n_legs; i++)
         list_add(&v->sip_call_ids, cut(bytes(c->legs[i]->sip_call_id), VIEW_NAME));
+    if (c->story)
+        story_view_of(c->story, v);
     call_media_of(c, v);
     call_quality_of(c, v);
 }
@@ -370,6 +372,14 @@ static void gaps_json(struct json *j, const Callmesh__V1__Recording *r)
     json_arr_end(j);
 }
 
+static void put_hex(struct json *j, const char *key, ProtobufCBinaryData b)
+{
+    char text[2 * 64 + 1] = "";
+    for (size_t i = 0; i < b.len && i < 64; i++)
+        snprintf(text + 2 * i, 3, "%02x", b.data[i]);
+    json_kstr(j, key, text);
+}
+
 void recording_json(struct json *j, const Callmesh__V1__Recording *r)
 {
     char sha[65] = "";
@@ -399,5 +409,19 @@ void recording_json(struct json *j, const Callmesh__V1__Recording *r)
     gaps_json(j, r);
     recording_urls_json(j, r);
     json_kstr(j, "recorder", r->recorder);
+    put_hex(j, "sha512", r->sha512);
+    json_kuint(j, "stored_bytes", r->stored_bytes);
+    json_kstr(j, "encryption", r->encryption);
+    put_hex(j, "key_id", r->key_id);
+    json_key(j, "chain");
+    if (r->chain_hour && r->chain_hour[0]) {
+        json_obj(j);
+        json_kstr(j, "hour", r->chain_hour);
+        json_kuint(j, "n", r->chain_n);
+        put_hex(j, "hash", r->chain_hash);
+        json_obj_end(j);
+    } else {
+        json_null(j);
+    }
     json_obj_end(j);
 }

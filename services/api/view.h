@@ -19,7 +19,7 @@ struct call_view {
     bool live;
     struct span state, result, hangup_by, recording_state; // words; empty is null
     struct span protocol;                                  // sip, sccp, mgcp, iax2, h323
-    int64_t sip_status, cause;                             // 0 is null
+    int64_t sip_status;                                    // 0 is null
     struct span sip_reason;
     struct span from_uri, from_user, from_name, to_uri, to_user, to_name;
     int64_t started_us, ringing_us, answered_us, ended_us;
@@ -34,6 +34,13 @@ struct call_view {
     struct span one_way; // empty is null
     int64_t capture_lost;
     bool capture_lost_bound;
+    struct span end_reason, held_by; // words; empty is null
+    int64_t q850_cause;              // 0 is null
+    struct uuid merged_into;         // zero is null
+    // JSON as it stands; empty: nothing of the kind.
+    struct span session_id, diverted_by, transfers, related;
+    bool conference;
+    char story[2560]; // where call_view_of writes those four
 };
 
 // Everything but listeners and the closing brace: the mirror keeps it so and adds the number of the moment.
@@ -43,6 +50,10 @@ void call_json(struct json *j, const struct call_view *v, unsigned listeners);
 // Adds listeners and the brace to a text of call_json_open.
 void call_json_close(struct json *j, struct span open_text, unsigned listeners);
 
+// What a CallStory says, over what the part alone says (view_story.c).
+void story_view_of(const Callmesh__V1__CallStory *s, struct call_view *v);
+void story_json(struct json *j, const struct call_view *v);
+void call_event_json(struct json *j, const Callmesh__V1__CallEvent *e);
 void call_view_of(const Callmesh__V1__Call *c, struct call_view *ret);
 void harvester_json(struct json *j, const Callmesh__V1__Harvester *h);
 void recording_json(struct json *j, const Callmesh__V1__Recording *r);

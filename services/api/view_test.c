@@ -18,7 +18,7 @@ static void views(void **state)
     assert_non_null(strstr(text, "\"setup_seconds\":2.500,\"ring_seconds\":null,\"talk_seconds\":6."
                                  "500,\"duration_seconds\":9.000"));
     assert_non_null(
-        strstr(text, "\"result\":null,\"protocol\":\"sip\",\"sip_status\":null,\"cause\":null"));
+        strstr(text, "\"result\":null,\"protocol\":\"sip\",\"sip_status\":null,\"sip_reason\""));
     assert_non_null(strstr(text, "\"quality\":null,\"listeners\":2}"));
     v = (struct call_view){.started_us = 1000000,
                            .ringing_us = 2000000,

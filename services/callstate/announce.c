@@ -90,6 +90,34 @@ static void on_recording(void *ctx, const Callmesh__V1__Recording *r)
     send_now(a);
 }
 
+static void on_erase(void *ctx, const Callmesh__V1__Erase *e)
+{
+    struct announce *a = ctx;
+    union { // packing does not write
+        const Callmesh__V1__Erase *in;
+        Callmesh__V1__Erase *out;
+    } u = {.in = e};
+    Callmesh__V1__MeshChange m = CALLMESH__V1__MESH_CHANGE__INIT;
+    m.change_case = CALLMESH__V1__MESH_CHANGE__CHANGE_ERASE;
+    m.erase = u.out;
+    send_now(a);
+    add(a, &m);
+    send_now(a);
+}
+
+// Told at once: its texts stand on the teller's stack.
+static void on_event(void *ctx, const struct event *e)
+{
+    struct announce *a = ctx;
+    Callmesh__V1__MeshChange *m = mesh_event(a->arena, a->w, e);
+    if (!m) {
+        send_now(a);
+        arena_reset(a->arena);
+        m = mesh_event(a->arena, a->w, e);
+    }
+    add(a, m);
+}
+
 static void on_tap(void *ctx, const struct tap *t)
 {
     struct announce *a = ctx;
@@ -108,8 +136,12 @@ struct announce *announce_new(struct world *w, announce_send_fn send, void *ctx)
     a->arena = arena_new(ARENA_BYTES);
     if (!a->arena)
         return announce_free(a);
-    w->doors = (struct doors){
-        .ctx = a, .call_removed = on_removed, .recording = on_recording, .tap = on_tap};
+    w->doors = (struct doors){.ctx = a,
+                              .call_removed = on_removed,
+                              .recording = on_recording,
+                              .tap = on_tap,
+                              .erase = on_erase,
+                              .event = on_event};
     return a;
 }
 

@@ -27,6 +27,11 @@ size_t batch_open_bytes(size_t rows)
     return batch_calls_max(rows) * OPEN_BYTES;
 }
 
+size_t batch_events_max(size_t rows)
+{
+    return rows / 2 + 256;
+}
+
 struct size {
     size_t rows, text, bytes;
 };
@@ -35,9 +40,13 @@ static struct size size_of(enum row_table t, size_t rows, size_t publishers)
 {
     size_t calls = batch_calls_max(rows), legs = batch_legs_max(rows),
            streams = batch_streams_max(rows);
+    size_t events = batch_events_max(rows);
     switch (t) {
     case ROWS_CALLS:
-        return (struct size){calls, calls * rows_def[t].text_max, 0};
+        return (struct size){calls, calls * rows_def[t].text_max, calls * STORY_BYTES};
+    case ROWS_EVENTS:
+    case ROWS_EVIDENCE:
+        return (struct size){events, events * rows_def[t].text_max, 0};
     case ROWS_OPEN:
         return (struct size){calls, calls * 64, batch_open_bytes(rows)};
     case ROWS_LEGS:

@@ -42,6 +42,8 @@ enum row_table {
     ROWS_REGISTRATIONS,
     ROWS_RECORDINGS,
     ROWS_RECORDING_STATE, // of calls that have left memory
+    ROWS_EVENTS,
+    ROWS_EVIDENCE,
     ROWS_LOSSES,
     ROWS_QUARANTINE,
     ROWS_TABLES,
@@ -66,3 +68,5 @@ size_t batch_calls_max(size_t rows);
 size_t batch_legs_max(size_t rows);
 size_t batch_streams_max(size_t rows);
 size_t batch_open_bytes(size_t rows);
+size_t batch_events_max(size_t rows);
+#define STORY_BYTES 2048 // of a call's row, at most

@@ -1,6 +1,7 @@
 #include "blob.h"
 #include <string.h>
 #include "call.h"
+#include "join.h"
 #include "media_join.h"
 
 // One direction or the other over the same fields. Native byte order: the mark at the start tells.
@@ -8,6 +9,7 @@ struct blob {
     uint8_t *p;
     size_t n, cap;
     bool reading, failed;
+    uint8_t version;
 };
 
 static void raw(struct blob *b, void *field, size_t n)
@@ -76,8 +78,10 @@ static void call_fields(struct blob *b, struct call *c)
     flag(b, &c->live);
     flag(b, &c->canceled);
     flag(b, &c->by_bye);
-    F(b, c->protocol);
-    F(b, c->cause);
+    if (b->version >= 3)
+        F(b, c->protocol);
+    else
+        c->protocol = PROTOCOL_SIP;
     F(b, c->status);
     F(b, c->reason_n);
     text(b, c->reason, c->reason_n, sizeof c->reason);
@@ -116,9 +120,9 @@ static void formats(struct blob *b, struct leg *l)
             l->formats[side] = 0;
             return;
         }
-        raw(b, l->format[side], l->formats[side] * sizeof l->format[side][0]);
+        raw(b, l->format[side - 1], l->formats[side] * sizeof l->format[0][0]);
         for (uint8_t i = 0; i < l->formats[side]; i++)
-            l->format[side][i].codec[sizeof l->format[side][i].codec - 1] = 0;
+            l->format[side - 1][i].codec[sizeof l->format[side - 1][i].codec - 1] = 0;
     }
 }
 
@@ -154,7 +158,7 @@ static void leg_fields(struct blob *b, struct leg *l)
 
 size_t blob_bound(const struct call *c)
 {
-    size_t n = 2048 + CALL_ID_MAX + 2 * sizeof(struct party);
+    size_t n = 2900 + CALL_ID_MAX + 2 * sizeof(struct party);
     for (const struct leg *l = c->legs; l; l = l->next)
         n += 640 + (size_t)(l->formats[1] + l->formats[2]) * sizeof(struct format) +
              l->address_count * (sizeof(struct endpoint) + 24);
@@ -165,8 +169,82 @@ static void head(struct blob *b, uint32_t *mark)
 {
     *mark = b->reading ? 0 : 0x63616c00u + BLOB_VERSION;
     F(b, *mark);
-    if (*mark != 0x63616c00u + BLOB_VERSION)
+    b->version = (uint8_t)*mark;
+    if (*mark >> 8 != 0x63616cu || b->version < 1 || b->version > BLOB_VERSION)
         b->failed = true;
+}
+
+static void edge(struct blob *b, struct edge *e)
+{
+    F(b, e->n);
+    if (e->n > EVIDENCE_MAX) {
+        b->failed = true;
+        e->n = 0;
+    }
+    for (uint8_t i = 0; i < e->n; i++) {
+        F(b, e->e[i].at_us);
+        F(b, e->e[i].kind);
+        F(b, e->e[i].score);
+        if (e->e[i].kind >= EVIDENCE_KINDS)
+            b->failed = true;
+    }
+}
+
+static void transfers(struct blob *b, struct call *c)
+{
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        struct transfer *t = &c->transfer[i];
+        F(b, t->kind);
+        if (!t->kind)
+            continue;
+        F(b, t->result);
+        F(b, t->by);
+        F(b, t->target_n);
+        text(b, t->target, t->target_n, sizeof t->target);
+        F(b, t->status);
+        F(b, t->cseq);
+        F(b, t->at_us);
+        F(b, t->target_key);
+        if (t->target_n > sizeof t->target || t->by > SIDE_CALLEE) {
+            b->failed = true;
+            t->target_n = 0;
+        }
+    }
+}
+
+static void story_fields(struct blob *b, struct call *c)
+{
+    struct uuid parent = c->parent ? c->parent->id : (struct uuid){0};
+    F(b, parent);
+    if (b->reading)
+        c->parent_id = parent;
+    edge(b, &c->edge);
+    F(b, c->end_reason);
+    F(b, c->q850);
+    flag(b, &c->conference);
+    F(b, c->session);
+    F(b, c->session_expires);
+    F(b, c->refreshed_us);
+    F(b, c->last_rtcp_us);
+    F(b, c->events);
+    F(b, c->key);
+    F(b, c->diverted_n);
+    if (c->diverted_n > DIVERTED_MAX) {
+        b->failed = true;
+        c->diverted_n = 0;
+    }
+    for (uint8_t i = 0; i < c->diverted_n; i++) {
+        struct diverted *d = &c->diverted[i];
+        F(b, d->n);
+        text(b, d->user, d->n, sizeof d->user);
+        if (d->n > sizeof d->user) {
+            b->failed = true;
+            d->n = 0;
+        }
+    }
+    transfers(b, c);
+    for (struct leg *l = c->legs; l; l = l->next)
+        F(b, l->hold_how);
 }
 
 static void write_addresses(struct blob *b, struct leg *l)
@@ -203,6 +281,7 @@ size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
         leg_fields(&b, l);
         write_addresses(&b, l);
     }
+    story_fields(&b, c);
     return b.failed ? 0 : b.n;
 }
 
@@ -217,9 +296,12 @@ static void read_addresses(struct world *w, struct blob *b, struct leg *l)
         int64_t named = 0, again = 0;
         F(b, at);
         F(b, side);
-        F(b, ssrc);
+        if (b->version >= 3)
+            F(b, ssrc);
         F(b, named);
-        F(b, again);
+        again = named;
+        if (b->version >= 3)
+            F(b, again);
         if (b->failed || side < SIDE_CALLER || side > SIDE_CALLEE)
             return;
         if (media_add_address(w, l, (enum side)side, &at, ssrc, named))
@@ -286,11 +368,14 @@ struct call *blob_read(struct world *w, struct span blob)
         leg_fields(&b, l);
         read_addresses(w, &b, l);
     }
+    if (b.version >= 2)
+        story_fields(&b, c);
     if (b.failed || !c->legs) {
         c->row_late_us = 0;
         call_remove(w, c);
         return NULL;
     }
+    join_rekey(w, c);
     if (c->row_late_us) {
         c->row_late_us = w->wall_us;
         list_push(&w->late_calls, &c->late_link);

@@ -5,10 +5,13 @@
 #include "base/mono.h"
 #include "blob.h"
 #include "dialog.h"
+#include "join.h"
 #include "media_join.h"
+#include "parts.h"
 #include "recordings.h"
 #include "rows.h"
 #include "stats.h"
+#include "story.h"
 
 #define ENDED       CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED
 #define ROW_LATE_US (300 * US_PER_MS)
@@ -31,6 +34,8 @@ static bool evict_one(struct world *w)
     int looked = 0;
     for (struct link *l = w->ended.next; l != &w->ended && looked < 64; l = l->next, looked++) {
         struct call *c = LIST_OBJECT(struct call, ended_link, l);
+        if (!parts_over(c))
+            continue; // shown as long as one of its parts lives
         if (!victim)
             victim = c;
         if (c->recording_state != CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_PENDING) {
@@ -40,8 +45,8 @@ static bool evict_one(struct world *w)
     }
     if (!victim)
         return false;
-    count(STAT_EVICTED_CALLS);
-    call_remove(w, victim);
+    count_n(STAT_EVICTED_CALLS, parts_count(victim));
+    parts_remove(w, victim);
     return true;
 }
 
@@ -133,6 +138,8 @@ void call_touch(struct world *w, struct call *c, bool state_changed)
     } else if (!list_in(&c->tell_link)) {
         list_push(&w->tell_later, &c->tell_link);
     }
+    if (parts_is_merged(c)) // what people see of it
+        call_touch(w, c->head, state_changed);
 }
 
 bool call_rows_due(struct world *w, bool all)
@@ -170,6 +177,18 @@ Callmesh__V1__CallResult call_result_of(const struct call *c)
     return CALLMESH__V1__CALL_RESULT__CALL_RESULT_FAILED;
 }
 
+static Callmesh__V1__EndReason end_reason_of(const struct call *c)
+{
+    if (c->by_bye)
+        return CALLMESH__V1__END_REASON__END_REASON_BYE;
+    if (c->canceled)
+        return CALLMESH__V1__END_REASON__END_REASON_CANCELED;
+    if (c->answered_us || c->status < 300 || c->status == 408)
+        return CALLMESH__V1__END_REASON__END_REASON_NOT_ANSWERED;
+    return c->status < 400 ? CALLMESH__V1__END_REASON__END_REASON_REDIRECTED
+                           : CALLMESH__V1__END_REASON__END_REASON_REJECTED;
+}
+
 void call_settle(struct world *w, struct call *c, int64_t at_us)
 {
     bool was_ended = list_in(&c->ended_link);
@@ -180,6 +199,7 @@ void call_settle(struct world *w, struct call *c, int64_t at_us)
         if (was_ended) { // tried again, or answered after all
             list_del(&c->ended_link);
             c->ended_us = 0;
+            c->end_reason = 0;
         }
         return;
     }
@@ -196,10 +216,13 @@ void call_settle(struct world *w, struct call *c, int64_t at_us)
     if (!c->hangup_by)
         c->hangup_by = c->canceled ? CALLMESH__V1__HANGUP_BY__HANGUP_BY_CALLER
                                    : CALLMESH__V1__HANGUP_BY__HANGUP_BY_SYSTEM;
+    if (!c->end_reason)
+        c->end_reason = (uint8_t)end_reason_of(c);
     c->ended_wall_us = w->wall_us;
     list_push(&w->ended, &c->ended_link);
     count((enum callstate_stat)(STAT_CALLS_ANSWERED + c->result - 1));
     recordings_on_end(w, c);
+    story_on_end(w, c);
 }
 
 void call_end(struct world *w, struct call *c, int64_t at_us, Callmesh__V1__HangupBy by)
@@ -213,7 +236,7 @@ void call_end(struct world *w, struct call *c, int64_t at_us, Callmesh__V1__Hang
     call_touch(w, c, true);
 }
 
-void call_remove(struct world *w, struct call *c)
+void call_write_last(struct world *w, struct call *c)
 {
     // While its recording is awaited a restart must know it.
     bool gone = !recordings_awaited(w, &c->id);
@@ -225,7 +248,18 @@ void call_remove(struct world *w, struct call *c)
         w->dirty_leg_count -= c->dirty_legs;
         if (gone)
             w->dirty_bytes -= c->dirty_bytes; // else they are in the batch
+        c->dirty = false;
     }
+}
+
+void call_remove(struct world *w, struct call *c)
+{
+    call_write_last(w, c);
+    call_drop(w, c);
+}
+
+void call_drop(struct world *w, struct call *c)
+{
     list_del(&c->tell_link);
     list_del(&c->ended_link);
     while (c->streams) {
@@ -248,6 +282,7 @@ void call_remove(struct world *w, struct call *c)
     size_t slot = slab_index_of(w->calls, c);
     chain_del(w->by_call_id, slot);
     chain_del(w->by_id, slot);
+    join_forget(w, c);
     struct uuid id = c->id;
     slab_give(w->calls, c);
     if (w->doors.call_removed)
@@ -261,8 +296,10 @@ bool world_batch_full(const struct world *w)
     const struct {
         size_t used, spare, max;
     } need[] = {
-        {table_rows(b->t[ROWS_CALLS]) + w->dirty_call_count, 20, batch_calls_max(rows)},
-        {table_rows(b->t[ROWS_LEGS]) + w->dirty_leg_count, 36, batch_legs_max(rows)},
+        {table_rows(b->t[ROWS_CALLS]) + w->dirty_call_count, 28, batch_calls_max(rows)},
+        {table_rows(b->t[ROWS_LEGS]) + w->dirty_leg_count, 60, batch_legs_max(rows)},
+        {table_rows(b->t[ROWS_EVENTS]), 96, batch_events_max(rows)},
+        {table_rows(b->t[ROWS_EVIDENCE]), 96, batch_events_max(rows)},
         {table_rows(b->t[ROWS_STREAMS]) + w->dirty_stream_count, 100, batch_streams_max(rows)},
         {table_rows(b->t[ROWS_MESSAGES]), 20, rows},
         {table_rows(b->t[ROWS_ASSIGN]), 20, rows},
@@ -281,5 +318,5 @@ bool world_batch_full(const struct world *w)
     return !table_fits(b->t[ROWS_MESSAGES], 160u << 10) || !table_fits(b->t[ROWS_RECORDINGS], 0) ||
            !table_fits(b->t[ROWS_REGISTRATIONS], 0) ||
            !table_fits(b->t[ROWS_QUARANTINE], 32u << 10) || !table_fits(b->t[ROWS_LOSSES], 0) ||
-           !table_fits(b->t[ROWS_ASSIGN], 0);
+           !table_fits(b->t[ROWS_ASSIGN], 0) || !table_fits(b->t[ROWS_CALLS], 28 * STORY_BYTES);
 }

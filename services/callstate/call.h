@@ -17,6 +17,9 @@ void call_settle(struct world *w, struct call *c, int64_t at_us);
 void call_end(struct world *w, struct call *c, int64_t at_us, Callmesh__V1__HangupBy by);
 // Takes it out of memory (history is in the database); the mesh hears call_removed.
 void call_remove(struct world *w, struct call *c);
+// The two halves of it, for calls that know each other (parts.c): its last rows; then it is gone.
+void call_write_last(struct world *w, struct call *c);
+void call_drop(struct world *w, struct call *c);
 // New slot with its chains, for a call that begins and for one that is read back. NULL: full.
 struct call *call_new(struct world *w, uint16_t site, struct span call_id, const struct uuid *id);
 struct leg *call_leg_new(struct world *w, struct call *c);

@@ -10,6 +10,7 @@
 #include "registrations.h"
 #include "rows.h"
 #include "stats.h"
+#include "story.h"
 
 #define ENDED CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED
 // How long after its end a call still owns messages with its keys (RFC 3261: 64 * T1, twice over).
@@ -56,8 +57,10 @@ static struct call *find_call(struct world *w, struct message *m)
             c->call_id_n != sip->call_id.n || !span_eq(span_of(c->call_id, id.n), id))
             continue;
         int64_t at, now = call_time(w, c, m->publisher, m->at_us);
-        if (expiry_due(w, c, now, &at)) {
+        uint8_t reason;
+        if (expiry_due(w, c, now, &at, &reason)) {
             count(STAT_CALLS_EXPIRED);
+            c->end_reason = reason;
             call_end(w, c, at, CALLMESH__V1__HANGUP_BY__HANGUP_BY_TIMEOUT);
         }
         if (c->state == ENDED && now > c->ended_us + AFTERMATH_US)
@@ -215,17 +218,6 @@ static struct leg *choose_leg(struct world *w, struct call *c, const struct mess
 
 // ---- the machines -------------------------------------------------------------------------------------------------
 
-static void note_hop(struct call *c, const struct sip_msg *sip)
-{
-    if (sip->cseq > c->invite_cseq) { // a new attempt
-        c->invite_cseq = sip->cseq;
-        c->hops = 0;
-    }
-    if (sip->cseq == c->invite_cseq && c->hops < HOPS_MAX && sip->via_branch.n &&
-        dialog_hop(c, sip->via_branch) < 0)
-        c->hop[c->hops++] = fnv64(FNV_START, sip->via_branch);
-}
-
 // A request that came again, or its answer, on the same hop, seen by the same harvester.
 static bool seen_before(const struct world *w, struct call *c, const struct message *m)
 {
@@ -284,6 +276,8 @@ static void attach(struct world *w, struct call *c, struct message *m)
 {
     const struct sip_msg *sip = m->sip;
     uint8_t state = c->state, result = c->result;
+    struct story_was was;
+    story_before(c, &was);
     m->call = c;
     int64_t at_us = call_time(w, c, m->publisher, m->at_us);
     m->when_us = at_us > c->started_us ? at_us : c->started_us;
@@ -299,7 +293,7 @@ static void attach(struct world *w, struct call *c, struct message *m)
     enum dialog_event e;
     bool moves = dialog_event_of(c, m, &e);
     if (sip->request && sip->method == SIP_INVITE && m->sender == SIDE_CALLER && !c->answered_us)
-        note_hop(c, sip);
+        dialog_note_hop(c, sip);
     if (sip->request && sip->method == SIP_CANCEL)
         on_cancel(c, m);
     if (!moves || e == EVENT_ACK_2XX || e == EVENT_ACK_FINAL)
@@ -308,6 +302,7 @@ static void attach(struct world *w, struct call *c, struct message *m)
         move_legs(c, m->leg, e, m);
     if (m->sdp && (sip->request || sip->status < 300))
         media_on_sdp(w, m->leg, m->sender, m->sdp, m->when_us);
+    story_after(w, c, m, &was);
     call_settle(w, c, m->when_us);
     call_touch(w, c, c->state != state || c->result != result || c->message_count == 1);
 }
@@ -349,6 +344,7 @@ static bool may_have_invite(const struct sip_msg *sip)
     case SIP_PRACK:
     case SIP_UPDATE:
     case SIP_INFO:
+    case SIP_REFER:
         return true;
     default:
         return false;

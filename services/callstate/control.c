@@ -241,6 +241,23 @@ static void serve_tap(struct control *c)
     c->reply->tap = t;
 }
 
+static void serve_erase(struct control *c)
+{
+    const Callmesh__V1__Erase *e = c->q->erase;
+    Callmesh__V1__EraseReply *r = arena_take(c->arena, sizeof *r);
+    if (!r)
+        return;
+    callmesh__v1__erase_reply__init(r);
+    if (e->recording_id.len != 16 || e->call_id.len != 16)
+        set_error(c->reply, c->arena, "bad recording id");
+    else if (c->w->doors.erase) {
+        c->w->doors.erase(c->w->doors.ctx, e);
+        r->told = true;
+    }
+    c->reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_ERASE;
+    c->reply->erase = r;
+}
+
 void control_serve(struct control *c)
 {
     if (!c->waiting)
@@ -253,6 +270,9 @@ void control_serve(struct control *c)
             break;
         case CALLMESH__V1__CONTROL_REQUEST__REQUEST_TAP:
             serve_tap(c);
+            break;
+        case CALLMESH__V1__CONTROL_REQUEST__REQUEST_ERASE:
+            serve_erase(c);
             break;
         default:
             set_error(c->reply, c->arena, "unknown request");

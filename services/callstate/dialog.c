@@ -24,6 +24,17 @@ int dialog_hop(const struct call *c, struct span branch)
     return -1;
 }
 
+void dialog_note_hop(struct call *c, const struct sip_msg *sip)
+{
+    if (sip->cseq > c->invite_cseq) { // a new attempt
+        c->invite_cseq = sip->cseq;
+        c->hops = 0;
+    }
+    if (sip->cseq == c->invite_cseq && c->hops < HOPS_MAX && sip->via_branch.n &&
+        dialog_hop(c, sip->via_branch) < 0)
+        c->hop[c->hops++] = fnv64(FNV_START, sip->via_branch);
+}
+
 // Where the INVITE was seen on several hops (a proxy on the same tap), only what the first hop hears decides a failure:
 // a forking proxy gets failures of branches that the caller never sees.
 static bool later_hop(const struct call *c, struct span branch)
@@ -212,23 +223,30 @@ void dialog_move(struct leg *l, enum dialog_event e, const struct message *m)
 
 // ---- hold and resume ----------------------------------------------------------------------------------------------
 
-static bool sdp_holds(const struct sdp *s, bool inactive_too)
+static uint8_t sdp_holds(const struct sdp *s, bool inactive_too)
 {
+    static const struct ip_addr zero;
     for (uint32_t i = 0; i < s->medias; i++) {
         const struct sdp_media *md = &s->media[i];
         if (!md->rtp || !md->rtp_at.port)
             continue;
-        return md->direction == SDP_SENDONLY || (inactive_too && md->direction == SDP_INACTIVE);
+        if (md->direction == SDP_SENDONLY)
+            return HOLD_SENDONLY;
+        if (!inactive_too || md->direction != SDP_INACTIVE)
+            return HOLD_NOT;
+        bool zeros = md->rtp_at.ip.family == 4 && !memcmp(md->rtp_at.ip.b, zero.b, sizeof zero.b);
+        return zeros ? HOLD_ZERO_ADDRESS : HOLD_INACTIVE;
     }
-    return false;
+    return HOLD_NOT;
 }
 
-static void set_hold(struct leg *l, enum side side, bool hold, int64_t at_us)
+static void set_hold(struct leg *l, enum side side, uint8_t hold, int64_t at_us)
 {
     struct call *c = l->call;
     bool was = l->hold_by != 0;
     uint8_t bit = (uint8_t)(1u << side);
     l->hold_by = hold ? (uint8_t)(l->hold_by | bit) : (uint8_t)(l->hold_by & ~bit);
+    l->hold_how = hold;
     bool is = l->hold_by != 0;
     if (was == is || l->dialog == DIALOG_ENDED)
         return;
@@ -264,7 +282,7 @@ static void session_request(struct leg *l, const struct message *m)
     l->offer_cseq = sip->cseq;
     l->offer_side = (uint8_t)m->sender;
     l->offer_late = !m->sdp;
-    l->offer_hold = m->sdp && sdp_holds(m->sdp, true);
+    l->offer_hold = m->sdp ? sdp_holds(m->sdp, true) : HOLD_NOT;
 }
 
 void dialog_session(struct leg *l, const struct message *m)
@@ -291,5 +309,8 @@ void dialog_session(struct leg *l, const struct message *m)
         return; // the ACK may say more
     }
     set_hold(l, (enum side)l->offer_side, l->offer_hold, m->when_us);
+    // The one who answers may hold too (RFC 3264 8.4); to an offer that holds, recvonly and inactive are what he has to say.
+    if (m->sdp && !l->offer_hold)
+        set_hold(l, m->sender, sdp_holds(m->sdp, true), m->when_us);
     l->offer_cseq = 0;
 }

@@ -12,5 +12,7 @@ void dialog_session(struct leg *l, const struct message *m);
 void dialog_end(struct leg *l, int64_t at_us);
 // Place of this branch among the hops of the INVITE; -1: not one of them.
 int dialog_hop(const struct call *c, struct span branch);
+// An INVITE of the caller was seen: its branch is one more hop, or it begins a new attempt.
+void dialog_note_hop(struct call *c, const struct sip_msg *sip);
 bool dialog_status_is_retry(unsigned status);
 const char *dialog_state_name(enum dialog_state s);

@@ -1,6 +1,9 @@
 #include "expiry.h"
 #include "call.h"
+#include "join.h"
+#include "parts.h"
 #include "pending.h"
+#include "recordings.h"
 #include "stats.h"
 
 #define ENDED                CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED
@@ -11,7 +14,38 @@ static int64_t max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-bool expiry_due(const struct world *w, const struct call *c, int64_t now_us, int64_t *ret_at)
+#define MEDIA_LOST_US (60 * INT64_C(1000000))
+
+// RFC 4028 10: the session is over when its time and a third more (32 s at most) have passed without a refresh. Media that go on
+// say that it was refreshed where we do not see. INT64_MAX: there is no session timer.
+static int64_t session_deadline(const struct call *c, int64_t alive_us)
+{
+    int64_t expires_us = (int64_t)c->session_expires * 1000000;
+    int64_t grace_us = expires_us / 3 < 32000000 ? expires_us / 3 : 32000000;
+    return c->session_expires
+               ? max64(c->refreshed_us + expires_us + grace_us, alive_us + MEDIA_LOST_US)
+               : INT64_MAX;
+}
+
+// Of two deadlines the earlier one is the reason, whenever one looks: a replay that is faster than the sweep says the same.
+static bool answered_due(const struct world *w, const struct call *c, int64_t now_us,
+                         int64_t *ret_at, uint8_t *ret_reason)
+{
+    const struct limits *l = &w->lim;
+    bool held = c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_HELD;
+    int64_t media_us = max64(c->last_media_us, c->last_rtcp_us);
+    int64_t at = max64(c->last_sip_us, media_us);
+    int64_t silence = at + (held ? l->hold_us : media_us ? l->media_silence_us : l->idle_us);
+    int64_t session = session_deadline(c, at);
+    *ret_at = at; // when it was last heard of
+    *ret_reason = session < silence   ? CALLMESH__V1__END_REASON__END_REASON_SESSION_EXPIRED
+                  : held || !media_us ? CALLMESH__V1__END_REASON__END_REASON_SILENCE
+                                      : CALLMESH__V1__END_REASON__END_REASON_MEDIA_SILENCE;
+    return now_us > (session < silence ? session : silence);
+}
+
+bool expiry_due(const struct world *w, const struct call *c, int64_t now_us, int64_t *ret_at,
+                uint8_t *ret_reason)
 {
     const struct limits *l = &w->lim;
     if (c->state == ENDED)
@@ -20,15 +54,8 @@ bool expiry_due(const struct world *w, const struct call *c, int64_t now_us, int
     bool confirmed = c->answered_us != 0;
     for (const struct leg *leg = c->legs; leg && !confirmed; leg = leg->next)
         confirmed = leg->dialog == DIALOG_CONFIRMED; // the 2xx was not captured, the ACK was
-    if (confirmed) {
-        bool held = c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_HELD;
-        at = max64(c->last_sip_us, c->last_media_us);
-        wait = held ? l->hold_us : c->last_media_us ? l->media_silence_us : l->idle_us;
-        if (now_us <= at + wait)
-            return false;
-        *ret_at = at; // when it was last heard of
-        return true;
-    }
+    if (confirmed)
+        return answered_due(w, c, now_us, ret_at, ret_reason);
     if (c->canceled)
         at = c->cancel_us, wait = l->no_answer_us;
     else if (c->last_provisional_us && c->status < 200)
@@ -42,6 +69,8 @@ bool expiry_due(const struct world *w, const struct call *c, int64_t now_us, int
     if (now_us <= at + wait)
         return false;
     *ret_at = c->canceled ? at : at + wait;
+    *ret_reason = c->canceled ? CALLMESH__V1__END_REASON__END_REASON_CANCELED
+                              : CALLMESH__V1__END_REASON__END_REASON_NOT_ANSWERED;
     return true;
 }
 
@@ -57,22 +86,42 @@ static bool abandoned(const struct world *w, const struct call *c)
     return true;
 }
 
+static void end_for(struct world *w, struct call *c, int64_t at_us, Callmesh__V1__HangupBy by,
+                    uint8_t reason)
+{
+    c->end_reason = reason;
+    call_end(w, c, at_us, by);
+}
+
+// All its parts have been over for long enough; of several none waits for its recording, which would lose the others.
+static bool lingered(const struct world *w, const struct call *c)
+{
+    for (const struct call *p = parts_first(c); p; p = p->next_part)
+        if (p->state != ENDED || w->wall_us - p->ended_wall_us <= w->lim.linger_us ||
+            (c->head && recordings_awaited(w, &p->id)))
+            return false;
+    return true;
+}
+
 static void sweep_call(struct world *w, struct call *c)
 {
     int64_t at;
+    uint8_t reason;
+    join_check(w, c, w->site[c->site].feed_us);
     if (c->state == ENDED) {
-        if (w->wall_us - c->ended_wall_us > w->lim.linger_us)
-            call_remove(w, c);
+        if (lingered(w, c))
+            parts_remove(w, c);
         return;
     }
-    if (!expiry_due(w, c, w->site[c->site].feed_us, &at)) {
+    if (!expiry_due(w, c, w->site[c->site].feed_us, &at, &reason)) {
         if (abandoned(w, c))
-            call_end(w, c, max64(c->last_sip_us, c->last_media_us),
-                     CALLMESH__V1__HANGUP_BY__HANGUP_BY_SYSTEM);
+            end_for(w, c, max64(c->last_sip_us, c->last_media_us),
+                    CALLMESH__V1__HANGUP_BY__HANGUP_BY_SYSTEM,
+                    CALLMESH__V1__END_REASON__END_REASON_ABANDONED);
         return;
     }
     count(STAT_CALLS_EXPIRED);
-    call_end(w, c, at, CALLMESH__V1__HANGUP_BY__HANGUP_BY_TIMEOUT);
+    end_for(w, c, at, CALLMESH__V1__HANGUP_BY__HANGUP_BY_TIMEOUT, reason);
 }
 
 void expiry_sweep(struct world *w, size_t n)
@@ -107,10 +156,12 @@ bool expiry_end_of_input(struct world *w, uint16_t publisher, int64_t at_us)
         if (world_batch_full(w))
             return false;
         int64_t at;
-        if (expiry_due(w, c, at_us, &at))
-            call_end(w, c, at, CALLMESH__V1__HANGUP_BY__HANGUP_BY_TIMEOUT);
+        uint8_t reason;
+        if (expiry_due(w, c, at_us, &at, &reason))
+            end_for(w, c, at, CALLMESH__V1__HANGUP_BY__HANGUP_BY_TIMEOUT, reason);
         else
-            call_end(w, c, at_us, CALLMESH__V1__HANGUP_BY__HANGUP_BY_SYSTEM);
+            end_for(w, c, at_us, CALLMESH__V1__HANGUP_BY__HANGUP_BY_SYSTEM,
+                    CALLMESH__V1__END_REASON__END_REASON_INPUT_ENDED);
     }
     return true;
 }

@@ -5,7 +5,8 @@
 #include "world.h"
 
 // Is the call over at this time? Then *ret_at is when it ended.
-bool expiry_due(const struct world *w, const struct call *c, int64_t now_us, int64_t *ret_at);
+bool expiry_due(const struct world *w, const struct call *c, int64_t now_us, int64_t *ret_at,
+                uint8_t *ret_reason);
 // The hand: n slots of calls; also the linger of ended ones (wall clock) and of pending messages.
 void expiry_sweep(struct world *w, size_t n);
 // Ends the open calls that only this publisher fed; its input has ended at at_us. Works until the batch is full: false

@@ -4,3 +4,5 @@
 #include "base/span.h"
 
 uint8_t fmtp_flags(struct span fmtp);
+// The encoding name as it is registered, in place; others stay.
+void fmtp_registered_name(char *codec);

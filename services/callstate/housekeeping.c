@@ -58,6 +58,9 @@ static int index_day(struct store *s, const char *day, bool broken)
                    "gin_trgm_ops)",
                    day, day);
     r = r ? r : store_query(s, sql, NULL, NULL);
+    // What the expression looks like is only known from now on; without it the planner takes rare words for common ones.
+    (void)snprintf(sql, sizeof sql, "ANALYZE %s", day);
+    r = r ? r : store_query(s, sql, NULL, NULL);
     if (!r)
         count(STAT_DB_WORD_INDEXES);
     return r;

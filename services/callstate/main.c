@@ -66,6 +66,16 @@ static const struct conf_def defs[] = {
      "harvesters and recorders; each replayed file is one, its place is free again after a while",
      false},
     {"limits.taps", CONF_INT, "256", 1, 65536, "leases to hear a call", false},
+    {"join.threshold", CONF_INT, "80", 0, 100,
+     "score of evidence from which calls with different Call-IDs are one; 0: none are", false},
+    {"join.window", CONF_DURATION, "3s", 100000, 60000000,
+     "how far apart the two sides of a box may begin to be told by their numbers", false},
+    {"join.headers", CONF_STR, "X-CID, X-Call-ID", 0, 0,
+     "headers in which a box puts the Call-ID of its other side, or one value in both", false},
+    {"join.call-id-suffixes", CONF_STR, "_b2b-1", 0, 0,
+     "what a box appends to the Call-ID of its other side", false},
+    {"join.park", CONF_STR, "park, orbit", 0, 0, "beginnings of numbers where calls are parked",
+     false},
     {"timers.no-answer", CONF_DURATION, "32s", 1000000, 3600000000,
      "INVITE without any response: 64 * T1", false},
     {"timers.provisional", CONF_DURATION, "200s", 1000000, 7200000000,
@@ -104,7 +114,7 @@ static struct {
 static struct limits limits_of(const struct conf *c)
 {
     const char *keep = conf_str(c, "store.other-messages");
-    return (struct limits){
+    struct limits l = {
         .calls = (size_t)conf_int(c, "limits.calls"),
         .legs = (size_t)conf_int(c, "limits.legs"),
         .streams = (size_t)conf_int(c, "limits.streams"),
@@ -126,7 +136,14 @@ static struct limits limits_of(const struct conf *c)
         .other_keep = strcmp(keep, "none") == 0       ? 0
                       : strcmp(keep, "register") == 0 ? 1
                                                       : 2,
+        .join_threshold = (int)conf_int(c, "join.threshold"),
+        .join_window_us = conf_int(c, "join.window"),
     };
+    (void)span_copy(span_str(conf_str(c, "join.headers")), l.join_headers, sizeof l.join_headers);
+    (void)span_copy(span_str(conf_str(c, "join.call-id-suffixes")), l.join_suffixes,
+                    sizeof l.join_suffixes);
+    (void)span_copy(span_str(conf_str(c, "join.park")), l.park, sizeof l.park);
+    return l;
 }
 
 // Who may come in from outside, before anyone can; and which sites share their addresses, before any is met.

@@ -71,6 +71,12 @@ void media_heard_report(struct world *w, struct stream *s)
         s->packets_early = s->packets;
 }
 
+void media_note_rtcp(struct stream *s, uint64_t before, int64_t feed_us)
+{
+    if (s->rtcp_packets > before && feed_us > s->call->last_rtcp_us)
+        s->call->last_rtcp_us = feed_us;
+}
+
 static uint8_t u8(uint32_t v)
 {
     return v < UINT8_MAX ? (uint8_t)v : UINT8_MAX;

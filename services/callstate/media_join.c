@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/mono.h"
 #include "call.h"
+#include "parts.h"
 #include "recordings.h"
 #include "rows.h"
 #include "stats.h"
@@ -117,37 +118,42 @@ static uint64_t hash_address(const struct world *w, uint16_t site, const struct 
     return hash_site_endpoint(w, site, at) ^ ssrc * UINT64_C(0x9E3779B97F4A7C15);
 }
 
-static struct address *in_chain(const struct world *w, const struct stream *s,
-                                const struct endpoint *at, const struct call *within, uint64_t h,
-                                int64_t slack_us)
+// Where media pass a box by, both of its sides name the same addresses: both directions then belong to the earliest part of the call.
+static bool goes_before(const struct address *a, const struct address *best)
 {
-    struct address *best = NULL; // the chain's order is not time's after a restart
+    if (!best)
+        return true;
+    const struct call *x = a->leg->call, *y = best->leg->call;
+    return x != y && parts_same(x, y) && a->side == best->side ? x->started_us < y->started_us
+                                                               : a->again_us > best->again_us;
+}
+
+// One within whose time the stream begins goes before one that needs the slack. A chain's order is not time's after a restart.
+static struct address *in_chain(const struct world *w, const struct stream *s,
+                                const struct endpoint *at, const struct call *within, uint64_t h)
+{
+    struct address *best[2] = {0}; // [1]: by the slack
     for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END;
          i = chain_next(w->by_address, i)) {
         struct address *a = slab_at(w->addresses, i);
         if (realm_of(w, a->leg->call->site) != realm_of(w, s->site) || !endpoint_eq(&a->at, at) ||
             (a->ssrc && a->ssrc != s->ssrc) || (within && a->leg->call != within))
             continue;
-        if ((!best || a->again_us > best->again_us) && in_time(w, a, s, slack_us))
-            best = a;
+        int k = in_time(w, a, s, 0) ? 0 : 1;
+        if (goes_before(a, best[k]) && (!k || in_time(w, a, s, SLACK_US)))
+            best[k] = a;
     }
-    return best;
+    return best[0] ? best[0] : best[1];
 }
 
-// The latest dialog that named it; one within whose time the stream begins goes before one that needs the slack.
+// The latest dialog that named it; who named it for this SSRC alone goes before who named it for any.
 static struct address *find_address(const struct world *w, const struct stream *s,
                                     const struct endpoint *at, const struct call *within)
 {
-    uint32_t ssrc[2] = {s->ssrc, 0};
-    for (int k = s->ssrc ? 0 : 1; k < 2; k++) {
-        uint64_t h = hash_address(w, s->site, at, ssrc[k]);
-        for (int pass = 0; pass < 2; pass++) {
-            struct address *a = in_chain(w, s, at, within, h, pass ? SLACK_US : 0);
-            if (a)
-                return a;
-        }
-    }
-    return NULL;
+    struct address *a = NULL;
+    if (s->ssrc)
+        a = in_chain(w, s, at, within, hash_address(w, s->site, at, s->ssrc));
+    return a ? a : in_chain(w, s, at, within, hash_address(w, s->site, at, 0));
 }
 
 static void try_join(struct world *w, struct stream *s)
@@ -338,8 +344,7 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
     struct uuid id;
     memcpy(id.b, r->info->stream_id.data, 16);
     struct stream *s = media_stream_by_id(w, &id);
-    if (!s)
-        s = media_stream_new(w, site, &id, &src, &dst);
+    s = s ? s : media_stream_new(w, site, &id, &src, &dst);
     if (!s) {
         struct stream row = {
             .id = id, .site = site, .publisher = publisher, .src = src, .dst = dst};
@@ -348,7 +353,7 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
         count(STAT_FULL_STREAMS);
         return;
     }
-    uint64_t lost_before = s->lost, packets_before = s->packets;
+    uint64_t lost = s->lost, packets = s->packets, rtcp = s->rtcp_packets;
     s->publisher = publisher;
     take_report(s, r);
     media_touch(w, s);
@@ -357,11 +362,12 @@ void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__St
         return;
     }
     media_heard_report(w, s);
-    s->call->lost_packets += s->lost - lost_before;
+    s->call->lost_packets += s->lost - lost;
     int64_t heard_us = call_time(w, s->call, publisher, s->last_us);
     if (heard_us > s->call->last_media_us)
         s->call->last_media_us = heard_us;
-    if (!packets_before && s->packets)
+    media_note_rtcp(s, rtcp, call_time(w, s->call, publisher, w->publisher[publisher].feed_us));
+    if (!packets && s->packets)
         recordings_on_media(w, s->call);
     call_touch(w, s->call, false);
 }

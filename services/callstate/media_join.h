@@ -46,5 +46,7 @@ bool media_mos_min(const struct call *c, double *ret);
 void media_take_rtcp(struct stream *s, const Callmesh__V1__RtcpSummary *r);
 // Keeps what the harvester says of its sound; NULL: nothing.
 void media_take_quality(struct stream *s, const Callmesh__V1__StreamQuality *q);
+// RTCP that came since the report before is a life sign of its call.
+void media_note_rtcp(struct stream *s, uint64_t before, int64_t feed_us);
 // A report of a stream of a call: whether its packets so far came before the answer, and whether its harvester sees both ways.
 void media_heard_report(struct world *w, struct stream *s);

@@ -97,7 +97,7 @@ static bool payload_map(struct arena *a, const struct stream *s, Callmesh__V1__C
     for (int k = 0; k < 2; k++) {
         enum side side = k ? second : first;
         for (uint8_t i = 0; i < l->formats[side]; i++) {
-            const struct format *f = &l->format[side][i];
+            const struct format *f = &l->format[side - 1][i];
             bool known = false;
             for (size_t n = 0; n < out->n_payload_map; n++)
                 known |= out->payload_map[n]->payload_type == f->payload_type;
@@ -188,7 +188,6 @@ Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, cons
     c->state = (Callmesh__V1__CallState)in->state;
     c->result = (Callmesh__V1__CallResult)in->result;
     c->protocol = (Callmesh__V1__Protocol)in->protocol;
-    c->cause = in->cause;
     c->sip_status = in->protocol == PROTOCOL_SIP ? in->status : 0;
     c->sip_reason = view(in->reason, in->reason_n);
     c->hangup_by = in->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED
@@ -206,6 +205,7 @@ Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, cons
     c->hold_count = in->hold_count;
     c->message_count = in->message_count;
     c->one_way = (Callmesh__V1__Side)media_one_way(in);
+    c->story = mesh_story(a, in);
     return fill_lists(a, w, in, c) && !arena_overflowed(a) ? m : NULL;
 }
 

@@ -8,4 +8,8 @@ Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, cons
 Callmesh__V1__MeshChange *mesh_removed(struct arena *a, const struct uuid *id);
 Callmesh__V1__MeshChange *mesh_harvester(struct arena *a, const struct world *w,
                                          const struct publisher *p);
+// Copies what the event holds: it may be packed later.
+struct event;
+Callmesh__V1__MeshChange *mesh_event(struct arena *a, const struct world *w, const struct event *e);
+Callmesh__V1__CallStory *mesh_story(struct arena *a, const struct call *c); // mesh_story.c
 Callmesh__V1__MeshChange *mesh_tap(struct arena *a, const struct tap *t);

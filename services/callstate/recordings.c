@@ -121,6 +121,12 @@ void recordings_on_report(struct world *w, uint16_t publisher, const Callmesh__V
         site = at->site;
     else if (r->site && r->site[0] && !site_intern(w, span_str(r->site), &site))
         return;
+    if (r->status == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_DELETED) {
+        rows_recording(w, w->site[site].name, r);
+        if (w->doors.recording)
+            w->doors.recording(w->doors.ctx, r);
+        return;
+    }
     int state = r->status == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY    ? READY
                 : r->status == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED ? FAILED
                                                                                        : NONE;

@@ -5,6 +5,7 @@
 #include "blob.h"
 #include "call.h"
 #include "media_join.h"
+#include "parts.h"
 #include "pending.h"
 #include "recordings.h"
 
@@ -57,6 +58,7 @@ static int open_calls(struct store *s, struct world *w, size_t *ret_n, size_t *r
             (*ret_bad)++;
     }
     store_result_free(r);
+    parts_relink(w);
     return STORE_OK;
 }
 
@@ -213,7 +215,7 @@ static int held_messages(struct store *s, struct world *w, size_t *ret_n)
                          " GROUP BY site) h JOIN sip_messages m ON m.site = h.site AND m.at > "
                          "h.feed_at - interval '5 s'"
                          " WHERE m.call_id IS NULL AND m.method IN ('INVITE', 'ACK', 'BYE', "
-                         "'CANCEL', 'PRACK', 'UPDATE', 'INFO')"
+                         "'CANCEL', 'PRACK', 'UPDATE', 'INFO', 'REFER')"
                          " AND NOT (m.method = 'INVITE' AND m.status IS NULL) ORDER BY m.at DESC, "
                          "m.seq DESC, m.n DESC LIMIT $1",
                          &a, &r);

@@ -8,6 +8,7 @@
 #include "base/mono.h"
 #include "blob.h"
 #include "media_join.h"
+#include "parts.h"
 #include "plant.h"
 #include "recordings.h"
 #include "signalling.h"
@@ -230,25 +231,26 @@ static struct span call_id_span(const struct call *c)
 static void call_row(struct world *w, const struct call *c)
 {
     struct table *t = w->batch->t[ROWS_CALLS];
-    char harvesters[CALL_PUBLISHERS_MAX * 100] = "";
+    char harvesters[CALL_PUBLISHERS_MAX * 100] = "", ids[CALL_ID_MAX];
     size_t n = 0;
     for (uint8_t i = 0; i < c->publishers; i++)
         n += (size_t)snprintf(harvesters + n, sizeof harvesters - n, "%s%s", i ? "\t" : "",
                               w->publisher[c->publisher[i]].name);
+    struct call_story s;
+    parts_story(c, &s);
     row_begin(t);
     row_str(t, w->site[c->site].name);
     row_time(t, c->started_us > 0 ? c->started_us : 1);
     row_uuid(t, &c->id);
     row_int(t, (int64_t)c->revision);
-    row_str(t, call_state_name(c->state));
-    row_str(t, call_result_name(c->result));
-    if (c->status && c->protocol == PROTOCOL_SIP)
-        row_int(t, c->status);
+    row_str(t, call_state_name(s.state));
+    row_str(t, call_result_name(s.result));
+    if (s.status && c->protocol == PROTOCOL_SIP)
+        row_int(t, s.status);
     else
         row_null(t);
-    row_text(t, span_of(c->reason, c->reason_n));
-    row_str(t,
-            hangup_name(c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED ? c->hangup_by : 0));
+    row_text(t, s.reason);
+    row_str(t, hangup_name(s.hangup_by));
     row_text(t, span_of(c->from.uri, c->from.uri_n));
     row_text(t, span_of(c->from.user, c->from.user_n));
     row_text(t, span_of(c->from.name, c->from.name_n));
@@ -257,12 +259,12 @@ static void call_row(struct world *w, const struct call *c)
     row_text(t, span_of(c->to.name, c->to.name_n));
     digits(t, &c->from);
     digits(t, &c->to);
-    row_time(t, c->ringing_us);
-    row_time(t, c->answered_us);
-    row_time(t, c->ended_us);
-    row_real(t, (double)c->hold_us / 1e6);
-    row_int(t, c->hold_count);
-    row_text(t, call_id_span(c));
+    row_time(t, s.ringing_us);
+    row_time(t, s.answered_us);
+    row_time(t, s.ended_us);
+    row_real(t, (double)s.hold_us / 1e6);
+    row_int(t, s.hold_count);
+    row_text(t, rows_call_ids(c, ids, sizeof ids));
     row_str(t, harvesters);
     row_int(t, (int64_t)c->message_count);
     row_str(t, recording_state_name(c->recording_state));
@@ -274,10 +276,7 @@ static void call_row(struct world *w, const struct call *c)
     enum side one_way = media_one_way(c);
     row_str(t, one_way == SIDE_CALLER ? "caller" : one_way == SIDE_CALLEE ? "callee" : NULL);
     row_str(t, protocol_name(c->protocol));
-    if (c->cause)
-        row_int(t, c->cause);
-    else
-        row_null(t);
+    rows_story_columns(t, c, &s);
     rows_done(w, t);
 }
 

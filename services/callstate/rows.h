@@ -17,6 +17,19 @@ void rows_loss(struct world *w, const struct publisher *p, uint64_t seq, int n, 
                const Callmesh__V1__Loss *l);
 void rows_quarantine(struct world *w, const struct publisher *p, uint64_t seq, int n,
                      const char *reason, struct span body);
+struct event;
+struct call_story;
+void rows_event(struct world *w, const struct event *e);
+void rows_evidence(struct world *w, const struct call *c, const struct call *other,
+                   const struct evidence *e, const char *detail);
+// The Call-IDs of the call and, of a head, of its parts, with tabs between; whole ones only, but for the first.
+struct span rows_call_ids(const struct call *c, char *buf, size_t cap);
+void rows_story_columns(struct table *t, const struct call *c, const struct call_story *s);
+const char *end_reason_name(int reason); // NULL: none yet
+const char *relation_name(int relation);
+const char *transfer_kind_name(int kind);
+const char *transfer_result_name(int result); // NULL: not known
+const char *evidence_name(int kind);
 void rows_recording(struct world *w, const char *site, const Callmesh__V1__Recording *r);
 void rows_recording_state(struct world *w, const char *site, const struct uuid *call_id, int state);
 // Everything that is marked dirty, before the batch is sealed.

@@ -6,9 +6,10 @@
 
 static const char *status_name(Callmesh__V1__RecordingStatus s)
 {
-    return s == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY    ? "ready"
-           : s == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED ? "failed"
-                                                                          : "empty";
+    return s == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY     ? "ready"
+           : s == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED  ? "failed"
+           : s == CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_DELETED ? "deleted"
+                                                                           : "empty";
 }
 
 static void channels_json(const Callmesh__V1__Recording *r, struct json *j)
@@ -52,6 +53,13 @@ static void gaps_json(const Callmesh__V1__Recording *r, struct json *j)
     json_arr_end(j);
 }
 
+static void hex(ProtobufCBinaryData b, size_t max, char *buf)
+{
+    buf[0] = 0;
+    for (size_t i = 0; i < b.len && i < max; i++)
+        (void)snprintf(buf + 2 * i, 3, "%02x", b.data[i]);
+}
+
 void rows_recording(struct world *w, const char *site, const Callmesh__V1__Recording *r)
 {
     static char channels[16384], gaps[16384];
@@ -65,9 +73,8 @@ void rows_recording(struct world *w, const char *site, const Callmesh__V1__Recor
     struct uuid id, call_id;
     memcpy(id.b, r->id.data, sizeof id.b);
     memcpy(call_id.b, r->call_id.data, sizeof call_id.b);
-    char sha[65] = "";
-    for (size_t i = 0; i < r->sha256.len && i < 32; i++)
-        (void)snprintf(sha + 2 * i, 3, "%02x", r->sha256.data[i]);
+    char sha[129] = "";
+    hex(r->sha256, 32, sha);
     int64_t start = r->started_at_us > 0 ? r->started_at_us : uuid_time_us(&call_id);
     struct table *t = w->batch->t[ROWS_RECORDINGS];
     row_begin(t);
@@ -88,5 +95,15 @@ void rows_recording(struct world *w, const char *site, const Callmesh__V1__Recor
     row_text(t, span_sub(span_str(r->recorder), 0, 96));
     row_str(t, channels[0] ? channels : "[]");
     row_str(t, gaps[0] ? gaps : "[]");
+    hex(r->sha512, 64, sha);
+    row_str(t, sha);
+    row_int(t, (int64_t)r->stored_bytes);
+    row_text(t, span_sub(span_str(r->encryption), 0, 32));
+    hex(r->key_id, 16, sha);
+    row_str(t, sha);
+    row_text(t, span_sub(span_str(r->chain_hour), 0, 16));
+    row_int(t, (int64_t)r->chain_n);
+    hex(r->chain_hash, 32, sha);
+    row_str(t, sha);
     rows_done(w, t);
 }

@@ -37,20 +37,24 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 "to_digits, ringing_at,"
                 " answered_at, ended_at, hold_seconds, hold_count, sip_call_ids, harvesters, "
                 "message_count,"
-                " recording_state, live, lost_packets, mos_min, one_way, protocol, cause)"
+                " recording_state, live, lost_packets, mos_min, one_way, protocol, end_reason, "
+                "q850_cause, "
+                "held_by, merged_into, merged_into_at, member_ids, story)"
                 " SELECT u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11, u12, u13, u14, u15, u16, "
                 "u17, u18, u19, u20, u21,"
-                " u22, ARRAY[u23], string_to_array(u24, E'\\t'), u25, u26, u27, u28, u29, u30, "
-                "u31, u32"
+                " u22, string_to_array(u23, E'\\t'), string_to_array(u24, E'\\t'), u25, u26, u27, "
+                "u28, u29, u30, u31, "
+                "u32, u33, u34, u35, u36, string_to_array(u37, ',')::uuid[], convert_from(u38, "
+                "'UTF8')::jsonb"
                 " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
                 "$16, $17, $18, $19, $20,"
-                " $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32) AS u(u1, u2, u3, u4, "
-                "u5, u6, u7, "
+                " $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, "
+                "$37, $38) AS u(u1, u2, u3, u4, u5, u6, u7, "
                 "u8, u9, "
                 "u10, u11, u12, u13,"
                 " u14, u15, u16, u17, u18, u19, u20, u21, u22, u23, u24, u25, u26, u27, u28, u29, "
                 "u30, "
-                "u31, u32)"
+                "u31, u32, u33, u34, u35, u36, u37, u38)"
                 " ON CONFLICT (site, started_at, id) DO UPDATE SET revision = excluded.revision, "
                 "state = excluded.state,"
                 " result = excluded.result, sip_status = excluded.sip_status, sip_reason = "
@@ -65,15 +69,19 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 " hold_seconds = excluded.hold_seconds, hold_count = excluded.hold_count,"
                 " harvesters = excluded.harvesters, message_count = excluded.message_count,"
                 " recording_state = excluded.recording_state, lost_packets = excluded.lost_packets,"
-                " mos_min = excluded.mos_min, one_way = excluded.one_way, cause = "
-                "excluded.cause"
+                " mos_min = excluded.mos_min, one_way = excluded.one_way, end_reason = "
+                "excluded.end_reason, q850_cause = excluded.q850_cause, held_by = excluded.held_by,"
+                " merged_into = excluded.merged_into, merged_into_at = excluded.merged_into_at,"
+                " sip_call_ids = excluded.sip_call_ids, member_ids = excluded.member_ids, story = "
+                "excluded.story"
                 " WHERE c.revision < excluded.revision",
-         .columns = 32,
+         .columns = 38,
          .text_max = TEXT_MAX,
          .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_INT8, COL_TEXT, COL_TEXT, COL_INT4, COL_TEXT,
                   COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT,
                   COL_TEXT, COL_TIME, COL_TIME, COL_TIME, COL_REAL, COL_INT4, COL_TEXT, COL_TEXT,
-                  COL_INT4, COL_TEXT, COL_BOOL, COL_INT8, COL_REAL, COL_TEXT, COL_TEXT, COL_INT4}},
+                  COL_INT4, COL_TEXT, COL_BOOL, COL_INT8, COL_REAL, COL_TEXT, COL_TEXT, COL_TEXT,
+                  COL_INT4, COL_TEXT, COL_UUID, COL_TIME, COL_TEXT, COL_BYTES}},
     [ROWS_OPEN] =
         {.name = "open_calls",
          .sql =
@@ -200,35 +208,43 @@ const struct table_def rows_def[ROWS_TABLES] = {
          .columns = 8,
          .text_max = 512,
          .kind = {COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_INET, COL_INT4, COL_TIME, COL_TIME}},
+    // A deleted recording stays as a tombstone, whatever is reported of it later.
     [ROWS_RECORDINGS] =
         {.name = "recordings",
-         .sql =
-             "WITH u AS (SELECT DISTINCT ON (id) * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, "
-             "$10, $11, $12,"
-             " $13, $14, $15, $16, $17) WITH ORDINALITY AS u(site, started_at, id, call_id, "
-             "status, reason,"
-             " ended_at, duration, codec, rate, container, size, sha, path, recorder, channels, "
-             "gaps, ord)"
-             " ORDER BY id, ord DESC), gone AS (DELETE FROM recordings r USING u WHERE r.id = u.id"
-             " AND r.started_at <> u.started_at)"
-             " INSERT INTO recordings (site, started_at, id, call_id, status, reason, ended_at, "
-             "duration_seconds,"
-             " codec, sample_rate, container, size_bytes, sha256, path, recorder, channels, gaps)"
-             " SELECT site, started_at, id, call_id, status, reason, ended_at, duration, codec, "
-             "rate, container,"
-             " size, sha, path, recorder, channels::jsonb, gaps::jsonb FROM u"
-             " ON CONFLICT (site, started_at, id) DO UPDATE SET status = excluded.status, reason = "
-             "excluded.reason,"
-             " ended_at = excluded.ended_at, duration_seconds = excluded.duration_seconds, codec = "
-             "excluded.codec,"
-             " sample_rate = excluded.sample_rate, container = excluded.container,"
-             " size_bytes = excluded.size_bytes, sha256 = excluded.sha256, path = excluded.path,"
-             " recorder = excluded.recorder, channels = excluded.channels, gaps = excluded.gaps",
-         .columns = 17,
+         .sql = "WITH u AS (SELECT DISTINCT ON (id) * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, "
+                "$9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
+                " WITH ORDINALITY AS u(site, started_at, id, call_id, status, reason, ended_at, "
+                "duration, codec, rate, container, size, sha, path, recorder, channels, gaps, "
+                "sha512, stored, encryption, key_id, chain_hour, chain_n, chain_hash, ord)"
+                " ORDER BY id, ord DESC),"
+                " gone AS (DELETE FROM recordings r USING u WHERE r.id = u.id AND r.started_at <> "
+                "u.started_at AND u.status <> 'deleted' AND r.status <> 'deleted'),"
+                " dead AS (UPDATE recordings r SET status = 'deleted', reason = u.reason, "
+                "chain_hour = u.chain_hour, chain_n = u.chain_n, chain_hash = u.chain_hash FROM u"
+                " WHERE r.id = u.id AND u.status = 'deleted')"
+                " INSERT INTO recordings AS r (site, started_at, id, call_id, status, reason, "
+                "ended_at, duration_seconds, codec, sample_rate, container, size_bytes, sha256, "
+                "path, recorder, channels, gaps, sha512, stored_bytes, encryption, key_id, "
+                "chain_hour, chain_n, chain_hash)"
+                " SELECT site, started_at, id, call_id, status, reason, ended_at, duration, codec, "
+                "rate, container, size, sha, path, recorder, channels::jsonb, gaps::jsonb, sha512, "
+                "stored, encryption, key_id, chain_hour, chain_n, chain_hash FROM u"
+                " WHERE status <> 'deleted' AND NOT EXISTS (SELECT 1 FROM recordings x WHERE x.id "
+                "= u.id AND x.status = 'deleted')"
+                " ON CONFLICT (site, started_at, id) DO UPDATE SET status = excluded.status, "
+                "reason = excluded.reason, ended_at = excluded.ended_at, duration_seconds = "
+                "excluded.duration_seconds, codec = excluded.codec, sample_rate = "
+                "excluded.sample_rate, container = excluded.container, size_bytes = "
+                "excluded.size_bytes, sha256 = excluded.sha256, path = excluded.path, recorder = "
+                "excluded.recorder, channels = excluded.channels, gaps = excluded.gaps, sha512 = "
+                "excluded.sha512, stored_bytes = excluded.stored_bytes, encryption = "
+                "excluded.encryption, key_id = excluded.key_id, chain_hour = excluded.chain_hour, "
+                "chain_n = excluded.chain_n, chain_hash = excluded.chain_hash",
+         .columns = 24,
          .text_max = 16384,
          .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_UUID, COL_TEXT, COL_TEXT, COL_TIME, COL_REAL,
                   COL_TEXT, COL_INT4, COL_TEXT, COL_INT8, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT,
-                  COL_TEXT}},
+                  COL_TEXT, COL_TEXT, COL_INT8, COL_TEXT, COL_TEXT, COL_TEXT, COL_INT8, COL_TEXT}},
     [ROWS_RECORDING_STATE] =
         {.name = "calls (recording state)",
          .sql = "UPDATE calls c SET recording_state = u.state, revision = c.revision + 1"
@@ -239,6 +255,22 @@ const struct table_def rows_def[ROWS_TABLES] = {
          .columns = 4,
          .text_max = 64,
          .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_TEXT}},
+    [ROWS_EVENTS] =
+        {.name = "call_events",
+         .sql = "INSERT INTO call_events (site, at, call_id, n, leg_id, type, side, sip_status, "
+                "detail) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO "
+                "NOTHING",
+         .columns = 9,
+         .text_max = 192,
+         .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_INT4, COL_UUID, COL_TEXT, COL_TEXT, COL_INT4,
+                  COL_TEXT}},
+    [ROWS_EVIDENCE] =
+        {.name = "call_evidence",
+         .sql = "INSERT INTO call_evidence (site, at, call_id, n, joined_to, kind, score, detail)"
+                " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+         .columns = 8,
+         .text_max = 160,
+         .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_INT4, COL_UUID, COL_TEXT, COL_INT4, COL_TEXT}},
     [ROWS_LOSSES] =
         {.name = "losses",
          .sql =

@@ -97,8 +97,10 @@ static struct call *find(struct world *w, uint16_t publisher,
             !span_eq(span_of(c->call_id, c->call_id_n), key))
             continue;
         int64_t at;
-        if (expiry_due(w, c, call_time(w, c, publisher, e->at_us), &at)) {
+        uint8_t reason;
+        if (expiry_due(w, c, call_time(w, c, publisher, e->at_us), &at, &reason)) {
             count(STAT_CALLS_EXPIRED);
+            c->end_reason = reason;
             call_end(w, c, at, CALLMESH__V1__HANGUP_BY__HANGUP_BY_TIMEOUT);
         }
         return c;
@@ -111,9 +113,9 @@ static struct call *begin(struct world *w, uint16_t publisher,
 {
     uint16_t site = w->publisher[publisher].site;
     struct span key = span_of(e->call_key.data, e->call_key.len);
-    struct uuid of =
-        uuid_derive(e->at_us, NULL, span_str(w->site[site].name),
-                    span_str(w->publisher[publisher].name), span_str(protocol_name((int)e->protocol)));
+    struct uuid of = uuid_derive(e->at_us, NULL, span_str(w->site[site].name),
+                                 span_str(w->publisher[publisher].name),
+                                 span_str(protocol_name((int)e->protocol)));
     struct uuid id = uuid_derive(e->at_us, &of, key, span_of("", 0), SPAN_LIT("call"));
     struct call *c = call_by_id(w, &id) ? NULL : call_new(w, site, key, &id);
     if (!c)
@@ -215,10 +217,11 @@ static void resume(struct leg *l, int64_t at_us)
 static void end(struct leg *l, const Callmesh__V1__SignallingEvent *e, int64_t at_us)
 {
     struct call *c = l->call;
-    c->cause = (uint16_t)(e->cause < 128 ? e->cause : 0);
+    c->q850 = (uint16_t)(e->cause < 128 ? e->cause : 0);
+    c->by_bye = c->answered_us != 0;
     c->hangup_by = (uint8_t)e->side; // the numbers are the same
     if (!c->answered_us) {
-        uint16_t status = signalling_status_of(c->cause);
+        uint16_t status = signalling_status_of(c->q850);
         if (!status && e->side == CALLMESH__V1__SIDE__SIDE_CALLEE)
             status = 603; // put off by hand
         l->status = c->status = status;

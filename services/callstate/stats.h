@@ -69,6 +69,19 @@
       "Events of SCCP, MGCP, IAX2 and H.323", STAT_COUNTER)                                        \
     X(SIGNALLING_STRAY, "callstate_signalling_events_stray_total", NULL,                           \
       "of these, of no call: its begin was not seen, or the table is full", STAT_COUNTER)          \
+    X(EVENTS, "callstate_call_events_total", NULL, "Events of calls written", STAT_COUNTER)        \
+    X(FULL_EVENTS, "callstate_call_events_unstored_total", NULL,                                   \
+      "Events and evidence beyond the bound of a call", STAT_COUNTER)                              \
+    X(JOINED, "callstate_calls_joined_total", NULL, "Calls joined to another", STAT_COUNTER)       \
+    X(SPLIT, "callstate_calls_split_total", NULL, "Joins taken back", STAT_COUNTER)                \
+    X(JOIN_AMBIGUOUS, "callstate_joins_ambiguous_total", NULL,                                     \
+      "Joins between equals: the nearest in time was taken", STAT_COUNTER)                         \
+    X(JOIN_LOOKS_CUT, "callstate_join_looks_cut_total", NULL,                                      \
+      "Looks for another side that met their bound", STAT_COUNTER)                                 \
+    X(FULL_PARTS, "callstate_table_refused_total", "table=\"parts\"", "Refused because full",      \
+      STAT_COUNTER)                                                                                \
+    X(FULL_TRANSFERS, "callstate_table_refused_total", "table=\"transfers\"",                      \
+      "Given up because a third came", STAT_COUNTER)                                               \
     X(STREAMS_JOINED, "callstate_streams_joined_total", NULL, "Streams tied to a leg",             \
       STAT_COUNTER)                                                                                \
     X(STREAMS_UNJOINED, "callstate_streams_unjoined", NULL, "Streams in memory that no SDP named", \

@@ -4,10 +4,13 @@
 //   <seconds> <from>><to> <METHOD or status> [key=value ...]     a SIP message, built as real text
 //       id= Call-ID (x)   f= From tag (f)   t= To tag (none)   n= CSeq (1)   m= CSeq method (that of the request, INVITE)
 //       z= branch (by method and CSeq)   sdp= port or ip:port   dir= sendonly ...   pub= publisher (1)   user= of From
+//       to= user of To (bob)   o= session id of the SDP (1)   frag= status of a sipfrag body
+//       x= a header of its own, as Name:value with ~ for blanks; x2= another
 //   <seconds> rtp <ip:port>><ip:port> ssrc=N [n=packets] [until=seconds] [ended] [pub=]
 //   <seconds> tick          feed time of publisher 1      <seconds> end    end of its input
 //   drop                    the process dies and a new one reads the open calls back (blobs)
-// Parties: A 10.0.0.1, B 10.0.0.2, C 10.0.0.3, P 10.0.0.9 (proxy), all at 5060.
+// (Over 450 lines: the words of a story, one after the other.)
+// Parties: A 10.0.0.1, B 10.0.0.2, C 10.0.0.3, D 10.0.0.4, P 10.0.0.9 (proxy or box), all at 5060.
 #pragma once
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,9 +22,11 @@
 #include "base/mono.h"
 #include "blob.h"
 #include "call.h"
+#include "event.h"
 #include "expiry.h"
 #include "intake.h"
 #include "media_join.h"
+#include "parts.h"
 #include "recordings.h"
 #include "rows.h"
 
@@ -33,8 +38,25 @@ struct kit {
     struct intake in;
     uint64_t seq;
     uint32_t seals;
-    char text[8192];
+    char text[8192], events[8192];
+    size_t events_n;
 };
+
+// <seconds> <Call-ID> <type> <side> <status> <detail>
+static inline void kit_on_event(void *ctx, const struct event *e)
+{
+    struct kit *k = ctx;
+    if (k->events_n + 512 + CALL_ID_MAX > sizeof k->events)
+        return; // more than a story tells
+    k->events_n +=
+        (size_t)snprintf(k->events + k->events_n, sizeof k->events - k->events_n,
+                         "%g %.*s %s %s%s%.0d%s%s\n", (double)(e->at_us - KIT_T0) / 1e6,
+                         e->call->call_id_n, (const char *)e->call->call_id, e->type,
+                         e->side == SIDE_CALLER   ? "caller"
+                         : e->side == SIDE_CALLEE ? "callee"
+                                                  : "-",
+                         e->status ? " " : "", (int)e->status, e->detail[0] ? " " : "", e->detail);
+}
 
 static inline struct limits kit_limits(void)
 {
@@ -56,7 +78,12 @@ static inline struct limits kit_limits(void)
                            .recorder_dead_us = 30 * US_PER_S,
                            .recorder_slow_us = 120 * US_PER_S,
                            .other_rate = 200,
-                           .other_keep = 2};
+                           .other_keep = 2,
+                           .join_threshold = 80,
+                           .join_window_us = 3 * US_PER_S,
+                           .join_headers = "X-CID, X-Call-ID",
+                           .join_suffixes = "_b2b-1",
+                           .park = "park, orbit"};
 }
 
 static inline void kit_seal(void *ctx)
@@ -91,6 +118,8 @@ static inline void kit_open(struct kit *k, const struct limits *lim)
     k->w->wall_us = KIT_T0;
     k->w->recorder_alive_wall_us = KIT_T0;
     k->in = (struct intake){.w = k->w, .seal = kit_seal, .ctx = k};
+    k->w->doors.ctx = k;
+    k->w->doors.event = kit_on_event;
 }
 
 static inline void kit_close(struct kit *k)
@@ -123,6 +152,7 @@ static inline const char *kit_ip(char party)
     return party == 'A'   ? "10.0.0.1"
            : party == 'B' ? "10.0.0.2"
            : party == 'C' ? "10.0.0.3"
+           : party == 'D' ? "10.0.0.4"
                           : "10.0.0.9";
 }
 
@@ -158,9 +188,20 @@ static inline size_t kit_body(char *buf, size_t cap, char *const *word, int n, c
     (void)snprintf(ip, sizeof ip, "%.*s", colon ? (int)(colon - sdp) : 60, colon ? sdp : src_ip);
     return (size_t)snprintf(
         buf, cap,
-        "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %s RTP/AVP 0 101\r\n"
+        "v=0\r\no=- %s 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %s RTP/AVP 0 101\r\n"
         "a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=%s\r\n",
-        ip, ip, colon ? colon + 1 : sdp, kit_key(word, n, "dir", "sendrecv"));
+        kit_key(word, n, "o", "1"), ip, ip, colon ? colon + 1 : sdp,
+        kit_key(word, n, "dir", "sendrecv"));
+}
+
+static inline size_t kit_header(char *buf, size_t cap, const char *given)
+{
+    size_t len = given ? (size_t)snprintf(buf, cap, "%s\r\n", given) : 0;
+    for (size_t i = 0; i < len; i++)
+        if (buf[i] == '~')
+            buf[i] = ' ';
+    buf[len] = 0;
+    return len;
 }
 
 static inline size_t kit_sip(char *buf, size_t cap, char *const *word, int n)
@@ -176,20 +217,32 @@ static inline size_t kit_sip(char *buf, size_t cap, char *const *word, int n)
     if (t)
         (void)snprintf(to_tag, sizeof to_tag, ";tag=%s", t);
     size_t body_n = kit_body(body, sizeof body, word, n, kit_ip(word[1][0]));
-    char start[128];
+    const char *frag = kit_key(word, n, "frag", NULL);
+    if (frag)
+        body_n = (size_t)snprintf(body, sizeof body, "SIP/2.0 %s Reason\r\n", frag);
+    char start[128], more[600], more2[300];
+    (void)kit_header(more, sizeof more, kit_key(word, n, "x", NULL));
+    (void)kit_header(more2, sizeof more2, kit_key(word, n, "x2", NULL));
     if (response)
         (void)snprintf(start, sizeof start, "SIP/2.0 %s Reason", what);
     else
         (void)snprintf(start, sizeof start, "%s sip:bob@10.0.0.2 SIP/2.0", what);
+    char contact[64];
+    (void)snprintf(contact, sizeof contact, "%s@%s", kit_key(word, n, "cuser", "x"),
+                   kit_ip(word[1][0]));
     int len = snprintf(
         buf, cap,
         "%s\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=%s\r\nMax-Forwards: 70\r\n"
-        "From: \"Alice\" <sip:%s@10.0.0.1>;tag=%s\r\nTo: <sip:bob@10.0.0.2>%s\r\nCall-ID: %s\r\n"
-        "CSeq: %s %s\r\nContact: <sip:x@%s:5060>%s\r\n%sContent-Length: %zu\r\n\r\n%.*s",
+        "From: \"Alice\" <sip:%s@10.0.0.1>;tag=%s\r\nTo: <sip:%s@10.0.0.2>%s\r\nCall-ID: %s\r\n"
+        "CSeq: %s %s\r\nContact: <sip:%s:5060>%s\r\n%s%s%sContent-Length: %zu\r\n\r\n%.*s",
         start, kit_key(word, n, "z", branch), kit_key(word, n, "user", "alice"),
-        kit_key(word, n, "f", "f"), to_tag, kit_key(word, n, "id", "x"), cseq, method,
-        kit_ip(word[1][0]), kit_key(word, n, "contact", ""),
-        body_n ? "Content-Type: application/sdp\r\n" : "", body_n, (int)body_n, body);
+        kit_key(word, n, "f", "f"), kit_key(word, n, "to", "bob"), to_tag,
+        kit_key(word, n, "id", "x"), cseq, method, contact, kit_key(word, n, "contact", ""), more,
+        more2,
+        !body_n ? ""
+        : frag  ? "Content-Type: message/sipfrag\r\n"
+                : "Content-Type: application/sdp\r\n",
+        body_n, (int)body_n, body);
     assert_true(len > 0 && (size_t)len < cap);
     return (size_t)len;
 }
@@ -295,11 +348,17 @@ static inline void kit_drop(struct kit *k)
     }
     struct limits lim = k->w->lim;
     uint64_t seq = k->seq;
+    static char events[sizeof k->events];
+    size_t events_n = k->events_n;
+    memcpy(events, k->events, sizeof events);
     kit_close(k);
     kit_open(k, &lim);
     k->seq = seq;
+    memcpy(k->events, events, sizeof events);
+    k->events_n = events_n;
     for (size_t i = 0; i < calls; i++)
         assert_non_null(blob_read(k->w, span_of(blob[i], n[i])));
+    parts_relink(k->w);
 }
 
 // The next word between separators, or NULL at the end; cuts the text.
@@ -358,6 +417,48 @@ static inline int kit_by_start(const void *a, const void *b)
 {
     const struct call *x = *(const struct call *const *)a, *y = *(const struct call *const *)b;
     return x->started_us < y->started_us ? -1 : x->started_us > y->started_us;
+}
+
+// One line a call, by start, as people see it: parts stand with what they are to which call, and why.
+//   <Call-ID> <state> <result> <hangup by> <end reason> [<relation> of <Call-ID of the head> <score>: <evidence>]
+static inline const char *kit_tell_parts(struct kit *k)
+{
+    struct call *list[256];
+    size_t calls = 0, n = 0, cap = sizeof k->text;
+    for (size_t i = 0; i < k->w->lim.calls && calls < 256; i++)
+        if (slab_at(k->w->calls, i))
+            list[calls++] = slab_at(k->w->calls, i);
+    qsort(list, calls, sizeof list[0], kit_by_start);
+    k->text[0] = 0;
+    for (size_t i = 0; i < calls; i++) {
+        const struct call *c = list[i];
+        struct call_story s;
+        parts_story(c, &s);
+        const char *result = call_result_name(s.result), *by = hangup_name(s.hangup_by);
+        const char *end = end_reason_name(s.end_reason);
+        n += (size_t)snprintf(k->text + n, cap - n, "%.*s %s %s %s %s", c->call_id_n,
+                              (const char *)c->call_id, call_state_name(s.state),
+                              result ? result : "-", by ? by : "-", end ? end : "-");
+        n += kit_time(k->text + n, cap - n, "answer", s.answered_us);
+        n += kit_time(k->text + n, cap - n, "end", s.ended_us);
+        if (s.hold_count)
+            n += (size_t)snprintf(k->text + n, cap - n, " hold=%u/%g", s.hold_count,
+                                  (double)s.hold_us / 1e6);
+        if (s.held_by)
+            n += (size_t)snprintf(k->text + n, cap - n, " held_by=%u", s.held_by);
+        if (s.q850)
+            n += (size_t)snprintf(k->text + n, cap - n, " q850=%u", s.q850);
+        if (parts_is_merged(c)) {
+            n += (size_t)snprintf(
+                k->text + n, cap - n, " | %s of %.*s %d:", relation_name((int)parts_relation(c)),
+                c->head->call_id_n, (const char *)c->head->call_id, edge_score(&c->edge));
+            for (uint8_t e = 0; e < c->edge.n; e++)
+                n +=
+                    (size_t)snprintf(k->text + n, cap - n, " %s", evidence_name(c->edge.e[e].kind));
+        }
+        n += (size_t)snprintf(k->text + n, cap - n, "\n");
+    }
+    return k->text;
 }
 
 // One line a call, by start:

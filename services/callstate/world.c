@@ -35,6 +35,8 @@ static bool make_chains(struct world *w)
         {&w->by_address, w->lim.addresses},
         {&w->pending_by_call_id, w->lim.pending},
         {&w->wait_by_id, w->lim.waits},
+        {&w->by_key, w->lim.calls * CALL_KEYS},
+        {&w->by_target, w->lim.calls * TRANSFERS_MAX},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         *all[i].c = chain_new(all[i].n);
@@ -84,7 +86,8 @@ struct world *world_free(struct world *w)
     slab_free(w->pending);
     slab_free(w->waits);
     struct chain *chains[] = {w->by_call_id, w->by_id,      w->by_stream,          w->by_src,
-                              w->by_dst,     w->by_address, w->pending_by_call_id, w->wait_by_id};
+                              w->by_dst,     w->by_address, w->pending_by_call_id, w->wait_by_id,
+                              w->by_key,     w->by_target};
     for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++)
         chain_free(chains[i]);
     struct {

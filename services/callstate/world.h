@@ -34,6 +34,9 @@ struct limits {
     int64_t recorder_dead_us, recorder_slow_us;                               // wall clock
     uint32_t other_rate; // messages a second of feed time
     int other_keep;      // 0 none, 1 REGISTER only, 2 all
+    int join_threshold;  // least score that joins two calls; 0: none is joined
+    int64_t join_window_us;
+    char join_headers[256], join_suffixes[128], park[128]; // comma lists
 };
 
 // Call-ID or tag: compared by its hash and length over all bytes and by the bytes kept.
@@ -100,6 +103,13 @@ struct format {
 struct leg;
 struct call;
 
+enum hold_how {
+    HOLD_NOT,
+    HOLD_SENDONLY,
+    HOLD_INACTIVE,
+    HOLD_ZERO_ADDRESS, // c=0.0.0.0, RFC 2543's way
+};
+
 struct address {
     struct address *next; // of the leg
     struct leg *leg;
@@ -123,12 +133,13 @@ struct leg {
     int64_t media_us; // first SDP
     struct endpoint src, dst;
     uint8_t user_agent[120];
-    uint32_t offer_cseq; // of the re-INVITE or UPDATE that is open
-    uint8_t offer_side, offer_hold, offer_late;
-    uint32_t side_cseq[3]; // last in-dialog offer by side
-    uint8_t hold_by;       // bit 1 << side
+    uint32_t offer_cseq;                        // of the re-INVITE or UPDATE that is open
+    uint8_t offer_side, offer_hold, offer_late; // offer_hold: enum hold_how
+    uint32_t side_cseq[3];                      // last in-dialog offer by side
+    uint8_t hold_by;                            // bit 1 << side
+    uint8_t hold_how;                           // enum hold_how: of the last change
     uint8_t formats[3];
-    struct format format[3][FORMATS_MAX];
+    struct format format[2][FORMATS_MAX]; // by side - 1
     struct address *addresses;
     uint8_t address_count;
 };
@@ -161,7 +172,76 @@ struct stream {
     struct link dirty_link, idle_link; // idle: its call has left memory
 };
 
-#define PROTOCOL_SIP        CALLMESH__V1__PROTOCOL__PROTOCOL_SIP
+#define PROTOCOL_SIP CALLMESH__V1__PROTOCOL__PROTOCOL_SIP
+// Why two calls are one (join.c). Numbers go into blobs: only add.
+enum evidence_kind {
+    EVIDENCE_NONE,
+    EVIDENCE_SESSION_ID,
+    EVIDENCE_REPLACES,
+    EVIDENCE_REFER,       // to the number that a REFER named, from who was sent there
+    EVIDENCE_REFERRED_BY, // and it names the one who sent
+    EVIDENCE_HEADER,      // X-CID and its like
+    EVIDENCE_CALL_ID,     // its Call-ID with a suffix
+    EVIDENCE_ORIGIN,      // o= of the SDP
+    EVIDENCE_MEDIA,       // the same media address
+    EVIDENCE_BOX,         // begun by the box where the other one arrived
+    EVIDENCE_TO,
+    EVIDENCE_FROM,
+    EVIDENCE_DIVERSION,
+    EVIDENCE_REDIRECT,
+    EVIDENCE_PARK,
+    EVIDENCE_FOCUS,
+    EVIDENCE_SESSION_DIFFERS, // from here on: against it
+    EVIDENCE_OUTCOME_DIFFERS,
+    EVIDENCE_BETTER,
+    EVIDENCE_REFUSED, // the REFER that joined them was
+    EVIDENCE_KINDS,
+};
+
+struct evidence {
+    int64_t at_us;
+    uint8_t kind;
+    int8_t score;
+};
+
+#define EVIDENCE_MAX 8
+struct edge { // between a call and its parent
+    uint8_t n;
+    struct evidence e[EVIDENCE_MAX];
+};
+
+// What a call is found by when its other side is looked for. Digests that are the same after a restart; the index is seeded.
+enum call_key {
+    KEY_SESSION_LOCAL,
+    KEY_SESSION_REMOTE,
+    KEY_ORIGIN_CALLER,
+    KEY_ORIGIN_CALLEE,
+    KEY_FROM,
+    KEY_TO,
+    KEY_HEADER,
+    KEY_FOCUS,
+    CALL_KEYS,
+};
+
+#define TRANSFERS_MAX 2
+struct transfer {
+    uint8_t kind, result; // numbers of mesh.proto
+    uint8_t by;           // side that sent the REFER
+    uint8_t target_n;
+    uint16_t status;
+    uint32_t cseq; // of the REFER
+    int64_t at_us;
+    uint64_t target_key; // as KEY_TO has it
+    uint8_t target[40];
+};
+
+#define DIVERTED_MAX 3
+struct diverted {
+    uint8_t n;
+    uint8_t user[31];
+};
+
+#define CALL_PARTS_MAX      8
 #define CALL_PUBLISHERS_MAX 4
 #define RECENT_MAX          32
 #define HOPS_MAX            4
@@ -183,7 +263,6 @@ struct call {
     bool live, canceled, by_bye;
     uint16_t
         status; // of SIP; for the others what RFC 3398 makes of the cause: decides the result, is not shown
-    uint16_t cause; // Q.850, not of SIP
     uint8_t reason_n;
     uint8_t reason[96];
     int64_t started_us, ringing_us, answered_us, ended_us;
@@ -199,6 +278,22 @@ struct call {
     struct stream *streams;
     uint8_t leg_count, stream_count;
     uint64_t lost_packets;
+    // Its story beside its own dialogs (story.c, join.c, transfer.c).
+    uint8_t end_reason; // numbers of mesh.proto
+    uint16_t q850;      // of a Reason header; of what ended a call that is not SIP
+    bool conference;
+    uint8_t diverted_n;
+    struct diverted diverted[DIVERTED_MAX];
+    uint8_t session[2][16]; // RFC 7989: caller's, callee's; zero: none
+    uint32_t session_expires;
+    int64_t refreshed_us, last_rtcp_us;
+    uint32_t events; // numbered
+    struct transfer transfer[TRANSFERS_MAX];
+    uint64_t key[CALL_KEYS]; // 0: none
+    // Its place among the calls that are one (parts.c). head: NULL when it stands alone.
+    struct call *head, *next_part, *parent;
+    struct uuid parent_id; // read back, until all are there
+    struct edge edge;
     // Not part of the truth: where it stands in the lists of this process.
     int64_t ended_wall_us, told_us;
     uint64_t told_revision; // what mirrors have of it, by change or snapshot; 0: nothing
@@ -258,12 +353,16 @@ struct message {
     bool retransmission;
 };
 
-// Results of the machines leave by these two doors. Tests put their own behind them.
+struct event;
+
+// Results of the machines leave by these doors. Tests put their own behind them.
 struct doors {
     void *ctx;
     void (*call_removed)(void *ctx, const struct uuid *id);
     void (*recording)(void *ctx, const Callmesh__V1__Recording *r);
     void (*tap)(void *ctx, const struct tap *t);
+    void (*erase)(void *ctx, const Callmesh__V1__Erase *e);
+    void (*event)(void *ctx, const struct event *e);
 };
 
 struct world {
@@ -272,7 +371,7 @@ struct world {
     struct publisher *publisher;
     struct slab *calls, *legs, *streams, *addresses, *pending, *waits;
     struct chain *by_call_id, *by_id, *by_stream, *by_src, *by_dst, *by_address,
-        *pending_by_call_id, *wait_by_id;
+        *pending_by_call_id, *wait_by_id, *by_key, *by_target;
     struct link dirty_calls, dirty_streams, tell_now, tell_later, ended, pending_age, wait_age,
         late_calls, idle_streams;
     size_t dirty_call_count, dirty_stream_count, dirty_leg_count, dirty_bytes;

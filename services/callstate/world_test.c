@@ -464,6 +464,30 @@ static void a_stream_outlives_its_call(void **state)
     kit_close(&k);
 }
 
+// The BYE of x was not seen, y is on the same ports. Read back after a restart in whatever order, the later name of an address wins.
+static void the_latest_name_wins_after_a_restart(void **state)
+{
+    (void)state;
+    static uint8_t blob[2][32768];
+    struct kit k;
+    kit_open(&k, NULL);
+    kit_play(&k, "0 A>B INVITE id=x sdp=4000\n1 B>A 200 id=x t=b sdp=6000\n"
+                 "20 A>B INVITE id=y f=g sdp=4000\n21 B>A 200 id=y f=g t=c sdp=6000");
+    struct limits lim = k.w->lim;
+    size_t n[2];
+    for (size_t i = 0; i < 2; i++)
+        n[i] = blob_write(k.w, slab_at(k.w->calls, i), blob[i], sizeof blob[i]);
+    kit_close(&k);
+    kit_open(&k, &lim);
+    for (size_t i = 2; i-- > 0;) // x last: first in the chain of its address
+        assert_non_null(blob_read(k.w, span_of(blob[i], n[i])));
+    kit_play(&k, "25 rtp 10.0.0.1:4000>10.0.0.2:6000 ssrc=1 n=50 until=25.5");
+    const char *told = kit_tell(&k);
+    assert_non_null(strstr(told, "media=caller@c:1")); // the leg of y
+    assert_null(strstr(told, "@b:1"));
+    kit_close(&k);
+}
+
 // The harvester of a live line has died for good: its feed time stands still, but not its calls.
 static void abandoned_calls(void **state)
 {
@@ -652,9 +676,87 @@ static void blobs_that_lie(void **state)
     kit_close(&k);
 }
 
+// ---- what a call may have ---------------------------------------------------------------------------------------
+
+static void parts_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t refused = stat(STAT_FULL_PARTS);
+    tell(&k, "0 A>P INVITE id=k x=X-CID:same");
+    for (int i = 0; i < 9; i++)
+        tell(&k, "%d.5 P>B INVITE id=p%d f=g%d x=X-CID:same", i + 1, i, i);
+    const struct call *head = slab_at(k.w->calls, 0);
+    assert_int_equal(parts_count(head), CALL_PARTS_MAX);
+    assert_true(stat(STAT_FULL_PARTS) > refused);
+    kit_drop(&k); // and over a restart
+    head = slab_at(k.w->calls, 0);
+    assert_int_equal(parts_count(head), CALL_PARTS_MAX);
+    drain(&k, 20);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void looks_are_bounded(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t cut = stat(STAT_JOIN_LOOKS_CUT);
+    for (int i = 0; i < 40; i++) // all the same numbers at the same moment, from as many places
+        tell(&k, "0 A>P INVITE id=c%d f=f%d user=100 to=200", i, i);
+    assert_true(stat(STAT_JOIN_LOOKS_CUT) > cut);
+    drain(&k, 9);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void transfers_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t refused = stat(STAT_FULL_TRANSFERS);
+    tell(&k, "0 A>B INVITE");
+    tell(&k, "1 B>A 200 t=b");
+    for (int i = 0; i < 3; i++)
+        tell(&k, "%d B>A REFER f=b t=f n=%d x=Refer-To:<sip:30%d@h>", 2 + i, 5 + i, i);
+    assert_int_equal(stat(STAT_FULL_TRANSFERS), refused + 1); // the first was still open
+    tell(&k, "9 A>B 202 f=b t=f n=7 m=REFER");
+    tell(&k, "9 A>B NOTIFY t=b n=4 x=Event:refer;id=7 frag=200");
+    assert_non_null(strstr(k.events, "9 x transferred callee 200 blind: bob sends alice to 302"));
+    drain(&k, 20);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void events_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t unstored = stat(STAT_FULL_EVENTS);
+    tell(&k, "0 A>B INVITE sdp=4000");
+    tell(&k, "1 B>A 200 t=b sdp=6000");
+    for (int i = 0; i < 510; i++) {
+        tell(&k, "%d A>B INVITE t=b n=%d sdp=4000 dir=%s", 2 + i, 2 + i,
+             i % 2 ? "sendrecv" : "sendonly");
+        tell(&k, "%d.1 B>A 200 t=b n=%d sdp=6000 dir=recvonly", 2 + i, 2 + i);
+        kit_seal(&k);
+    }
+    assert_int_equal(stat(STAT_FULL_EVENTS), unstored + 10);
+    drain(&k, 600);
+    kit_close(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_fill_up),
+        cmocka_unit_test(looks_are_bounded),
+        cmocka_unit_test(transfers_fill_up),
+        cmocka_unit_test(events_fill_up),
         cmocka_unit_test(calls_fill_up),
         cmocka_unit_test(emergency),
         cmocka_unit_test(forks_fill_up),
@@ -673,6 +775,7 @@ int main(void)
         cmocka_unit_test(a_report_after_the_call_has_left_memory),
         cmocka_unit_test(one_side_alone),
         cmocka_unit_test(a_stream_outlives_its_call),
+        cmocka_unit_test(the_latest_name_wins_after_a_restart),
         cmocka_unit_test(abandoned_calls),
         cmocka_unit_test(publishers_come_and_go),
         cmocka_unit_test(taps_fill_up),

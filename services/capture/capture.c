@@ -16,6 +16,11 @@ static struct stat_cell event_cells[WIRE_EVENT_COUNT];
     X(DROP_STREAMS, "table_full")                                                                  \
     X(DROP_FRAGMENTS, "fragments")                                                                 \
     X(DROP_TCP, "tcp")                                                                             \
+    X(SHED_SIP, "shed_sip")                                                                        \
+    X(SHED_RTP_UNKNOWN, "shed_rtp_unknown")                                                        \
+    X(DROP_CROSSING, "crossing")                                                                   \
+    X(DROP_HANDOVER, "handover")                                                                   \
+    X(DROP_WORKER, "worker")                                                                       \
     X(DROP_TLS, "tls")                                                                             \
     X(DROP_JOURNAL, "journal")                                                                     \
     X(DROP_BUS, "bus")

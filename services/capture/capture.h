@@ -38,6 +38,16 @@
     X(DTLS_OVERWRITTEN, "capture_dtls_overwritten_total", NULL,                                    \
       "endpoint pairs with DTLS forgotten to make room", COUNTER)                                  \
     X(TCP_MESSAGES, "capture_tcp_messages_total", NULL, "SIP messages cut from TCP", COUNTER)      \
+    X(WAY_SIP, "capture_way_total", "way=\"sip\"", "packets by the one way each went", COUNTER)    \
+    X(WAY_RTP, "capture_way_total", "way=\"rtp\"", "looked at as RTP", COUNTER)                    \
+    X(WAY_RTCP, "capture_way_total", "way=\"rtcp\"", "looked at as RTCP", COUNTER)                 \
+    X(WAY_OTHER, "capture_way_total", "way=\"other\"", "datagrams of something else", COUNTER)     \
+    X(WAY_TCP, "capture_way_total", "way=\"tcp\"", "TCP segments", COUNTER)                        \
+    X(WAY_FRAGMENT, "capture_way_total", "way=\"fragment\"", "pieces of a datagram not yet whole", \
+      COUNTER)                                                                                     \
+    X(WAY_REFUSED, "capture_way_total", "way=\"refused\"",                                         \
+      "not readable to their end: capture_wire_events_total says why", COUNTER)                    \
+    X(WAY_HEP, "capture_way_total", "way=\"hep\"", "HEP messages", COUNTER)                        \
     X(SCCP, "capture_signalling_messages_total", "protocol=\"sccp\"",                              \
       "messages of other signalling", COUNTER)                                                     \
     X(SCCP_CALLS, "capture_signalled_calls_total", "protocol=\"sccp\"",                            \
@@ -99,6 +109,23 @@
     X(DROP_FRAGMENTS, "capture_dropped_total", "place=\"fragments\"",                              \
       "datagrams evicted before they were whole", COUNTER)                                         \
     X(DROP_TCP, "capture_dropped_total", "place=\"tcp\"", "TCP directions evicted", COUNTER)       \
+    X(SHED_SIP, "capture_shed_total", "class=\"sip_unknown\"",                                     \
+      "SIP of addresses that nobody answered, above capture.sip-unknown", COUNTER)                 \
+    X(SHED_RTP_UNKNOWN, "capture_shed_total", "class=\"rtp_unknown\"",                             \
+      "under overload: RTP on probation, not sent", COUNTER)                                       \
+    X(SHED_RTP, "capture_shed_total", "class=\"rtp\"",                                             \
+      "under overload: RTP of whole streams, not sent, each named in a Loss", COUNTER)             \
+    X(SHED_LEVEL, "capture_shed_level", NULL, "of 256 streams so many are not sent now", GAUGE)    \
+    X(PEERS, "capture_peers", NULL, "addresses known by an answered INVITE or REGISTER", GAUGE)    \
+    X(PROBATION_UP, "capture_streams_on_probation", NULL, "of the stream slots in use", GAUGE)     \
+    X(DROP_CROSSING, "capture_dropped_total", "place=\"crossing\"",                                \
+      "words of SDP and RTCP from one worker to another that found no room", COUNTER)              \
+    X(DROP_HANDOVER, "capture_dropped_total", "place=\"handover\"",                                \
+      "RTP packets that found no room between worker and sender", COUNTER)                         \
+    X(DROP_WORKER, "capture_dropped_total", "place=\"worker\"",                                    \
+      "packets left out because they ended two workers, or read by a worker that left no "         \
+      "successor",                                                                                 \
+      COUNTER)                                                                                     \
     X(DROP_TLS, "capture_dropped_total", "place=\"tls\"", "TLS connections with SIP evicted",      \
       COUNTER)                                                                                     \
     X(DROP_SIGCALLS, "capture_dropped_total", "place=\"signalled_calls\"",                         \

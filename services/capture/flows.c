@@ -26,6 +26,7 @@ struct flows {
     struct play *play;
     struct map *map;
     struct queue probation, confirmed;
+    size_t on_probation;
     uint32_t last_no;
     uint64_t evicted, refused;
 };
@@ -141,6 +142,7 @@ static void stream_leave(struct flows *f, struct stream *s, enum flow_end why)
     struct flow_key k;
     flow_key_set(&k, &src.ip, src.port, &dst.ip, dst.port, s->ssrc);
     queue_remove(f, queue_of(f, s), c);
+    f->on_probation -= s->state != STREAM_CONFIRMED;
     must(map_del(f->map, flow_key_hash(&k), slab_handle_of(f->slab, s)));
     slab_give(f->slab, s);
 }
@@ -172,8 +174,17 @@ static bool make_room(struct flows *f, int64_t now_us)
     return true;
 }
 
+static uint32_t next_no(struct flows *f)
+{
+    uint32_t step = f->o.no_step ? f->o.no_step : 1, first = f->o.no_first ? f->o.no_first : 1;
+    f->last_no = f->last_no && f->last_no <= UINT32_MAX - step ? f->last_no + step : first;
+    return f->last_no;
+}
+
 struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t hash, int64_t now_us)
 {
+    if (f->o.probation && f->on_probation >= f->o.probation)
+        make_room(f, now_us); // one on probation: there is one
     struct stream *s = slab_take(f->slab);
     if (!s && make_room(f, now_us))
         s = slab_take(f->slab);
@@ -184,14 +195,13 @@ struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t has
     memcpy(s, k->word, key_bytes(k->family));
     s->family = k->family;
     s->state = STREAM_PROBATION;
-    if (++f->last_no == 0)
-        f->last_no = 1;
-    s->no = f->last_no;
+    s->no = next_no(f);
     struct stream_cold *c = flows_cold(f, s);
     *c = (struct stream_cold){.first_at_us = now_us};
     play_init(flows_play(f, s), now_us);
     must(map_put(f->map, hash, slab_handle_of(f->slab, s)));
     queue_append(f, &f->probation, c, now_us + PROBATION_LOOK_US);
+    f->on_probation++;
     return s;
 }
 
@@ -199,6 +209,7 @@ void flows_confirm(struct flows *f, struct stream *s, int64_t now_us)
 {
     struct stream_cold *c = flows_cold(f, s);
     queue_remove(f, &f->probation, c);
+    f->on_probation--;
     s->state = STREAM_CONFIRMED;
     queue_append(f, &f->confirmed, c, now_us + CONFIRMED_LOOK_US);
 }
@@ -243,12 +254,33 @@ void flows_end_all(struct flows *f)
         stream_leave(f, s, FLOW_END_INPUT);
 }
 
+void flows_each(const struct flows *f,
+                void (*fn)(void *ctx, const struct stream *s, const struct stream_cold *c),
+                void *ctx)
+{
+    for (size_t i = 0; i < slab_stat(f->slab).slots; i++) {
+        const struct stream *s = slab_at(f->slab, i);
+        if (s)
+            fn(ctx, s, &f->cold[i]);
+    }
+}
+
+uint32_t flows_last_no(const struct flows *f)
+{
+    return f->last_no;
+}
+
+void flows_set_last_no(struct flows *f, uint32_t no)
+{
+    f->last_no = no;
+}
+
 struct flows_stat flows_stat(const struct flows *f)
 {
     struct slab_stat s = slab_stat(f->slab);
-    return (struct flows_stat){s.used, s.slots,
-                               s.bytes + s.slots * (sizeof *f->cold + sizeof *f->play), f->evicted,
-                               f->refused};
+    return (struct flows_stat){
+        s.used,          s.slots,    s.bytes + s.slots * (sizeof *f->cold + sizeof *f->play),
+        f->on_probation, f->evicted, f->refused};
 }
 
 static struct endpoint endpoint_of(uint8_t family, const uint8_t *b, uint16_t port)

@@ -4,7 +4,8 @@
 //
 // Each stream stands in one of two queues by the time when it is looked at next: those on probation each 3 s, the
 // confirmed each second. So ageing and reports cost nothing per packet and nothing per empty slot.
-// Full: the one longest on probation goes; else, of the 64 next in the queue, the one idle longest if it is idle for a
+// More on probation than their share: the one longest on probation goes, so a flood of what looks like RTP takes no
+// slot that a stream named by SDP could have. Full: the one longest on probation goes; else, of the 64 next in the queue, the one idle longest if it is idle for a
 // second; else the newcomer is refused. Each is counted.
 #pragma once
 #include "base/uuid.h"
@@ -75,7 +76,9 @@ struct stream_cold {
     struct stream_rtcp rtcp;
     // Packets the harvester lost while this stream was alive: at its begin and at each look the total is read.
     uint64_t drops_seen, capture_lost;
-    uint32_t drops_packets;  // packets at that look
+    uint32_t drops_packets;   // packets at that look
+    uint64_t shed, shed_told; // not sent under overload; said so far
+    int64_t shed_from_us;
     bool capture_lost_bound; // others were alive too: so many at most were of this stream
 };
 
@@ -97,7 +100,10 @@ enum flow_end {
 };
 struct flows_opts {
     size_t streams;
-    int64_t idle_us; // a confirmed stream without a packet for so long has ended
+    size_t probation; // of them at most so many on probation; 0: all
+    uint32_t no_first,
+        no_step; // numbers of streams: first, first + step, ... so that several workers share them; 0: 1, 1
+    int64_t idle_us; // a  // a confirmed stream without a packet for so long has ended
     // The stream's turn has come: now and then while it lives (report) and once when it leaves (end; its slot is given
     // back after the call). on_due returns false to end the stream (probation failed).
     bool (*on_due)(void *ctx, struct stream *s, struct stream_cold *c);
@@ -118,8 +124,15 @@ void flows_advance(struct flows *f, int64_t now_us);
 // End of input: all streams leave, oldest first.
 void flows_end_all(struct flows *f);
 
+void flows_each(const struct flows *f,
+                void (*fn)(void *ctx, const struct stream *s, const struct stream_cold *c),
+                void *ctx);
+// The number of the newest stream; the next one's is one higher, never one that was given before.
+uint32_t flows_last_no(const struct flows *f);
+void flows_set_last_no(struct flows *f, uint32_t no);
+
 struct flows_stat {
-    size_t used, slots, bytes;
+    size_t used, slots, bytes, probation;
     uint64_t evicted, refused;
 };
 struct flows_stat flows_stat(const struct flows *f);

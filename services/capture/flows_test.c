@@ -32,7 +32,8 @@ static void on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow
 static struct flows *table(struct seen *seen)
 {
     *seen = (struct seen){.keep = true};
-    struct flows *f = flows_new(&(struct flows_opts){SLOTS, IDLE_US, on_due, on_end, seen});
+    struct flows *f = flows_new(&(struct flows_opts){
+        .streams = SLOTS, .idle_us = IDLE_US, .on_due = on_due, .on_end = on_end, .ctx = seen});
     assert_non_null(f);
     return f;
 }

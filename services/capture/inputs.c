@@ -15,7 +15,7 @@ struct input {
     char name[288], label[320];
     bool hep;
     uint64_t packets, bytes, duplicates;
-    uint64_t seen_kernel, seen_interface; // last reading of the source's 32-bit counters
+    uint64_t seen_kernel; // last reading of the source's 32-bit counter
     struct stat_def def[3];
     struct stat_cell cell[3];
 };
@@ -26,7 +26,7 @@ struct inputs {
     bool live;
     const char *error;
     char name[512];
-    uint64_t drop_kernel, drop_interface;
+    uint64_t drop_kernel;
 };
 
 static void input_register(struct input *i)
@@ -55,7 +55,7 @@ static int input_add(struct inputs *in, const char *prefix, const struct source_
     struct input *i = &in->one[in->n];
     if (!*o->name)
         return 0;
-    int r = open(&i->source, o, err, err_cap);
+    int r = open ? open(&i->source, o, err, err_cap) : 0;
     if (r)
         return r;
     i->hep = open == source_hep_open;
@@ -67,6 +67,7 @@ static int input_add(struct inputs *in, const char *prefix, const struct source_
     return 0;
 }
 
+// The interface is read by the workers (live_worker.c): it has its place and its name here, no source.
 static int open_live(struct inputs *in, const struct conf *c, const char *interface, char *err,
                      size_t err_cap)
 {
@@ -75,11 +76,7 @@ static int open_live(struct inputs *in, const struct conf *c, const char *interf
         struct source_opts o;
         open_fn open;
     } all[] = {
-        {"",
-         {.name = interface,
-          .filter = conf_str(c, "filter"),
-          .ring_bytes = (uint64_t)conf_int(c, "capture.ring-bytes")},
-         source_live_open},
+        {"", {.name = interface}, NULL},
         {"hep:",
          {.name = conf_str(c, "hep"),
           .connections = (uint32_t)conf_int(c, "capture.hep-connections"),
@@ -96,21 +93,39 @@ static int open_live(struct inputs *in, const struct conf *c, const char *interf
     return r;
 }
 
-static int open_all(struct inputs *in, const struct conf *c, char *err, size_t err_cap)
+static const struct {
+    const char *setting, *prefix;
+} listeners[] = {{"hep", "hep:"}, {"vxlan", "vxlan:"}, {"geneve", "geneve:"}, {"tzsp", "tzsp:"}};
+
+int inputs_describe(const struct conf *c, char *name, size_t cap, const char **ret_interface,
+                    char *err, size_t err_cap)
 {
-    char *end;
     const char *interface = conf_str(c, "capture.interface"), *file = conf_str(c, "read");
     if (!*interface)
         interface = conf_str(c, "interface");
-    bool listens = *conf_str(c, "hep") || *conf_str(c, "vxlan") || *conf_str(c, "geneve") ||
-                   *conf_str(c, "tzsp");
-    in->live = *interface || listens;
-    if (in->live == (*file != 0)) {
+    size_t n = (size_t)snprintf(name, cap, "%s", interface);
+    for (size_t i = 0; i < sizeof listeners / sizeof listeners[0] && n < cap; i++)
+        if (*conf_str(c, listeners[i].setting))
+            n += (size_t)snprintf(name + n, cap - n, "%s%s%s", n ? "+" : "", listeners[i].prefix,
+                                  conf_str(c, listeners[i].setting));
+    if ((n > 0) == (*file != 0)) {
         snprintf(err, err_cap,
                  "tell one input: --read FILE, or --interface IF and listeners (--hep, --vxlan, "
                  "--geneve, --tzsp HOST:PORT)");
         return EX_USAGE;
     }
+    *ret_interface = interface;
+    return 0;
+}
+
+static int open_all(struct inputs *in, const struct conf *c, char *err, size_t err_cap)
+{
+    char *end, name[sizeof in->name];
+    const char *interface, *file = conf_str(c, "read");
+    int r = inputs_describe(c, name, sizeof name, &interface, err, err_cap);
+    if (r)
+        return r;
+    in->live = !*file;
     double speed = strtod(conf_str(c, "speed"), &end);
     if (*end || end == conf_str(c, "speed") || !(speed >= 0 && speed <= 1e6)) {
         snprintf(err, err_cap, "--speed is a number from 0 to 1000000, not %s",
@@ -199,12 +214,19 @@ static enum source_result input_read(struct inputs *in, struct input *i, int64_t
     return r;
 }
 
+int inputs_pollfds(const struct inputs *in, struct pollfd *fds, int cap)
+{
+    int n = 0;
+    for (size_t i = 0; i < in->n; i++)
+        if (in->one[i].source)
+            n += source_pollfds(in->one[i].source, fds + n, cap - n);
+    return n;
+}
+
 static void wait_all(const struct inputs *in, int64_t timeout_us)
 {
     struct pollfd fds[POLLFDS_MAX];
-    int n = 0;
-    for (size_t i = 0; i < in->n; i++)
-        n += source_pollfds(in->one[i].source, fds + n, POLLFDS_MAX - n);
+    int n = inputs_pollfds(in, fds, POLLFDS_MAX);
     (void)poll(fds, (nfds_t)n, timeout_us < 1000 ? 1 : (int)(timeout_us / 1000));
 }
 
@@ -225,6 +247,50 @@ enum source_result inputs_read(struct inputs *in, int64_t timeout_us, struct wor
     return all;
 }
 
+struct read_call {
+    const struct inputs_sink *to;
+    const struct input *input;
+    size_t place;
+};
+
+static void on_any(void *ctx, const struct source_packet *p)
+{
+    const struct read_call *call = ctx;
+    call->to->packet(call->to->ctx, call->place, call->input->hep,
+                     source_link_type(call->input->source), p);
+}
+
+enum source_result inputs_read_to(struct inputs *in, const struct inputs_sink *to)
+{
+    enum source_result all = SOURCE_IDLE;
+    for (size_t i = 0; i < in->n; i++) {
+        struct read_call call = {to, &in->one[i], i};
+        if (!in->one[i].source)
+            continue;
+        enum source_result r = source_read(in->one[i].source, 0, on_any, &call);
+        if (r == SOURCE_FAILED) {
+            in->error = source_error(in->one[i].source);
+            return r;
+        }
+        if (r == SOURCE_MORE)
+            all = r;
+    }
+    return all;
+}
+
+bool inputs_listen(const struct inputs *in)
+{
+    return in->n > 1 || in->one[0].source;
+}
+
+void inputs_set_seen(struct inputs *in, size_t i, uint64_t packets, uint64_t bytes,
+                     uint64_t duplicates)
+{
+    stat_set(&in->one[i].cell[2], duplicates);
+    stat_set(&in->one[i].cell[0], packets);
+    stat_set(&in->one[i].cell[1], bytes);
+}
+
 const char *inputs_error(const struct inputs *in)
 {
     return in->error ? in->error : "";
@@ -235,28 +301,33 @@ struct source_stat inputs_stat(struct inputs *in)
     return source_stat(in->one[0].source);
 }
 
-void inputs_publish(struct inputs *in, struct worker *w)
+struct inputs_lost inputs_lost(struct inputs *in)
 {
-    uint64_t connections = 0, refused = 0, evicted = 0;
+    struct inputs_lost sum = {0};
     for (size_t k = 0; k < in->n; k++) {
         struct input *i = &in->one[k];
+        if (!i->source)
+            continue;
         struct source_stat s = source_stat(i->source);
         in->drop_kernel += (uint32_t)(s.dropped_kernel - i->seen_kernel);
-        in->drop_interface += (uint32_t)(s.dropped_interface - i->seen_interface);
         i->seen_kernel = s.dropped_kernel;
-        i->seen_interface = s.dropped_interface;
-        connections += s.connections;
-        refused += s.refused;
-        evicted += s.evicted;
-        stat_set(&i->cell[0], i->packets);
-        stat_set(&i->cell[1], i->bytes);
-        stat_set(&i->cell[2], i->duplicates);
+        sum.connections += s.connections;
+        sum.refused += s.refused;
+        sum.evicted += s.evicted;
     }
-    worker_dropped(w, CAPTURE_DROP_KERNEL, in->drop_kernel);
-    worker_dropped(w, CAPTURE_DROP_INTERFACE, in->drop_interface);
-    worker_dropped(w, CAPTURE_HEP_CONNECTIONS, connections);
-    worker_dropped(w, CAPTURE_HEP_REFUSED, refused);
-    worker_dropped(w, CAPTURE_HEP_EVICTED, evicted);
+    sum.kernel = in->drop_kernel;
+    return sum;
+}
+
+void inputs_publish(struct inputs *in, struct worker *w)
+{
+    struct inputs_lost lost = inputs_lost(in);
+    for (size_t k = 0; k < in->n; k++)
+        inputs_set_seen(in, k, in->one[k].packets, in->one[k].bytes, in->one[k].duplicates);
+    worker_dropped(w, CAPTURE_DROP_KERNEL, lost.kernel);
+    worker_dropped(w, CAPTURE_HEP_CONNECTIONS, lost.connections);
+    worker_dropped(w, CAPTURE_HEP_REFUSED, lost.refused);
+    worker_dropped(w, CAPTURE_HEP_EVICTED, lost.evicted);
 }
 
 void inputs_json(const struct inputs *in, struct json *j)

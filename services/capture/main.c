@@ -1,4 +1,5 @@
-// callmesh-capture: packets in, SIP messages and RTP streams out. The main thread is the worker.
+// callmesh-capture: packets in, SIP messages and RTP streams out. An interface is read by processes of their own (live.h); of a
+// file and of listeners alone the main thread is the worker.
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +12,8 @@
 #include "daemon/daemon.h"
 #include "inputs.h"
 #include "keylog.h"
+#include "live_report.h"
+#include "live_sender.h"
 #include "report.h"
 #include "sender.h"
 #include "settings.h"
@@ -32,6 +35,7 @@ static struct {
     bool live, json;
     int keylog_fd; // 0: none
     char publisher[96];
+    struct live *split; // an interface: the worker is another process, we are the sender
     int64_t start_mono_us, progress_us;
 } g;
 
@@ -103,12 +107,55 @@ static int open_keylog(const struct conf *c)
     return r;
 }
 
+static struct live live;
+
+// An interface is read by processes of their own (live.h). Before any thread.
+static int split(const struct conf *c)
+{
+    char err[512] = "";
+    const char *interface;
+    int r = inputs_describe(c, live.input, sizeof live.input, &interface, err, sizeof err);
+    live.lanes = (uint32_t)conf_int(c, "capture.workers");
+    live.json = conf_bool(c, "json");
+    live.no_bus = conf_bool(c, "no-bus");
+    if (r == 0 && *interface && live.json && live.lanes > 1) {
+        snprintf(err, sizeof err, "--json of an interface wants --capture.workers 1");
+        r = EX_USAGE;
+    }
+    if (r) {
+        log_error(err, "%s", "");
+        return r;
+    }
+    if (!*interface)
+        return 0;
+    r = open_keylog(c);
+    if (r)
+        return r;
+    live.keylog_fd = g.keylog_fd;
+    live.conf = c;
+    name_publisher(conf_str(c, "site"), conf_str(c, "node"), live.input);
+    snprintf(live.publisher, sizeof live.publisher, "%s", g.publisher);
+    r = keeper_split(&live, interface);
+    g.split = r == 0 ? &live : NULL;
+    return r;
+}
+
+static int start_split(const struct conf *c)
+{
+    g.live = true;
+    g.input = live.input;
+    int r = live.no_bus ? 0 : open_sender(c);
+    return r ? r : live_sender_start(&live, g.sender);
+}
+
 static int start(const struct conf *c)
 {
     g.conf = c;
     g.json = conf_bool(c, "json");
     g.start_mono_us = g.progress_us = mono_now_us();
     capture_stats_register();
+    if (g.split)
+        return start_split(c);
     int r = open_inputs(c);
     if (r || (r = open_keylog(c)) != 0)
         return r;
@@ -131,6 +178,9 @@ static int start(const struct conf *c)
         .tcp = (uint32_t)conf_int(c, "capture.tcp"),
         .signalled_calls = (size_t)conf_int(c, "capture.signalled-calls"),
         .framed_tcp = (uint32_t)conf_int(c, "capture.framed-tcp"),
+        .peers = (size_t)conf_int(c, "capture.peers"),
+        .sip_unknown =
+            g.live ? (uint32_t)conf_int(c, "capture.sip-unknown") : 0, // a file is no flood
         .duplicate_window_us = conf_int(c, "capture.duplicate-window"),
         .duplicate_entries = (size_t)conf_int(c, "capture.duplicate-entries"),
         .tls = (size_t)conf_int(c, "capture.tls-connections"),
@@ -181,7 +231,7 @@ static int run_live(void)
         bool open = g.outbox && outbox_is_open(g.outbox);
         enum source_result r = inputs_read(g.inputs, open ? POLL_US : IDLE_US, g.worker);
         if (r == SOURCE_FAILED) {
-            log_error("the interface cannot be read any more", "input=%s why=\"%s\"", g.input,
+            log_error("a listener cannot be read any more", "input=%s why=\"%s\"", g.input,
                       inputs_error(g.inputs));
             return EX_UNAVAILABLE;
         }
@@ -239,19 +289,9 @@ static bool wait_until_taken(void)
 
 static void more_json(struct json *j)
 {
-    const struct hep_agents *hep = worker_hep_agents(g.worker);
     json_key(j, "inputs");
     inputs_json(g.inputs, j);
-    json_key(j, "hep_agents");
-    json_arr(j);
-    for (uint32_t i = 0; i < hep->n; i++) {
-        json_obj(j);
-        json_kuint(j, "capture_id", hep->agent[i].id);
-        json_kuint(j, "messages", hep->agent[i].messages);
-        json_kuint(j, "bytes", hep->agent[i].bytes);
-        json_obj_end(j);
-    }
-    json_arr_end(j);
+    report_hep_agents(j, worker_hep_agents(g.worker));
 }
 
 static void print_report(bool truncated)
@@ -297,6 +337,8 @@ static int run_file(void)
 
 static int run(void)
 {
+    if (g.split)
+        return live_sender_run();
     if (!g.live)
         return run_file();
     int r = run_live();
@@ -313,7 +355,7 @@ static void stop(void)
 
 static bool ready(char *buf, size_t cap)
 {
-    if (!g.worker) {
+    if (g.split ? !live_sender_ready() : !g.worker) {
         snprintf(buf, cap, "input opening\n");
         return false;
     }
@@ -338,6 +380,7 @@ int main(int argc, char **argv)
                     "tcpdump -w - -i eth1 udp | callmesh-capture --read - --no-bus\n",
         .defs = capture_settings,
         .ndefs = capture_settings_count,
+        .split = split,
         .start = start,
         .run = run,
         .stop = stop,

@@ -1,3 +1,4 @@
+// A little over 450 lines: the way of RTP, RTCP and DTLS into one stream table, and what it says of a stream, are read together.
 // The media half of the worker: a packet finds its stream with one hash, or begins one; SDP or probation makes it sure.
 #include <stdio.h>
 #include <string.h>
@@ -196,6 +197,35 @@ static inline void stream_play(struct play *p, const struct play_packet *k)
     play_step(p, k);
 }
 
+// Under overload what is on probation is not sent, and of the rest whole streams: the same ones while the level stands, so
+// that the others stay whole. Counted here, named at the stream's next look.
+static bool stream_is_shed(struct worker *w, const struct stream *s, int64_t at_us)
+{
+    if (s->state != STREAM_CONFIRMED) {
+        w->counts.n[CAPTURE_SHED_RTP_UNKNOWN]++;
+        return true;
+    }
+    if ((s->no * UINT32_C(2654435761)) >> 24 >= w->shed_level)
+        return false;
+    struct stream_cold *c = flows_cold(w->flows, s);
+    w->counts.n[CAPTURE_SHED_RTP]++;
+    if (c->shed++ == c->shed_told)
+        c->shed_from_us = at_us;
+    return true;
+}
+
+static void stream_tell_shed(struct worker *w, const struct stream *s, struct stream_cold *c)
+{
+    if (c->shed == c->shed_told)
+        return;
+    struct outbox_loss l = {"shed", c->shed - c->shed_told, c->shed_from_us, s->q.last_at_us,
+                            &c->id};
+    c->capture_lost += l.count;
+    c->shed_told = c->shed;
+    if (w->o.out)
+        outbox_loss(w->o.out, &l, true);
+}
+
 void media_rtp(struct worker *w, const struct pkt *p)
 {
     struct rtp r;
@@ -239,7 +269,8 @@ void media_rtp(struct worker *w, const struct pkt *p)
         flows_cold(w->flows, s)->dtmf_packets++;
     w->counts.n[CAPTURE_RTP] += s->state == STREAM_CONFIRMED;
     if (w->o.out) {
-        outbox_media(w->o.out, s->no, p->at_us, r.packet, s->state != STREAM_CONFIRMED);
+        if (__builtin_expect(!w->shed_level || !stream_is_shed(w, s, p->at_us), 1))
+            outbox_media(w->o.out, s->no, p->at_us, r.packet, s->state != STREAM_CONFIRMED);
         if (fresh) // the mesh sees a stream at once, not after five seconds
             outbox_report(w->o.out, s, flows_cold(w->flows, s), flows_play(w->flows, s), false);
     }
@@ -310,6 +341,7 @@ bool media_on_due(void *ctx, struct stream *s, struct stream_cold *c)
     struct worker *w = ctx;
     if (s->state != STREAM_CONFIRMED)
         return true;
+    stream_tell_shed(w, s, c);
     bool quiet = c->due_us - s->q.last_at_us >= QUIET_US;
     if (++c->looks % REPORT_LOOKS == 0 || quiet)
         stream_report(w, s, c);
@@ -333,6 +365,7 @@ void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_
     if (s->state == STREAM_CONFIRMED) {
         struct play *play = flows_play(w->flows, s);
         stream_stamp_drops(w, s, c);
+        stream_tell_shed(w, s, c);
         stream_set_ptime(w, s);
         play_end(play);
         if (w->o.on_stream)
@@ -416,12 +449,11 @@ static bool extended_reports(struct worker *w, const struct endpoint *src,
     return joined;
 }
 
-void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
+bool media_join_reports(struct worker *w, const struct endpoint *src, const struct endpoint *dst,
+                        const struct rtcp *r)
 {
-    struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
-    w->counts.n[CAPTURE_RTCP]++;
     bool joined = false;
-    struct stream *sent = rtcp_stream(w, &src, &dst, r->ssrc);
+    struct stream *sent = rtcp_stream(w, src, dst, r->ssrc);
     if (sent) {
         struct stream_rtcp *about = &flows_cold(w->flows, sent)->rtcp;
         about->packets++;
@@ -431,7 +463,7 @@ void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
         joined = true;
     }
     for (uint32_t i = 0; i < r->reports; i++) {
-        struct stream *heard = rtcp_stream(w, &dst, &src, r->report[i].ssrc);
+        struct stream *heard = rtcp_stream(w, dst, src, r->report[i].ssrc);
         if (!heard)
             continue;
         struct stream_rtcp *about = &flows_cold(w->flows, heard)->rtcp;
@@ -441,6 +473,17 @@ void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
         about->jitter = r->report[i].jitter;
         joined = true;
     }
-    joined = extended_reports(w, &src, &dst, r) || joined;
-    w->counts.n[CAPTURE_RTCP_UNJOINED] += !joined;
+    joined = extended_reports(w, src, dst, r) || joined;
+    return joined;
+}
+
+void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r)
+{
+    struct endpoint src = {p->src, p->sport}, dst = {p->dst, p->dport};
+    w->counts.n[CAPTURE_RTCP]++;
+    if (media_join_reports(w, &src, &dst, r))
+        return;
+    w->counts.n[CAPTURE_RTCP_UNJOINED]++;
+    if (w->o.on_rtcp)
+        w->o.on_rtcp(w->o.cross_ctx, p);
 }

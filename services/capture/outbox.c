@@ -3,84 +3,7 @@
 #include <endian.h>
 #include <stdlib.h>
 #include "base/stat.h"
-#include "outbox_signalling.h"
-
-#define BATCH_BYTES      65536
-#define SIG_SLOTS        256
-#define RTP_INDEX_BYTES  20
-#define SIGNALLING_SLOTS 64 // events of other signalling in one sig batch
-// A packet has at least the 12 bytes of its RTP header, so no more fit before a batch is full.
-#define RTP_PACKETS  (BATCH_BYTES / (RTP_INDEX_BYTES + 12) + 1)
-#define RTP_STREAMS  256
-#define RTP_ENDED    1024
-#define RTP_LOSSES   16
-#define COUNTERS_MAX 256
-
-struct info_slot {
-    Callmesh__V1__StreamInfo info;
-    Callmesh__V1__Endpoint src, dst;
-    struct endpoint src_at, dst_at;
-    struct uuid id;
-};
-
-struct sig_slot {
-    Callmesh__V1__SigEvent event;
-    union {
-        Callmesh__V1__Hello hello;
-        Callmesh__V1__SipMessage sip;
-        Callmesh__V1__StreamReport stream;
-        Callmesh__V1__Loss loss;
-        Callmesh__V1__Tick tick;
-        Callmesh__V1__EndOfInput end;
-        Callmesh__V1__SignallingEvent signalling;
-    };
-    Callmesh__V1__RtcpSummary rtcp;
-    Callmesh__V1__RtcpXr xr;
-    char cname[64];
-    Callmesh__V1__StreamQuality quality;
-    struct info_slot info; // its endpoints also serve SIP messages
-    uint32_t payload_types[STREAM_PAYLOAD_TYPES_MAX];
-    char codec[18];
-};
-
-struct sig_box {
-    Callmesh__V1__SigBatch batch;
-    struct signalling_slot signalling[SIGNALLING_SLOTS];
-    size_t signallings;
-    Callmesh__V1__SigEvent *events[SIG_SLOTS];
-    struct sig_slot slot[SIG_SLOTS];
-    uint8_t
-        data[2 * BATCH_BYTES]; // raw SIP: opened below 64 kB, and one message has at most 65,535
-    size_t used;
-    bool counters_taken;
-    Callmesh__V1__Counter counter[COUNTERS_MAX];
-    Callmesh__V1__Counter *counters[COUNTERS_MAX];
-    char counter_name[COUNTERS_MAX][112];
-    size_t ncounters;
-    int64_t opened_us; // 0: empty
-};
-
-struct rtp_box {
-    Callmesh__V1__RtpBatch batch;
-    Callmesh__V1__StreamInfo *streams[RTP_STREAMS];
-    struct info_slot info[RTP_STREAMS];
-    uint32_t ended[RTP_ENDED];
-    Callmesh__V1__Loss *losses[RTP_LOSSES];
-    Callmesh__V1__Loss loss[RTP_LOSSES];
-    uint8_t index[RTP_PACKETS * RTP_INDEX_BYTES];
-    uint8_t data[2 * BATCH_BYTES];
-    size_t index_used, data_used;
-    bool dirty;
-    int64_t opened_us;
-};
-
-struct outbox {
-    struct outbox_sink sink;
-    int error;
-    int64_t clock_us, feed_us;
-    struct sig_box sig;
-    struct rtp_box rtp;
-};
+#include "outbox_priv.h"
 
 size_t outbox_bytes(void)
 {
@@ -260,7 +183,7 @@ void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool
     s->sip.frame = frame;
 }
 
-void outbox_signalling(struct outbox *o, const struct sigcall *c, const struct sigevent *e,
+void outbox_signalling(struct outbox *o, const struct sigcall *c, const struct sigcall_event *e,
                        uint64_t frame)
 {
     if (o->sig.signallings == SIGNALLING_SLOTS)
@@ -342,6 +265,11 @@ static void take_counter(void *ctx, const struct stat_def *def, uint64_t value)
 
 void outbox_tick(struct outbox *o, int64_t at_us, bool with_counters)
 {
+    if (o->sink.tick) {
+        outbox_close_sig(o);
+        o->sink.tick(o->sink.ctx, at_us, with_counters);
+        return;
+    }
     if (with_counters && o->sig.counters_taken)
         outbox_close_sig(o);
     struct sig_slot *s = sig_take(o, 0);
@@ -358,13 +286,18 @@ void outbox_tick(struct outbox *o, int64_t at_us, bool with_counters)
     }
 }
 
-static void put_loss(Callmesh__V1__Loss *out, const struct outbox_loss *l)
+static void put_loss(Callmesh__V1__Loss *out, char detail[LOSS_DETAIL], const struct outbox_loss *l)
 {
     callmesh__v1__loss__init(out);
     out->place = literal(l->place);
     out->count = l->count;
     out->from_us = l->from_us;
     out->to_us = l->to_us;
+    if (!l->stream)
+        return;
+    size_t n = span_copy(SPAN_LIT("stream "), detail, LOSS_DETAIL);
+    uuid_format(l->stream, detail + n);
+    out->detail = detail;
 }
 
 // ---- rtp ----
@@ -387,14 +320,15 @@ void outbox_loss(struct outbox *o, const struct outbox_loss *l, bool media)
     struct sig_slot *s = sig_take(o, 0);
     s->event.event_case = CALLMESH__V1__SIG_EVENT__EVENT_LOSS;
     s->event.loss = &s->loss;
-    put_loss(&s->loss, l);
+    put_loss(&s->loss, s->detail, l);
     if (!media)
         return;
     struct rtp_box *b = &o->rtp;
     if (b->batch.n_losses == RTP_LOSSES)
         close_rtp(o);
     rtp_open(o);
-    put_loss(&b->loss[b->batch.n_losses++], l);
+    size_t i = b->batch.n_losses++;
+    put_loss(&b->loss[i], b->detail[i], l);
 }
 
 void outbox_end(struct outbox *o, const struct outbox_end *e)

@@ -13,6 +13,8 @@ struct outbox_sink {
     int (*sig)(void *ctx, const Callmesh__V1__SigBatch *b);
     int (*rtp)(void *ctx, const Callmesh__V1__RtpBatch *b);
     void *ctx;
+    // Who sends the ticks himself (several workers, one feed): the open sig batch goes first. NULL: a tick is an event of the batch.
+    void (*tick)(void *ctx, int64_t at_us, bool with_counters);
 };
 
 #define OUTBOX_SIG_AGE_US 5000  // an open sig batch is sent after so long
@@ -35,7 +37,7 @@ void outbox_hello(struct outbox *o, const struct outbox_hello *h);
 void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool truncated,
                 uint64_t frame);
 // Of c: what is known by now.
-void outbox_signalling(struct outbox *o, const struct sigcall *c, const struct sigevent *e,
+void outbox_signalling(struct outbox *o, const struct sigcall *c, const struct sigcall_event *e,
                        uint64_t frame);
 void outbox_report(struct outbox *o, const struct stream *s, const struct stream_cold *c,
                    const struct play *p, bool ended);
@@ -66,6 +68,7 @@ struct outbox_loss {
     const char *place;
     uint64_t count;
     int64_t from_us, to_us;
+    const struct uuid *stream; // NULL; or the one that lost them: named in the detail
 };
 void outbox_loss(struct outbox *o, const struct outbox_loss *l, bool media);
 

@@ -40,7 +40,7 @@ static void put_media(struct signalling_slot *s, uint32_t i)
 }
 
 void outbox_put_signalling(Callmesh__V1__SignallingEvent *out, struct signalling_slot *s,
-                           const struct sigcall *c, const struct sigevent *e)
+                           const struct sigcall *c, const struct sigcall_event *e)
 {
     callmesh__v1__signalling_event__init(out);
     s->src_at = c->src;

@@ -18,4 +18,4 @@ struct signalling_slot {
 
 void outbox_put_endpoint(Callmesh__V1__Endpoint *e, struct endpoint *at);
 void outbox_put_signalling(Callmesh__V1__SignallingEvent *out, struct signalling_slot *s,
-                           const struct sigcall *c, const struct sigevent *e);
+                           const struct sigcall *c, const struct sigcall_event *e);

@@ -45,7 +45,7 @@ static int on_rtp(void *ctx, const Callmesh__V1__RtpBatch *b)
 static struct outbox *box(struct got *g)
 {
     *g = (struct got){0};
-    struct outbox *o = outbox_new(&(struct outbox_sink){on_sig, on_rtp, g});
+    struct outbox *o = outbox_new(&(struct outbox_sink){.sig = on_sig, .rtp = on_rtp, .ctx = g});
     assert_non_null(o);
     return o;
 }
@@ -85,7 +85,7 @@ static void each_kind_of_slot_overflows(void **state)
     for (unsigned i = 0; i < 5000; i++) {
         outbox_stream_info(o, &s, &c);
         outbox_stream_ended(o, 1);
-        outbox_loss(o, &(struct outbox_loss){"kernel", 1, 0, 0}, true);
+        outbox_loss(o, &(struct outbox_loss){.place = "kernel", .count = 1}, true);
         outbox_report(o, &s, &c, &p, false);
         outbox_tick(o, i, true);
     }

@@ -248,7 +248,7 @@ static void json_counts(struct json *j, const struct report *r, const struct rep
     json_obj_end(j);
     json_kbool(j, "truncated", in->truncated);
     json_kreal(j, "elapsed_s", (double)in->elapsed_us / 1e6, 3);
-    json_kreal(j, "cpu_s", (double)cpu_now_us() / 1e6, 3);
+    json_kreal(j, "cpu_s", (double)(in->cpu_before_us + cpu_now_us()) / 1e6, 3);
     json_kint(j, "peak_rss_kb", ru.ru_maxrss);
     if (in->more)
         in->more(j);

@@ -18,6 +18,7 @@ struct report_input {
     const struct worker_sip *sip;
     bool truncated;
     int64_t elapsed_us;
+    int64_t cpu_before_us;        // of a live worker: what its forerunners used
     void (*more)(struct json *j); // writes further keys; may be NULL
 };
 void report_print_json(const struct report *r, const struct report_input *in, FILE *to);

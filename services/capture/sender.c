@@ -1,14 +1,21 @@
 #include "sender.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 #include "base/log.h"
+#include "base/mono.h"
 #include "bus/bus.h"
+#include "daemon/daemon.h"
 
 // A file waits for its consumers: more memory would only hold more of it at once.
 #define FILE_JOURNAL_BYTES (32u << 20)
+#define FORERUNNER_US                                                                              \
+    (10 * US_PER_S) // a stop takes 5 s, and the end of a process that waits for a disk longer
 
 struct sender {
     struct feed_pub *sig, *rtp;
@@ -25,6 +32,19 @@ static void journal_path(char *buf, size_t cap, const char *dir, const char *fee
     for (char *p = buf + strlen(dir) + 1; *p; p++)
         if (*p == '/')
             *p = '_';
+}
+
+// A keeper that was killed leaves a sender behind that still writes its last, some tenths of a second: who is started at once
+// waits for it. Another capture of the same name does not go away: then opening says so.
+static void wait_for_forerunner(const char *path)
+{
+    int64_t until_us = mono_now_us() + FORERUNNER_US;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && mono_now_us() < until_us &&
+           !daemon_stopping())
+        daemon_wait(50 * US_PER_MS);
+    if (fd >= 0)
+        close(fd); // and with it our lock
 }
 
 static int open_feed(struct feed_pub **ret, const struct sender_opts *o, bool media, char *err,
@@ -45,6 +65,7 @@ static int open_feed(struct feed_pub **ret, const struct sender_opts *o, bool me
     if (o->live) {
         journal_path(path, sizeof path, o->journal_dir, media ? "rtp" : "sig", o->publisher);
         f.journal_path = path;
+        wait_for_forerunner(path);
     }
     return feed_pub_open(ret, &f, err, err_cap) == 0 ? 0 : EX_CANTCREAT;
 }
@@ -73,15 +94,30 @@ int sender_open(struct sender **ret, const struct sender_opts *o, char *err, siz
     return 0;
 }
 
-static int send_batch(struct sender *s, struct feed_pub *f, const ProtobufCMessage *m)
+static int count_too_large(struct sender *s, int r, size_t bytes)
 {
-    int r = feed_pub_send(f, m);
     if (r != -EMSGSIZE)
         return r;
     s->too_large++;
-    log_error("a batch was larger than the bus takes; it is lost", "bytes=%zu",
-              protobuf_c_message_get_packed_size(m));
+    log_error("a batch was larger than the bus takes; it is lost", "bytes=%zu", bytes);
     return 0;
+}
+
+static int send_batch(struct sender *s, struct feed_pub *f, const ProtobufCMessage *m)
+{
+    int r = feed_pub_send(f, m);
+    return r == 0 ? 0 : count_too_large(s, r, protobuf_c_message_get_packed_size(m));
+}
+
+int sender_send(struct sender *s, bool media, struct span packed)
+{
+    return count_too_large(s, feed_pub_send_packed(media ? s->rtp : s->sig, packed), packed.n);
+}
+
+struct sender_seq sender_seq(struct sender *s, bool media)
+{
+    struct feed_pub_stat st = feed_pub_stat(media ? s->rtp : s->sig);
+    return (struct sender_seq){st.head_seq, st.durable_seq};
 }
 
 static int send_sig(void *ctx, const Callmesh__V1__SigBatch *b)
@@ -98,7 +134,7 @@ static int send_rtp(void *ctx, const Callmesh__V1__RtpBatch *b)
 
 struct outbox_sink sender_sink(struct sender *s)
 {
-    return (struct outbox_sink){send_sig, send_rtp, s};
+    return (struct outbox_sink){.sig = send_sig, .rtp = send_rtp, .ctx = s};
 }
 
 bool sender_flush(struct sender *s, int64_t timeout_us)

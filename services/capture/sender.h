@@ -14,6 +14,12 @@ struct sender;
 // 0, or a sysexits code with one clear line in err.
 int sender_open(struct sender **ret, const struct sender_opts *o, char *err, size_t err_cap);
 struct outbox_sink sender_sink(struct sender *s);
+// A batch that is packed already. 0, or negative errno: nothing more can be sent.
+int sender_send(struct sender *s, bool media, struct span packed);
+struct sender_seq {
+    uint64_t head, durable; // the newest envelope; the newest that a kill cannot take away
+};
+struct sender_seq sender_seq(struct sender *s, bool media);
 // True: everything is committed by the consumers. Waits at most timeout_us.
 bool sender_flush(struct sender *s, int64_t timeout_us);
 struct sender_stat {

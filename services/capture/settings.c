@@ -24,10 +24,25 @@ const struct conf_def capture_settings[] = {
      false},
     {"capture.ring-bytes", CONF_BYTES, "64M", 1 << 20, 2 * GIB - 1,
      "kernel ring of a live input: at 1 Gbit/s half a second of not being scheduled", false},
+    {"capture.workers", CONF_INT, "1", 1, 16,
+     "processes that read an interface, each with its own tables and its share of the ring: one "
+     "does "
+     "some gigabits",
+     false},
+    {"capture.handover-bytes", CONF_BYTES, "16M", 4 << 20, GIB,
+     "between a worker and the sender: some seconds of 100 calls while the sender is replaced",
+     false},
     {"capture.streams", CONF_INT, "16384", 16, 1 << 20,
      "RTP streams at once: 4,096 calls with two legs of two", false},
     {"capture.stream-idle", CONF_DURATION, "60s", US, 86400 * US,
      "a stream without a packet for so long has ended", false},
+    {"capture.sip-unknown", CONF_INT, "2000", 0, 1000000,
+     "live: SIP messages a second of addresses that took part in no answered INVITE or REGISTER "
+     "yet, "
+     "together; 0 no limit",
+     false},
+    {"capture.peers", CONF_INT, "16384", 16, 1 << 20,
+     "addresses known by such an answer: one for each phone and server", false},
     {"capture.media-addresses", CONF_INT, "16384", 16, 1 << 20,
      "addresses named by SDP: one for each stream", false},
     {"capture.media-age", CONF_DURATION, "10m", US, 86400 * US,

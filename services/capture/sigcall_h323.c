@@ -21,7 +21,7 @@ static void tell(struct sigcalls *t, struct sigcall *c, const struct pkt *p, enu
 {
     sigcalls_tell(
         t, c,
-        &(struct sigevent){.kind = kind, .at_us = p->at_us, .message = message, .side = side});
+        &(struct sigcall_event){.kind = kind, .at_us = p->at_us, .message = message, .side = side});
 }
 
 // ---- media --------------------------------------------------------------------------------------------------------
@@ -40,10 +40,10 @@ static void tell_channel(struct sigcalls *t, struct sigcall *c, const struct pkt
     media[1].at.ip = p->src;
     c->h323.media[sender] = ch->media;
     sigcalls_tell(t, c,
-                  &(struct sigevent){.at_us = p->at_us,
-                                     .message = message,
-                                     .media = media,
-                                     .medias = ip_addr_eq(&ch->media.ip, &p->src) ? 1 : 2});
+                  &(struct sigcall_event){.at_us = p->at_us,
+                                          .message = message,
+                                          .media = media,
+                                          .medias = ip_addr_eq(&ch->media.ip, &p->src) ? 1 : 2});
 }
 
 static enum wire_event channels(struct sigcalls *t, struct sigcall *c, const struct pkt *p,
@@ -149,11 +149,11 @@ enum wire_event sigcall_h225(struct sigcalls *t, const struct pkt *p, const stru
         expect_h245(t, c, p, &m->h245, sender);
     if (m->type == H225_RELEASE_COMPLETE) {
         sigcalls_tell(t, c,
-                      &(struct sigevent){.kind = SIGKIND_ENDED,
-                                         .at_us = p->at_us,
-                                         .message = h225_name(m->type),
-                                         .side = sender,
-                                         .cause = m->cause});
+                      &(struct sigcall_event){.kind = SIGKIND_ENDED,
+                                              .at_us = p->at_us,
+                                              .message = h225_name(m->type),
+                                              .side = sender,
+                                              .cause = m->cause});
         sigcalls_end(t, c);
     }
     return e;

@@ -54,18 +54,19 @@ static void tell_media(struct sigcalls *t, struct sigcall *c, int64_t at_us, con
 {
     struct sigmedia media[2] = {media_of(c, SIGSIDE_CALLER), media_of(c, SIGSIDE_CALLEE)};
     sigcalls_tell(
-        t, c, &(struct sigevent){.at_us = at_us, .message = message, .media = media, .medias = 2});
+        t, c,
+        &(struct sigcall_event){.at_us = at_us, .message = message, .media = media, .medias = 2});
 }
 
 static void end(struct sigcalls *t, struct sigcall *c, int64_t at_us, const char *message,
                 enum sigside by, uint32_t cause)
 {
     sigcalls_tell(t, c,
-                  &(struct sigevent){.kind = SIGKIND_ENDED,
-                                     .at_us = at_us,
-                                     .message = message,
-                                     .side = by,
-                                     .cause = cause ? cause : c->iax2.cause});
+                  &(struct sigcall_event){.kind = SIGKIND_ENDED,
+                                          .at_us = at_us,
+                                          .message = message,
+                                          .side = by,
+                                          .cause = cause ? cause : c->iax2.cause});
     sigcalls_end(t, c);
 }
 
@@ -128,10 +129,10 @@ static void on_control(struct sigcalls *t, struct sigcall *c, const struct pkt *
         end(t, c, p->at_us, "HANGUP", by, 0);
     else if (f->subclass < sizeof kinds && kinds[f->subclass])
         sigcalls_tell(t, c,
-                      &(struct sigevent){.kind = (enum sigkind)kinds[f->subclass],
-                                         .at_us = p->at_us,
-                                         .message = iax2_name(f),
-                                         .side = by});
+                      &(struct sigcall_event){.kind = (enum sigkind)kinds[f->subclass],
+                                              .at_us = p->at_us,
+                                              .message = iax2_name(f),
+                                              .side = by});
 }
 
 // The call of a full frame, by its sender's number, else by its receiver's; the sender's is known from then on.

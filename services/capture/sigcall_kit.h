@@ -24,7 +24,7 @@ static inline void sigkit_put(struct sigkit *k, const char *s)
     k->n += n;
 }
 
-static inline void sigkit_tell(void *ctx, const struct sigcall *c, const struct sigevent *e)
+static inline void sigkit_tell(void *ctx, const struct sigcall *c, const struct sigcall_event *e)
 {
     static const char *const kinds[] = {"-",    "SETUP",   "RINGING", "ANSWERED",
                                         "HELD", "RESUMED", "ENDED"};

@@ -49,7 +49,8 @@ static void tell_at(struct sigcalls *t, struct sigcall *c, int64_t at_us, enum s
                     const char *message)
 {
     if (c->mgcp.placed)
-        sigcalls_tell(t, c, &(struct sigevent){.kind = kind, .at_us = at_us, .message = message});
+        sigcalls_tell(t, c,
+                      &(struct sigcall_event){.kind = kind, .at_us = at_us, .message = message});
 }
 
 // ---- connections --------------------------------------------------------------------------------------------------
@@ -260,9 +261,9 @@ static void tell_sdp(struct sigcalls *t, struct sigcall *c, const struct pkt *p,
             sigmedia_add_format(out, &d->format[k]);
     }
     if (n)
-        sigcalls_tell(
-            t, c,
-            &(struct sigevent){.at_us = p->at_us, .message = message, .media = media, .medias = n});
+        sigcalls_tell(t, c,
+                      &(struct sigcall_event){
+                          .at_us = p->at_us, .message = message, .media = media, .medias = n});
 }
 
 // ---- calls --------------------------------------------------------------------------------------------------------
@@ -356,10 +357,10 @@ static void on_modify(struct sigcalls *t, const struct pkt *p, const struct mgcp
         on_signals(t, c, p, m);
     if (c->answered && span_ieq(m->mode, SPAN_LIT("inactive")))
         sigcalls_tell(t, c,
-                      &(struct sigevent){.kind = SIGKIND_HELD,
-                                         .at_us = p->at_us,
-                                         .message = "MDCX inactive",
-                                         .side = sigside_other(side)});
+                      &(struct sigcall_event){.kind = SIGKIND_HELD,
+                                              .at_us = p->at_us,
+                                              .message = "MDCX inactive",
+                                              .side = sigside_other(side)});
     if (!sends_and_receives(m->mode))
         ;
     else if (c->state == SIGKIND_HELD)
@@ -377,11 +378,11 @@ static void over(struct sigcalls *t, struct sigcall *c, const struct pkt *p, con
         by = sigside_other((enum sigside)c->mgcp.conn[0].side);
     if (c->told)
         sigcalls_tell(t, c,
-                      &(struct sigevent){.kind = SIGKIND_ENDED,
-                                         .at_us = p->at_us,
-                                         .message = message,
-                                         .side = by,
-                                         .cause = cause});
+                      &(struct sigcall_event){.kind = SIGKIND_ENDED,
+                                              .at_us = p->at_us,
+                                              .message = message,
+                                              .side = by,
+                                              .cause = cause});
     sigcalls_end(t, c);
 }
 

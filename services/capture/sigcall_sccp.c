@@ -76,7 +76,8 @@ static void set_side(struct sigcall *c, const struct ends *e, enum sigside phone
 static void tell(struct sigcalls *t, struct sigcall *c, const struct pkt *p, enum sigkind kind,
                  const char *message)
 {
-    sigcalls_tell(t, c, &(struct sigevent){.kind = kind, .at_us = p->at_us, .message = message});
+    sigcalls_tell(t, c,
+                  &(struct sigcall_event){.kind = kind, .at_us = p->at_us, .message = message});
 }
 
 // Without a state that says so no cause is told: SCCP has none.
@@ -86,11 +87,11 @@ static void end(struct sigcalls *t, struct sigcall *c, const struct pkt *p)
     enum sigside by = c->sccp.on_hook ? phone : c->answered ? sigside_other(phone) : SIGSIDE_NONE;
     if (c->told)
         sigcalls_tell(t, c,
-                      &(struct sigevent){.kind = SIGKIND_ENDED,
-                                         .at_us = p->at_us,
-                                         .message = "CallState OnHook",
-                                         .side = by,
-                                         .cause = c->sccp.cause});
+                      &(struct sigcall_event){.kind = SIGKIND_ENDED,
+                                              .at_us = p->at_us,
+                                              .message = "CallState OnHook",
+                                              .side = by,
+                                              .cause = c->sccp.cause});
     sigcalls_end(t, c);
 }
 
@@ -135,10 +136,10 @@ static void on_state(struct sigcalls *t, const struct pkt *p, const struct ends 
         break;
     case SCCP_STATE_HOLD:
         sigcalls_tell(t, c,
-                      &(struct sigevent){.kind = SIGKIND_HELD,
-                                         .at_us = p->at_us,
-                                         .message = text,
-                                         .side = (enum sigside)c->sccp.phone_side});
+                      &(struct sigcall_event){.kind = SIGKIND_HELD,
+                                              .at_us = p->at_us,
+                                              .message = text,
+                                              .side = (enum sigside)c->sccp.phone_side});
         break;
     case SCCP_STATE_BUSY:
         c->sccp.cause = CAUSE_BUSY;
@@ -188,10 +189,10 @@ static void tell_pair(struct sigcalls *t, struct sigcall *c, const struct pkt *p
     struct sigmedia media[2] = {callers->sccp.near, callers->sccp.far};
     if (media[0].at.port && media[1].at.port)
         sigcalls_tell(t, callers,
-                      &(struct sigevent){.at_us = p->at_us,
-                                         .message = "StartMediaTransmission",
-                                         .media = media,
-                                         .medias = 2});
+                      &(struct sigcall_event){.at_us = p->at_us,
+                                              .message = "StartMediaTransmission",
+                                              .media = media,
+                                              .medias = 2});
 }
 
 static void on_media(struct sigcalls *t, const struct pkt *p, const struct ends *e,
@@ -214,10 +215,10 @@ static void on_media(struct sigcalls *t, const struct pkt *p, const struct ends 
     bool translated = ack && !ip_addr_eq(&m->at.ip, &e->phone.ip);
     sigcalls_tell(
         t, c,
-        &(struct sigevent){.at_us = p->at_us,
-                           .message = ack ? "OpenReceiveChannelAck" : "StartMediaTransmission",
-                           .media = media,
-                           .medias = translated ? 2 : 1});
+        &(struct sigcall_event){.at_us = p->at_us,
+                                .message = ack ? "OpenReceiveChannelAck" : "StartMediaTransmission",
+                                .media = media,
+                                .medias = translated ? 2 : 1});
     *(ack ? &c->sccp.near : &c->sccp.far) = media[0];
     struct sigkey k = sigkey_of(ack ? SIGKEY_SCCP_NEAR : SIGKEY_SCCP_FAR, &m->at, &e->manager, 0);
     sigcalls_key(t, c, &k, 0);

@@ -258,7 +258,7 @@ void sigcalls_age(struct sigcalls *t, int64_t now_us)
 
 // ---- telling ------------------------------------------------------------------------------------------------------
 
-static void say(struct sigcalls *t, struct sigcall *c, const struct sigevent *e)
+static void say(struct sigcalls *t, struct sigcall *c, const struct sigcall_event *e)
 {
     t->fn(t->ctx, c, e);
 }
@@ -282,12 +282,13 @@ static bool is_news(const struct sigcall *c, enum sigkind kind)
     }
 }
 
-void sigcalls_tell(struct sigcalls *t, struct sigcall *c, const struct sigevent *e)
+void sigcalls_tell(struct sigcalls *t, struct sigcall *c, const struct sigcall_event *e)
 {
     if (c->state == SIGKIND_ENDED || (!is_news(c, e->kind) && !e->medias))
         return;
     if (!c->told) {
-        struct sigevent setup = {.kind = SIGKIND_SETUP, .at_us = e->at_us, .message = e->message};
+        struct sigcall_event setup = {
+            .kind = SIGKIND_SETUP, .at_us = e->at_us, .message = e->message};
         c->told = true;
         c->state = SIGKIND_SETUP;
         t->begun[c->protocol]++;
@@ -295,7 +296,7 @@ void sigcalls_tell(struct sigcalls *t, struct sigcall *c, const struct sigevent 
         if (e->kind == SIGKIND_SETUP && !e->medias)
             return;
     }
-    struct sigevent out = *e;
+    struct sigcall_event out = *e;
     if (!is_news(c, e->kind))
         out.kind = SIGKIND_NONE;
     if (out.kind != SIGKIND_NONE)

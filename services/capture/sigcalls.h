@@ -146,7 +146,7 @@ struct sigcall {
 };
 void sigcall_set_key(struct sigcall *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-struct sigevent {
+struct sigcall_event {
     enum sigkind kind;
     int64_t at_us;
     const char *message; // valid during the call
@@ -158,7 +158,7 @@ struct sigevent {
 
 struct sigcalls;
 // Where events go to.
-typedef void (*sigcalls_fn)(void *ctx, const struct sigcall *c, const struct sigevent *e);
+typedef void (*sigcalls_fn)(void *ctx, const struct sigcall *c, const struct sigcall_event *e);
 struct sigcalls *sigcalls_new(size_t calls, int64_t age_us, sigcalls_fn fn, void *ctx);
 struct sigcalls *sigcalls_free(struct sigcalls *t);
 // ret_tag may be NULL: the number that was given with the key.
@@ -170,7 +170,7 @@ void sigcalls_unkey(struct sigcalls *t, const struct sigkey *k);
 void sigcalls_touch(struct sigcalls *t, struct sigcall *c, int64_t at_us);
 // Says it, once: a state that the call is in already is not said again, and nothing is said before SETUP (which is said
 // then and there) or after the end. Media addresses are said always.
-void sigcalls_tell(struct sigcalls *t, struct sigcall *c, const struct sigevent *e);
+void sigcalls_tell(struct sigcalls *t, struct sigcall *c, const struct sigcall_event *e);
 void sigcalls_end(struct sigcalls *t, struct sigcall *c); // gives slot and keys back
 void sigcalls_age(struct sigcalls *t,
                   int64_t now_us); // those silent too long go; a bounded number a call

@@ -26,7 +26,7 @@ struct source_opts {
 struct source;
 struct pollfd;
 // 0; or a sysexits code (64 bad filter, 65 not a capture, 66 no such input, 77 no permission) with one clear line in err.
-int source_live_open(struct source **ret, const struct source_opts *o, char *err, size_t err_cap);
+
 int source_file_open(struct source **ret, const struct source_opts *o, char *err, size_t err_cap);
 // name is HOST:PORT; an empty host is all addresses.
 int source_mirror_open(struct source **ret, const struct source_opts *o, char *err, size_t err_cap);

@@ -1,3 +1,4 @@
+// A little over 450 lines: one straight way for each packet, its ticks and its ends, in one place.
 #include "worker.h"
 #include <stdlib.h>
 #include "base/mono.h"
@@ -61,6 +62,9 @@ struct worker *worker_new(const struct worker_opts *o)
     w->o = *o;
     w->flows = flows_new(&(struct flows_opts){
         .streams = o->streams,
+        .probation = o->probation,
+        .no_first = o->no_first,
+        .no_step = o->no_step,
         .idle_us = o->stream_idle_us,
         .on_due = media_on_due,
         .on_end = media_on_end,
@@ -72,8 +76,9 @@ struct worker *worker_new(const struct worker_opts *o)
     if (o->duplicate_window_us > 0)
         w->duplicates =
             duplicates_new(&(struct duplicates_opts){o->duplicate_entries, o->duplicate_window_us});
-    if (!w->flows || !w->media || !w->frag || !w->tcp || !signalling_start(w) || !tls_start(w) ||
-        (o->duplicate_window_us > 0 && !w->duplicates))
+    w->peers = peers_new(o->peers ? o->peers : 1, o->sip_unknown);
+    if (!w->peers || !w->flows || !w->media || !w->frag || !w->tcp || !signalling_start(w) ||
+        !tls_start(w) || (o->duplicate_window_us > 0 && !w->duplicates))
         return worker_free(w);
     return w;
 }
@@ -88,6 +93,7 @@ struct worker *worker_free(struct worker *w)
         sipstream_free(w->in_tls);
         sipstream_free(w->tcp);
         frag_free(w->frag);
+        peers_free(w->peers);
         media_table_free(w->media);
         flows_free(w->flows);
         free(w);
@@ -98,11 +104,16 @@ struct worker *worker_free(struct worker *w)
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated)
 {
     struct sip_msg *m = &w->msg;
+    if (!peers_admit(w->peers, p, message)) {
+        w->counts.n[CAPTURE_SHED_SIP]++;
+        return;
+    }
     bool usable = sip_parse(message, m);
     if (m->event != WIRE_NONE)
         worker_event(w, m->event);
     if (!usable)
         return;
+    peers_learn(w->peers, p, m);
     w->counts.n[CAPTURE_SIP]++;
     if (m->request)
         w->sip.request[m->method]++;
@@ -114,8 +125,25 @@ void worker_sip_message(struct worker *w, const struct pkt *p, struct span messa
     bool named = sdp_parse(body, &w->sdp);
     if (w->sdp.event != WIRE_NONE)
         worker_event(w, w->sdp.event);
-    if (named)
-        media_table_name(w->media, &w->sdp, p->at_us);
+    if (!named)
+        return;
+    media_table_name(w->media, &w->sdp, p->at_us);
+    if (w->o.on_sdp)
+        w->o.on_sdp(w->o.cross_ctx, p->at_us, body);
+}
+
+void worker_sdp(struct worker *w, int64_t at_us, struct span body)
+{
+    if (sdp_parse(body, &w->sdp))
+        media_table_name(w->media, &w->sdp, at_us);
+}
+
+void worker_rtcp(struct worker *w, const struct endpoint *src, const struct endpoint *dst,
+                 struct span payload)
+{
+    struct rtcp r;
+    if (rtcp_parse(payload, &r) == WIRE_NONE)
+        media_join_reports(w, src, dst, &r);
 }
 
 static void on_tcp_message(void *ctx, const struct pkt *p, struct span message, bool truncated)
@@ -160,16 +188,21 @@ static void on_datagram(struct worker *w, const struct pkt *p)
 {
     // A full frame of IAX2 has the first bits of RTP.
     if (__builtin_expect(p->dport == IAX2_PORT || p->sport == IAX2_PORT, 0) &&
-        signalling_iax2(w, p))
+        signalling_iax2(w, p)) {
+        w->counts.n[CAPTURE_WAY_OTHER]++;
         return;
+    }
     switch (classify_udp(p->payload)) {
     case TRAFFIC_RTP:
+        w->counts.n[CAPTURE_WAY_RTP]++;
         media_rtp(w, p);
         break;
     case TRAFFIC_RTCP:
+        w->counts.n[CAPTURE_WAY_RTCP]++;
         media_rtcp(w, p);
         break;
     case TRAFFIC_SIP:
+        w->counts.n[CAPTURE_WAY_SIP]++;
         worker_sip_message(w, p, p->payload, p->cut);
         break;
     case TRAFFIC_DTLS:
@@ -183,6 +216,7 @@ static void on_datagram(struct worker *w, const struct pkt *p)
         w->counts.n[CAPTURE_TURN]++;
         break;
     case TRAFFIC_OTHER:
+        w->counts.n[CAPTURE_WAY_OTHER]++;
         if (p->payload.n > 0 && p->payload.p[0] >= '1' && p->payload.p[0] <= 'z')
             (void)signalling_udp(w, p);
         break;
@@ -210,8 +244,10 @@ static void packet_way(struct worker *w, const struct source_packet *in)
         e = ip_parse(ip, p);
     while (e == WIRE_NONE) {
         if (__builtin_expect(p->fragment, 0)) {
-            if (!datagram_whole(w, p))
+            if (!datagram_whole(w, p)) {
+                w->counts.n[CAPTURE_WAY_FRAGMENT]++;
                 return;
+            }
             if (p->fragment) // of a packet inside the joined one; bounded by TUNNELS_MAX
                 continue;
         }
@@ -220,6 +256,7 @@ static void packet_way(struct worker *w, const struct source_packet *in)
             break;
     }
     if (__builtin_expect(e != WIRE_NONE, 0)) {
+        w->counts.n[CAPTURE_WAY_REFUSED]++;
         worker_event(w, e);
         return;
     }
@@ -231,6 +268,7 @@ static void packet_way(struct worker *w, const struct source_packet *in)
         on_datagram(w, p);
         return;
     }
+    w->counts.n[CAPTURE_WAY_TCP]++;
     on_segment(w, p);
     signalling_tcp(w, p);
 }
@@ -257,6 +295,9 @@ static void gather_counts(struct worker *w)
     struct frag_stat frag = frag_stat(w->frag);
     struct sipstream_stat tcp = sipstream_stat(w->tcp);
     n[CAPTURE_STREAMS_UP] = flows.used;
+    n[CAPTURE_PROBATION_UP] = flows.probation;
+    n[CAPTURE_PEERS] = peers_stat(w->peers).used;
+    n[CAPTURE_SHED_LEVEL] = w->shed_level;
     n[CAPTURE_MEDIA_UP] = media.used;
     n[CAPTURE_MEDIA_EVICTED] = media.evicted;
     n[CAPTURE_FRAGMENTS] = frag.fragments;
@@ -282,9 +323,9 @@ static void announce_losses(struct worker *w, int64_t feed_us)
         uint64_t now = w->counts.n[i];
         if (!place || now <= w->loss_announced[i])
             continue;
-        struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, to_us};
+        struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, to_us, NULL};
         bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_TLS && i != CAPTURE_DROP_SIGCALLS &&
-                     i != CAPTURE_DROP_JOURNAL && i != CAPTURE_DROP_BUS;
+                     i != CAPTURE_DROP_JOURNAL && i != CAPTURE_DROP_BUS && i != CAPTURE_SHED_SIP;
         outbox_loss(w->o.out, &l, media);
         w->loss_announced[i] = now;
     }
@@ -321,7 +362,7 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
         w->counters_at_us = feed_us;
         gather_counts(w);
         capture_stats_publish(&w->counts);
-        worker_hep_publish(w);
+        hep_agents_publish(&w->hep);
     }
     if (!w->o.out)
         return;
@@ -349,7 +390,7 @@ void worker_end(struct worker *w, bool truncated)
     flows_end_all(w->flows);
     gather_counts(w);
     capture_stats_publish(&w->counts);
-    worker_hep_publish(w);
+    hep_agents_publish(&w->hep);
     if (!w->o.out)
         return;
     if (w->feed_us < w->last_at_us)
@@ -388,6 +429,45 @@ void worker_set_link_type(struct worker *w, int link_type)
     w->o.link_type = link_type;
 }
 
+void worker_shed(struct worker *w, uint32_t level)
+{
+    w->shed_level = level;
+}
+
+void worker_skip(struct worker *w, const struct source_packet *p)
+{
+    w->counts.n[CAPTURE_PACKETS]++;
+    w->counts.n[CAPTURE_BYTES] += p->wire_length;
+    w->counts.n[CAPTURE_DROP_WORKER]++;
+}
+
+void worker_resume(struct worker *w, const struct capture_counts *c, uint64_t lost,
+                   uint32_t last_stream_no)
+{
+    w->counts = *c;
+    w->counts.n[CAPTURE_PACKETS] += lost;
+    w->counts.n[CAPTURE_DROP_WORKER] += lost;
+    flows_set_last_no(w->flows, last_stream_no);
+}
+
+static void name_stream(void *ctx, const struct stream *s, const struct stream_cold *c)
+{
+    struct worker *w = ctx;
+    if (s->state != STREAM_REJECTED)
+        outbox_stream_info(w->o.out, s, c);
+}
+
+void worker_name_streams(struct worker *w)
+{
+    if (w->o.out)
+        flows_each(w->flows, name_stream, w);
+}
+
+uint32_t worker_last_stream_no(const struct worker *w)
+{
+    return flows_last_no(w->flows);
+}
+
 int64_t worker_last_at_us(const struct worker *w)
 {
     return w->last_at_us;
@@ -400,9 +480,10 @@ const struct worker_sip *worker_sip(const struct worker *w)
 
 size_t worker_bytes(const struct worker *w)
 {
-    return sizeof *w + flows_stat(w->flows).bytes + media_table_stat(w->media).bytes +
-           frag_stat(w->frag).bytes + sipstream_stat(w->tcp).bytes +
-           sipstream_stat(w->framed).bytes + sigcalls_stat(w->calls).bytes +
+    return sizeof *w + flows_stat(w->flows).bytes + peers_stat(w->peers).bytes +
+           media_table_stat(w->media).bytes + frag_stat(w->frag).bytes +
+           sipstream_stat(w->tcp).bytes + sipstream_stat(w->framed).bytes +
+           sigcalls_stat(w->calls).bytes +
            (w->duplicates ? duplicates_stat(w->duplicates).bytes : 0) +
            (w->tls ? tls_bytes(w->tls) : 0) + (w->in_tls ? sipstream_stat(w->in_tls).bytes : 0);
 }

@@ -28,7 +28,15 @@ struct worker_opts {
     uint32_t tls_hold_bytes; // of a direction, waiting for keys
     int64_t tls_wait_us;
     size_t tls_secrets;
-    int tls_keylog_fd;   // taken over; 0: no key log
+    int tls_keylog_fd;          // taken over; 0: no key log
+    size_t probation;           // streams on probation at most; 0: all
+    size_t peers;               // addresses known, default 16384
+    uint32_t sip_unknown;       // messages a second of addresses that are not; 0: no limit
+    uint32_t no_first, no_step; // numbers of streams, see flows.h
+    // Other workers hear of it: SDP that was taken, RTCP that no stream of ours is about. NULL: there are none.
+    void (*on_sdp)(void *ctx, int64_t at_us, struct span body);
+    void (*on_rtcp)(void *ctx, const struct pkt *p);
+    void *cross_ctx;
     const char *hep_key; // HEP messages without it are refused; NULL or "": any
     // Called for each stream that leaves confirmed; may be NULL.
     void (*on_stream)(void *ctx, const struct stream *s, const struct stream_cold *c,
@@ -58,6 +66,8 @@ void worker_set_link_type(struct worker *w, int link_type);       // of the pack
 void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us);
 // Lost before it came here; total since start, so that a wrap of 32 bits in the source does no harm to the caller.
 void worker_dropped(struct worker *w, enum capture_stat place, uint64_t total);
+// Overload: of 256 streams so many are not sent, always the same ones; 0 none. Those on probation go first of all.
+void worker_shed(struct worker *w, uint32_t level);
 void worker_end(struct worker *w, bool truncated);
 
 const struct capture_counts *worker_counts(struct worker *w);
@@ -66,6 +76,18 @@ struct worker_seen {
 };
 struct worker_seen worker_seen(const struct worker *w);
 const struct hep_agents *worker_hep_agents(const struct worker *w);
+// What another worker's on_sdp and on_rtcp told.
+void worker_sdp(struct worker *w, int64_t at_us, struct span body);
+void worker_rtcp(struct worker *w, const struct endpoint *src, const struct endpoint *dst,
+                 struct span payload);
+// For the live worker (live_worker.c). A packet that is left out because it ended two processes: counted, not looked at.
+void worker_skip(struct worker *w, const struct source_packet *p);
+// A worker without forerunner goes on with these counts; `lost` packets were read by the forerunner and may not have been sent.
+void worker_resume(struct worker *w, const struct capture_counts *c, uint64_t lost,
+                   uint32_t last_stream_no);
+void worker_name_streams(struct worker *w); // all of them again, to a consumer that knows none
+uint32_t worker_last_stream_no(const struct worker *w);
+void hep_agents_publish(const struct hep_agents *all); // to /metrics
 int64_t worker_last_at_us(const struct worker *w); // capture time of the newest packet; 0: none yet
 struct worker_sip {
     uint64_t request[SIP_METHOD_OTHER + 1]; // by method

@@ -82,6 +82,7 @@ void worker_hep(struct worker *w, const struct source_packet *in)
     struct hep h;
     enum wire_event e = hep_parse(in->frame, &h);
     w->counts.n[CAPTURE_PACKETS]++;
+    w->counts.n[CAPTURE_WAY_HEP]++;
     w->counts.n[CAPTURE_BYTES] += in->wire_length;
     if (h.version != 0) {
         struct hep_agent *a = agent_of(w, h.capture_id);
@@ -129,10 +130,10 @@ static void agent_register(struct agent_stat *s, const struct hep_agent *a, bool
     stat_register(s->def, s->cell, 2);
 }
 
-void worker_hep_publish(struct worker *w)
+void hep_agents_publish(const struct hep_agents *all)
 {
     for (uint32_t i = 0; i <= HEP_AGENTS_MAX; i++) {
-        const struct hep_agent *a = &w->hep.agent[i];
+        const struct hep_agent *a = &all->agent[i];
         struct agent_stat *s = &agent_stats[i];
         if (a->messages == 0)
             continue;

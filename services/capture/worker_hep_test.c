@@ -44,7 +44,8 @@ struct bench {
 
 static void bench_init(struct bench *b, const char *key)
 {
-    *b = (struct bench){.out = outbox_new(&(struct outbox_sink){on_sig, on_rtp, &b->told})};
+    *b = (struct bench){
+        .out = outbox_new(&(struct outbox_sink){.sig = on_sig, .rtp = on_rtp, .ctx = &b->told})};
     b->w = worker_new(&(struct worker_opts){
         .live = true,
         .publisher = "t/hep",

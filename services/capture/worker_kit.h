@@ -87,7 +87,7 @@ static inline struct bench *bench_new_as(bool live)
 {
     struct bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
-    b->out = outbox_new(&(struct outbox_sink){on_sig, on_rtp, &b->told});
+    b->out = outbox_new(&(struct outbox_sink){.sig = on_sig, .rtp = on_rtp, .ctx = &b->told});
     b->w = worker_new(&(struct worker_opts){
         .link_type = LINK_RAW_12,
         .live = live,

@@ -1,5 +1,6 @@
 // worker_priv.h: the worker's inside, shared by worker.c (the packet's way, signalling) and media.c (streams, RTCP).
 #pragma once
+#include "peers.h"
 #include "dtls_seen.h"
 #include "wire/frag.h"
 #include "wire/rtp.h"
@@ -12,6 +13,8 @@ struct worker {
     struct capture_counts counts;
     struct flows *flows;
     struct media_table *media;
+    struct peers *peers;
+    uint32_t shed_level;
     struct frag_table *frag;
     struct sipstream *tcp, *framed;
     struct sigcalls *calls;        // of SCCP, MGCP, IAX2, H.323
@@ -39,6 +42,9 @@ void media_rtp(struct worker *w, const struct pkt *p);
 void media_rtcp(struct worker *w, const struct pkt *p);
 void media_dtls(struct worker *w, const struct pkt *p); // media between these two will be SRTP
 void media_reports(struct worker *w, const struct pkt *p, const struct rtcp *r);
+// False: of no stream of ours.
+bool media_join_reports(struct worker *w, const struct endpoint *src, const struct endpoint *dst,
+                        const struct rtcp *r);
 // A whole SIP message from wherever it came; p has its addresses and time.
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated);
 // worker_signalling.c
@@ -46,10 +52,9 @@ void worker_sip_message(struct worker *w, const struct pkt *p, struct span messa
 bool signalling_udp(struct worker *w, const struct pkt *p);
 bool signalling_iax2(struct worker *w, const struct pkt *p);
 void signalling_tcp(struct worker *w, const struct pkt *p);
-void signalling_tell(void *ctx, const struct sigcall *c, const struct sigevent *e);
+void signalling_tell(void *ctx, const struct sigcall *c, const struct sigcall_event *e);
 int32_t signalling_frame(struct span head);
 void signalling_counts(struct worker *w);
-void worker_hep_publish(struct worker *w);
 // For flows_opts; ctx is the worker.
 bool media_on_due(void *ctx, struct stream *s, struct stream_cold *c);
 void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_end why);
@@ -58,7 +63,7 @@ void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_
 static inline uint64_t worker_drops(const struct worker *w)
 {
     return w->counts.n[CAPTURE_DROP_KERNEL] + w->counts.n[CAPTURE_DROP_INTERFACE] +
-           w->counts.n[CAPTURE_DROP_FRAGMENTS];
+           w->counts.n[CAPTURE_DROP_FRAGMENTS] + w->counts.n[CAPTURE_DROP_WORKER];
 }
 
 static inline void worker_event(struct worker *w, enum wire_event e)

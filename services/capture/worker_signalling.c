@@ -20,7 +20,7 @@ int32_t signalling_frame(struct span head)
     return n >= 0 && head.n > 1 ? n : head.n > 1 || n < 0 ? sccp_frame(head) : 0;
 }
 
-void signalling_tell(void *ctx, const struct sigcall *c, const struct sigevent *e)
+void signalling_tell(void *ctx, const struct sigcall *c, const struct sigcall_event *e)
 {
     struct worker *w = ctx;
     for (uint32_t i = 0; i < e->medias; i++)

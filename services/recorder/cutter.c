@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
+#include "depot/s3.h"
 #include "stats.h"
 #include "upload.h"
 
@@ -180,6 +181,13 @@ static void tally(const struct cutter *c)
     }
 }
 
+static void push_report(struct cutter *c, size_t n)
+{
+    c->item.n = (uint32_t)n;
+    while (!ring_push(c->reports, &c->item) && !thread_should_stop(&c->thread))
+        (void)poll(NULL, 0, 10);
+}
+
 static void report(struct cutter *c)
 {
     size_t n = manifest_pack(&c->manifest, c->item.bytes, sizeof(c->item.bytes));
@@ -187,9 +195,7 @@ static void report(struct cutter *c)
         log_error("report too large", "gaps=%zu", c->render->window.gaps_n);
         return;
     }
-    c->item.n = (uint32_t)n;
-    while (!ring_push(c->reports, &c->item) && !thread_should_stop(&c->thread))
-        (void)poll(NULL, 0, 10);
+    push_report(c, n);
 }
 
 // One try. Negative: not done, the same job again later.
@@ -248,10 +254,35 @@ static void work(struct cutter *c)
     (void)ring_push(c->done, &d); // has room for all calls that can be on their way
 }
 
+static void erase_one(struct cutter *c, const struct erase *e)
+{
+    struct erase_with w = {
+        .recordings_dir = c->o.recordings_dir, .keys = &c->keys, .ledger = &c->ledger, .s3 = c->s3};
+    struct ledger_pos pos;
+    char id[37];
+    int r = erase_recording(&w, e, &pos);
+    uuid_format(&e->recording_id, id);
+    if (r == ERASE_E_NOT_OURS)
+        return; // another recorder's
+    if (r != ERASE_DONE) {
+        count(STAT_ERASE_FAILED, 1);
+        log_error("a recording could not be erased, it will be tried again",
+                  "recording=%s why=\"%s\"", id, r == ERASE_E_STORE ? s3_why(c->s3) : strerror(-r));
+        return;
+    }
+    count(STAT_ERASED, 1);
+    log_info("recording erased", "recording=%s basis=%s actor=%s chain=%s/%llu", id, e->basis,
+             e->actor, pos.hour, (unsigned long long)pos.n);
+    push_report(c, manifest_pack_erased(e, c->o.name, &pos, c->item.bytes, sizeof(c->item.bytes)));
+}
+
 static void body(struct thread *t, void *arg)
 {
     struct cutter *c = arg;
+    struct erase e;
     while (!thread_should_stop(t)) {
+        while (ring_pop(c->erases, &e) && !thread_should_stop(t))
+            erase_one(c, &e);
         if (ring_pop(c->jobs, &c->job))
             work(c);
         else

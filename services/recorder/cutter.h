@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include "base/ring.h"
 #include "base/thread.h"
+#include "erase.h"
 #include "job.h"
 #include "manifest.h"
 #include "render.h"
@@ -23,6 +24,8 @@ struct cutter {
     struct cutter_opts o;
     struct thread thread;
     struct ring *jobs;    // from intake
+    struct ring *erases;  // from mesh
+    struct s3 *s3;        // NULL: no object store; for erasing only
     struct ring *done;    // to mesh
     struct ring *reports; // to report
     int wake;             // eventfd of jobs

@@ -199,6 +199,9 @@ static void on_envelope(struct intake *in, const struct feed_msg *m, int64_t now
     }
     if (m->lost_before > 0) {
         count(STAT_LOST_ENV, m->lost_before);
+        // Declared in each recording that it touches: from the last that we had to the sending of what came next.
+        in->losses[in->losses_n++ % INTAKE_LOSSES] =
+            (struct intake_loss){f->key, atomic_load(&f->watermark_us), e->sent_at_us};
         log_warn("media lost before it came here", "publisher=\"%s\" batches=%llu", e->publisher,
                  (unsigned long long)m->lost_before);
     }

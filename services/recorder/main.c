@@ -170,8 +170,9 @@ static int open_all(const struct conf *c, char *err, size_t err_cap)
     intake.feeds = mesh.feeds = &feeds;
     intake.orders = mesh.orders = ring_new(ORDERS_RING, sizeof(struct order));
     intake.jobs = cutter.jobs = ring_new(JOBS_RING, sizeof(struct job));
+    cutter.erases = mesh.erases = ring_new(ERASE_RING, sizeof(struct erase));
     cutter.done = mesh.done = ring_new(DONE_RING, sizeof(struct done));
-    if (!intake.orders || !intake.jobs || !cutter.done)
+    if (!intake.orders || !intake.jobs || !cutter.done || !cutter.erases)
         return -ENOMEM;
     cutter.wake = ring_eventfd(cutter.jobs);
     mesh.wanted_us = &intake.wanted_us;
@@ -181,6 +182,8 @@ static int open_all(const struct conf *c, char *err, size_t err_cap)
     intake.live = live_new(conf_str(c, "bus.live-url"), name, conf_str(c, "site"),
                            (size_t)conf_int(c, "live.taps"), err, err_cap);
     int r = intake.live ? upload_open(&upload, err, err_cap) : -ENOMEM;
+    if (r == 0 && upload.o.depot.on && !(cutter.s3 = s3_new(&upload.o.depot.s3)))
+        r = -ENOMEM;
     if (r == 0)
         r = report_open(&reporter, err, err_cap);
     if (r == 0) {

@@ -6,6 +6,7 @@
 #include <time.h>
 #include "base/json.h"
 #include "base/mono.h"
+#include "erase.h"
 #include "vault/keyring.h"
 
 #define MANIFEST_CIPHER "AES-256-GCM"
@@ -144,6 +145,16 @@ static void fill_keeping(struct message *m, const struct manifest *f)
     }
 }
 
+static size_t pack(Callmesh__V1__Recording *rec, uint8_t *buf, size_t cap)
+{
+    Callmesh__V1__ReportEvent e = CALLMESH__V1__REPORT_EVENT__INIT;
+    e.event_case = CALLMESH__V1__REPORT_EVENT__EVENT_RECORDING;
+    e.recording = rec;
+    if (callmesh__v1__report_event__get_packed_size(&e) > cap)
+        return 0;
+    return callmesh__v1__report_event__pack(&e, buf);
+}
+
 size_t manifest_pack(const struct manifest *f, uint8_t *buf, size_t cap)
 {
     static struct message m; // 25 KiB; one thread
@@ -174,12 +185,25 @@ size_t manifest_pack(const struct manifest *f, uint8_t *buf, size_t cap)
         fill_gaps(&m, f);
     }
     fill_keeping(&m, f);
-    Callmesh__V1__ReportEvent e = CALLMESH__V1__REPORT_EVENT__INIT;
-    e.event_case = CALLMESH__V1__REPORT_EVENT__EVENT_RECORDING;
-    e.recording = &m.rec;
-    if (callmesh__v1__report_event__get_packed_size(&e) > cap)
-        return 0;
-    return callmesh__v1__report_event__pack(&e, buf);
+    return pack(&m.rec, buf, cap);
+}
+
+size_t manifest_pack_erased(const struct erase *e, const char *recorder,
+                            const struct ledger_pos *pos, uint8_t *buf, size_t cap)
+{
+    char reason[256];
+    Callmesh__V1__Recording rec = CALLMESH__V1__RECORDING__INIT;
+    (void)snprintf(reason, sizeof(reason), "%s: %s", e->basis, e->reason);
+    rec.id = bytes(&e->recording_id, sizeof(e->recording_id));
+    rec.call_id = bytes(&e->call_id, sizeof(e->call_id));
+    rec.site = text(e->site);
+    rec.status = CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_DELETED;
+    rec.reason = reason;
+    rec.recorder = text(recorder);
+    rec.chain_hour = text(pos->hour);
+    rec.chain_n = pos->n;
+    rec.chain_hash = bytes(pos->hash, sizeof(pos->hash));
+    return pack(&rec, buf, cap);
 }
 
 static void put_hex(struct json *j, const char *key, const uint8_t *p, size_t n)

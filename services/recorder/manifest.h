@@ -35,5 +35,9 @@ void manifest_path(const struct manifest *m, const char *ext, char *buf, size_t 
 void manifest_site(const struct job *j, char ret[JOB_SITE_BYTES]);
 // Packed ReportEvent into buf; length or 0 when it does not fit.
 size_t manifest_pack(const struct manifest *m, uint8_t *buf, size_t cap);
+struct erase;
+// A packed ReportEvent that says that a recording is gone, and where its certificate stands.
+size_t manifest_pack_erased(const struct erase *e, const char *recorder,
+                            const struct ledger_pos *pos, uint8_t *buf, size_t cap);
 // JSON into buf; length or 0 when it does not fit.
 size_t manifest_json(const struct manifest *m, char *buf, size_t cap);

@@ -42,6 +42,21 @@ static void on_tap(struct mesh *m, const Callmesh__V1__Tap *t, int64_t wall_us)
         count(STAT_CALLS_REFUSED, 1);
 }
 
+static void on_erase(struct mesh *m, const Callmesh__V1__Erase *e)
+{
+    struct erase o = {.asked_us = e->asked_at_us};
+    if (e->recording_id.len != sizeof(o.recording_id) || e->call_id.len != sizeof(o.call_id))
+        return;
+    memcpy(&o.recording_id, e->recording_id.data, sizeof(o.recording_id));
+    memcpy(&o.call_id, e->call_id.data, sizeof(o.call_id));
+    (void)span_copy(span_str(e->site), o.site, sizeof(o.site));
+    (void)span_copy(span_str(e->basis), o.basis, sizeof(o.basis));
+    (void)span_copy(span_str(e->actor), o.actor, sizeof(o.actor));
+    (void)span_copy(span_str(e->reason), o.reason, sizeof(o.reason));
+    if (!ring_push(m->erases, &o))
+        count(STAT_ERASE_REFUSED, 1); // it is told again
+}
+
 static void apply(struct mesh *m, const Callmesh__V1__MeshChange *ch)
 {
     int64_t wall_us = wall_now_us();
@@ -61,6 +76,9 @@ static void apply(struct mesh *m, const Callmesh__V1__MeshChange *ch)
         break;
     case CALLMESH__V1__MESH_CHANGE__CHANGE_TAP:
         on_tap(m, ch->tap, wall_us);
+        break;
+    case CALLMESH__V1__MESH_CHANGE__CHANGE_ERASE:
+        on_erase(m, ch->erase);
         break;
     default:
         break; // harvesters and recordings are for the api

@@ -7,6 +7,7 @@
 #include "base/thread.h"
 #include "bus/bus.h"
 #include "calls.h"
+#include "erase.h"
 #include "feeds.h"
 
 struct mesh_opts {
@@ -26,6 +27,7 @@ struct mesh {
     struct ask *ask;
     struct feeds *feeds;        // shared with intake
     struct ring *orders;        // to intake
+    struct ring *erases;        // struct erase, to the cutter
     struct ring *done;          // struct done, from the cutter
     _Atomic int64_t *wanted_us; // of intake
     uint8_t incarnation[16];

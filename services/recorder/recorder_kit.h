@@ -237,6 +237,25 @@ static inline void kit_send_tap(struct kit *k, int64_t until_us)
     assert_int_equal(cast_pub_send(k->mesh, &b.base), 0);
 }
 
+static inline void kit_send_erase(struct kit *k, const struct uuid *recording_id)
+{
+    Callmesh__V1__Erase e = CALLMESH__V1__ERASE__INIT;
+    e.recording_id = kit_bytes(recording_id, 16);
+    e.call_id = kit_bytes(&k->call_id, 16);
+    e.site = (char *)(uintptr_t) "lab";
+    e.basis = (char *)(uintptr_t) "erasure";
+    e.actor = (char *)(uintptr_t) "user:ann";
+    e.reason = (char *)(uintptr_t) "GDPR 17";
+    e.asked_at_us = k->started_us;
+    Callmesh__V1__MeshChange ch = CALLMESH__V1__MESH_CHANGE__INIT, *list[1] = {&ch};
+    ch.change_case = CALLMESH__V1__MESH_CHANGE__CHANGE_ERASE;
+    ch.erase = &e;
+    Callmesh__V1__MeshBatch b = CALLMESH__V1__MESH_BATCH__INIT;
+    b.changes = list;
+    b.n_changes = 1;
+    assert_int_equal(cast_pub_send(k->mesh, &b.base), 0);
+}
+
 // One packet of 160 bytes into the batch.
 static inline void kit_packet(struct kit *k, uint32_t stream_no, int64_t at_us, uint8_t pt,
                               uint16_t seq, uint32_t ts, const uint8_t *payload)

@@ -184,6 +184,65 @@ static void killed_in_mid_call_the_recording_is_whole(void **state)
     kit_close(k);
 }
 
+// Told twice it answers the same twice; nothing is left but the certificate, and a later cut brings nothing back.
+static void an_erased_recording_is_gone_for_good(void **state)
+{
+    (void)state;
+    struct kit *k = kit_next();
+    struct verify_result v;
+    char path[600], key[600];
+    uint8_t hash[32];
+    kit_open(k, "erase");
+    kit_set(k, 2, true);
+    kit_spawn(k);
+    send_media(k, 0, PACKETS);
+    pass_the_end(k);
+    kit_send_call(k, true);
+    const Callmesh__V1__Recording *r = kit_recording(k, 20 * US_PER_S);
+    check_report(k, r);
+    struct uuid id;
+    memcpy(&id, r->id.data, sizeof(id));
+    (void)snprintf(path, sizeof(path), "%s/recordings/%s", k->dir, r->path);
+    (void)snprintf(key, sizeof(key), "%s/keys/data/%.*s.key", k->dir,
+                   (int)(strstr(r->path, ".wav") - r->path), r->path);
+    assert_int_equal(access(path, R_OK), 0);
+    for (int i = 0; i < 2; i++) {
+        kit_send_erase(k, &id);
+        r = kit_recording(k, 20 * US_PER_S);
+        assert_non_null(r);
+        assert_int_equal(r->status, CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_DELETED);
+        assert_memory_equal(r->id.data, &id, sizeof(id));
+        assert_int_equal(r->chain_n, 2);
+        if (i > 0)
+            assert_memory_equal(r->chain_hash.data, hash, sizeof(hash));
+        memcpy(hash, r->chain_hash.data, sizeof(hash));
+    }
+    assert_int_equal(access(path, F_OK), -1);
+    uint8_t bytes[128];
+    int fd = open(key, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(fd, bytes, sizeof(bytes)), sizeof(bytes));
+    close(fd);
+    assert_int_equal(bytes[12], 2); // destroyed
+    for (size_t i = 32; i < sizeof(bytes); i++)
+        assert_int_equal(bytes[i], 0);
+    kit_verify(k, &v);
+    assert_true(v.erased == 1 && v.recordings == 0 && v.files == 0);
+    // The call is cut again, as after a lost report: it stays erased.
+    kit_kill(k);
+    kit_spawn(k);
+    r = kit_recording(k, 20 * US_PER_S);
+    assert_non_null(r);
+    assert_int_equal(r->status, CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED);
+    assert_string_equal(r->reason, "it was erased");
+    assert_int_equal(access(path, F_OK), -1);
+    // Of a recording that was never here nothing is said.
+    struct uuid other = uuid_v7_derived(k->started_us, SPAN_LIT("other"));
+    kit_send_erase(k, &other);
+    assert_null(kit_recording(k, US_PER_S));
+    assert_int_equal(kit_term(k), 0);
+    kit_close(k);
+}
+
 static void a_tap_carries_what_is_said(void **state)
 {
     (void)state;
@@ -249,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_call_becomes_a_file_and_a_report),
         cmocka_unit_test(encryption_may_be_off),
         cmocka_unit_test(killed_in_mid_call_the_recording_is_whole),
+        cmocka_unit_test(an_erased_recording_is_gone_for_good),
         cmocka_unit_test(a_tap_carries_what_is_said),
         cmocka_unit_test(a_call_without_media_is_empty),
     };

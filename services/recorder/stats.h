@@ -64,6 +64,12 @@
     X(REC_GAPS, "recording_gaps_total", NULL, COUNTER,                                             \
       "silences of the recordings, declared in their manifests")                                   \
     X(CHAIN, "recording_chain_entries_total", NULL, COUNTER, "signed entries added to the chains") \
+    X(ERASED, "recordings_erased_total", NULL, COUNTER,                                            \
+      "recordings taken away, each with a certificate")                                            \
+    X(ERASE_FAILED, "recordings_erase_failed_total", NULL, COUNTER,                                \
+      "tries that did not end; told again")                                                        \
+    X(ERASE_REFUSED, "recordings_erase_refused_total", NULL, COUNTER,                              \
+      "orders beyond the ring; told again")                                                        \
     X(UP_FILES, "recorder_uploaded_files_total", NULL, COUNTER,                                    \
       "files brought to the object store")                                                         \
     X(UP_BYTES, "recorder_uploaded_bytes_total", NULL, COUNTER, "bytes of them")                   \

@@ -122,7 +122,12 @@ static int work(struct upload *u)
         r = one_file(u, u->file[u->at]);
     if (r != S3_OK)
         return r;
-    if (!read_job(u->job_path, stamp, file, &files) || strcmp(stamp, u->stamp) != 0)
+    if (!read_job(u->job_path, stamp, file, &files)) { // erased while it went up
+        for (size_t i = 0; i < u->files && r == S3_OK; i++)
+            r = s3_delete(u->s3, u->file[i]);
+        return r;
+    }
+    if (strcmp(stamp, u->stamp) != 0)
         return S3_OK; // the new job is for the next round
     for (size_t i = 0; i < u->files && !u->o.keep_local; i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", u->o.recordings_dir, u->file[i]);

@@ -193,6 +193,7 @@ class Mesh:
         self.standby = standby
         self.disk = {"postgres": self.folder("pg", pg_bytes), "spool": self.folder("spool", spool_bytes), "journal": self.folder("journal", 192 << 20)}
         self.recordings = self.folder("recordings")
+        self.keys = self.folder("keys")
         self.folder("secrets")
         self.folder("bin")
         os.chmod(self.folder("log"), 0o777)
@@ -261,11 +262,11 @@ class Mesh:
 
     def add_rest(self):
         self.add("recorder", "recorder", *self.bus("sig-url:1", "sig-ask-url:2", "mesh-url:3", "control-url:4", "rtp-url:5", "rtp-ask-url:6", "live-url:7"),
-                 f"--spool.dir={self.disk['spool']}", f"--recordings.dir={self.recordings}", f"--journal.dir={self.journal('recorder')}",
+                 f"--spool.dir={self.disk['spool']}", f"--recordings.dir={self.recordings}", f"--keys.dir={self.keys}", f"--journal.dir={self.journal('recorder')}",
                  "--node=store", f"--health.listen=127.0.0.1:{self.base + 13}", "--spool.bytes=256M", "--spool.segment-bytes=16M",
                  "--disk.min-free=16M")
         self.add("api", "api", *self.bus("mesh-url:3", "control-url:4", "live-url:7"), f"--store.dsn={self.dsn}",
-                 f"--recordings.dir={self.recordings}", f"--http.listen=127.0.0.1:{self.base + 30}",
+                 f"--recordings.dir={self.recordings}", f"--keys.dir={self.keys}", f"--http.listen=127.0.0.1:{self.base + 30}",
                  f"--auth.first-start-file={self.path('secrets/first-start')}", f"--health.listen=127.0.0.1:{self.base + 14}")
 
     def up(self, sites=("steady", "struck")):
@@ -320,6 +321,19 @@ class Mesh:
         q = urllib.request.Request(f"http://127.0.0.1:{self.base + 30}/api/v1{path}", headers={"Authorization": "Bearer " + self.api_key()})
         with urllib.request.urlopen(q, timeout=timeout) as r:
             return json.loads(r.read())
+
+    def audio(self, recording):
+        """The WAV as a person gets it: on disk it is encrypted."""
+        q = urllib.request.Request(f"http://127.0.0.1:{self.base + 30}/api/v1/recordings/{recording}/audio", headers={"Authorization": "Bearer " + self.api_key()})
+        for _ in range(20):
+            try:
+                with urllib.request.urlopen(q, timeout=15) as r:
+                    return r.read()
+            except urllib.error.HTTPError as e:
+                if e.code != 503:
+                    raise
+                time.sleep(0.5)
+        raise OSError(f"no audio of {recording}: 503 for 10 s")
 
     def look(self):
         for p in self.proc.values():

@@ -9,7 +9,6 @@ import collections
 import datetime
 import hashlib
 import json
-import os
 import struct
 
 SLACK_US = 20_000  # between the time of sending in the tee and the kernel's stamp, on a loaded machine
@@ -176,9 +175,7 @@ def compare_call(v, who, made, row, messages):
 
 # ---- recordings ---------------------------------------------------------------------------------------------------
 
-def wav_channels(path):
-    with open(path, "rb") as f:
-        data = f.read()
+def wav_channels(data):
     at, fmt, body = 12, None, b""
     while at + 8 <= len(data):
         tag, n = data[at:at + 4], struct.unpack_from("<I", data, at + 4)[0]
@@ -215,8 +212,8 @@ def find_frames(pcm, call, side, frames):
     return found, doubled
 
 
-def check_recordings(pg, truth, v, good, folder, windows):
-    rows = pg.query(f"SELECT call_id, status, path, gaps, started_at AT TIME ZONE 'UTC', sha256 FROM recordings WHERE site = '{v.site}'")
+def check_recordings(pg, truth, v, good, audio, windows):
+    rows = pg.query(f"SELECT call_id, status, id, gaps, started_at AT TIME ZONE 'UTC', sha256 FROM recordings WHERE site = '{v.site}'")
     by_call = collections.defaultdict(list)
     for r in rows:
         by_call[r[0]].append(r)
@@ -235,7 +232,7 @@ def check_recordings(pg, truth, v, good, folder, windows):
             else:
                 v.add("recordings_missing", f"{who}: recording_state {row[5]}, rows {[r[1] for r in recs]}")
         else:
-            check_one(v, who, made, ready[0], folder, windows)
+            check_one(v, who, made, ready[0], audio, windows)
 
 
 def call_in_window(truth, who, windows):
@@ -243,16 +240,15 @@ def call_in_window(truth, who, windows):
     return any(a - SLACK_US <= last and b + SLACK_US >= first for a, b in windows)
 
 
-def check_one(v, who, made, rec, folder, windows):
-    path = os.path.join(folder, rec[2])
+def check_one(v, who, made, rec, audio, windows):
     try:
-        with open(path, "rb") as f:
-            if hashlib.sha256(f.read()).hexdigest() != rec[5]:
-                v.add("recordings_missing", f"{who}: {path}: another SHA-256 than its row")
-                return
-        channels = wav_channels(path)
+        data = audio(rec[2])
+        if hashlib.sha256(data).hexdigest() != rec[5]:
+            v.add("recordings_missing", f"{who}: {rec[2]}: another SHA-256 than its row")
+            return
+        channels = wav_channels(data)
     except (OSError, ValueError) as e:
-        v.add("recordings_missing", f"{who}: {path}: {e}")
+        v.add("recordings_missing", f"{who}: {rec[2]}: {e}")
         return
     v.n["recordings_ready"] += 1
     start = us(rec[4] + "+00:00")
@@ -303,7 +299,7 @@ def windows_of(pg, site):
     return sorted(got)
 
 
-def judge(pg, tee, lines, sites, recordings):
+def judge(pg, tee, lines, sites, audio):
     truth = Truth(tee, lines)
     verdicts = []
     for site in sites:
@@ -313,8 +309,7 @@ def judge(pg, tee, lines, sites, recordings):
         v.n["loss_records"] = len(windows)
         missing = check_messages(pg, truth, v, windows)
         good = check_calls(pg, truth, v, missing)
-        if recordings:
-            check_recordings(pg, truth, v, good, recordings, windows)
+        check_recordings(pg, truth, v, good, audio, windows)
         for who, name in v.look_at[:6]:
             rows = pg.query(f"SELECT id, call_id, first_at AT TIME ZONE 'UTC', last_at AT TIME ZONE 'UTC', packets, ended FROM streams WHERE site = '{site}' "
                             f"AND ssrc = {truth.calls[who][name]['ssrc']} ORDER BY 3")

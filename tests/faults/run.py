@@ -262,7 +262,7 @@ def main():
                 p.wake()
         rest = settle(mesh, o, sites)
         watcher.stop_now = True
-        verdicts = oracle.judge(mesh.pg, mesh.tee, mesh.truth, sites, mesh.recordings)
+        verdicts = oracle.judge(mesh.pg, mesh.tee, mesh.truth, sites, mesh.audio)
         api_bad = check_api(mesh, verdicts, watcher)
         ok = report(mesh, o, done, skipped, took, rest, verdicts, watcher, api_bad)
     finally:

@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sums sums = {0};
     struct cur c = cur_of(span_of(data, size));
-    struct outbox_sink sink = {on_sig, on_rtp, &sums};
+    struct outbox_sink sink = {.sig = on_sig, .rtp = on_rtp, .ctx = &sums};
     struct worker_opts o = {
         .link_type = LINK_RAW_101,
         .publisher = "fuzz/signalling",

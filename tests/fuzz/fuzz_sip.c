@@ -2,6 +2,7 @@
 #include "fuzz.h"
 #include "wire/sdp.h"
 #include "wire/sip.h"
+#include "wire/sip_story.h"
 
 static struct sip_msg m;
 
@@ -32,6 +33,33 @@ static void value_read(struct span value)
     }
 }
 
+// What joins calls: all readers on every value.
+static void story_read(struct span value)
+{
+    static struct sip_refer_to refer;
+    struct sip_replaces r;
+    struct sip_session_id id;
+    uint32_t seconds;
+    uint16_t n;
+    if (sip_replaces_parse(value, &r)) {
+        fuzz_inside(r.call_id, value);
+        fuzz_inside(r.to_tag, value);
+        fuzz_inside(r.from_tag, value);
+        fuzz_check(r.call_id.n && r.to_tag.n && r.from_tag.n);
+    }
+    if (sip_refer_to_parse(value, &refer)) {
+        fuzz_inside(refer.target.user, value);
+        if (refer.has_replaces)
+            fuzz_inside(refer.replaces.call_id, span_of(refer.text, sizeof refer.text));
+    }
+    if (sip_session_id_parse(value, &id))
+        fuzz_touch(span_of(&id, sizeof id));
+    fuzz_check(!sip_session_expires_parse(value, &seconds) || seconds > 0);
+    fuzz_check(!sip_reason_q850(value, &n) || (n > 0 && n < 128));
+    fuzz_check(!sip_frag_status(value, &n) || (n >= 100 && n <= 699));
+    (void)sip_contact_is_focus(value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span raw = span_of(data, size);
@@ -51,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_inside(m.header[i].name, raw);
         fuzz_inside(m.header[i].value, raw);
         value_read(m.header[i].value);
+        story_read(m.header[i].value);
         fuzz_check(sip_header_by_name(&m, m.header[i].name, 0).p != NULL);
     }
     if (usable) {
@@ -58,6 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check(m.request ? m.method != SIP_METHOD_NONE : m.status >= 100 && m.status <= 699);
         fuzz_check(sip_sniff(raw) || size > 8192 || raw.p[0] == '\r' || raw.p[0] == '\n');
     }
+    story_read(m.body);
+    story_read(raw);
     (void)sip_sniff(raw);
     return 0;
 }

@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sums sums = {0};
     struct cur c = cur_of(span_of(data, size));
-    struct outbox_sink sink = {on_sig, on_rtp, &sums};
+    struct outbox_sink sink = {.sig = on_sig, .rtp = on_rtp, .ctx = &sums};
     struct worker_opts o = {
         .link_type = link_types[cur_u8(&c) % (sizeof link_types / sizeof link_types[0])],
         .publisher = "fuzz/worker",

@@ -24,15 +24,26 @@ class Link:
             for w in list(self.writers):
                 w.transport.abort()  # RST, as a path that is gone answers
 
-    async def pump(self, reader, writer):
+    async def hear(self, reader, queue):
+        """What comes in, with the time at which it is to go out: a delay is no limit of the rate."""
         loop = asyncio.get_running_loop()
         try:
+            while data := await reader.read(65536):
+                await queue.put((loop.time() + self.delay * self.rnd.uniform(0.5, 1.5), data))
+        except OSError:
+            pass
+        await queue.put((0, b""))
+
+    async def pump(self, reader, writer):
+        loop = asyncio.get_running_loop()
+        queue = asyncio.Queue(64)  # 4 MiB under way, then the sender waits
+        ear = asyncio.create_task(self.hear(reader, queue))
+        try:
             while True:
-                data = await reader.read(16384)
+                due, data = await queue.get()
                 if not data:
                     break
-                if self.delay:
-                    await asyncio.sleep(self.delay * self.rnd.uniform(0.5, 1.5))
+                await asyncio.sleep(max(0, due - loop.time()))
                 while self.half or loop.time() < self.stall_until:  # not a word, and no end either
                     await asyncio.sleep(0.01)
                 if self.rate:
@@ -43,6 +54,7 @@ class Link:
         except (OSError, asyncio.CancelledError):
             pass
         finally:
+            ear.cancel()
             writer.close()
 
     async def accept(self, reader, writer, centre, port):

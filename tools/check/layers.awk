@@ -28,6 +28,7 @@ BEGIN {
     door["microhttpd.h"] = "lib/http/"
     door["pcap"] = "services/capture/"
     door["ini.h"] = "lib/base/"
+    door["seccomp.h"] = "services/capture/sandbox"
     door["curl/"] = "lib/depot/"
     # A codec library: one file and its test.
     door["opus/"] = "lib/media/codec_opus"

@@ -41,19 +41,21 @@ table_of() { # WHAT: jq program that makes TSV from a list answer
 }
 
 cmd_list() {
-    local what=$1 json=0 args=() answer
+    local what=$1 json=0 csv=0 args=() answer
     shift
     while [ $# -gt 0 ]; do
         case $1 in
             --json) json=1; shift ;;
+            --csv) [ "$what" = calls ] || die 64 "only calls are exported as CSV"; csv=1; shift ;;
             --site|--limit) need_value "$@"; args+=(--data-urlencode "${1#--}=$2"); shift 2 ;;
-            --help) echo "usage: ./callmesh $what [--json] [--site S] [--limit N] [KEY=VALUE...]   (keys: docs/api.md)"; return ;;
+            --help) echo "usage: ./callmesh $what [--json]$([ "$what" = calls ] && echo ' [--csv]') [--site S] [--limit N] [KEY=VALUE...]   (keys: docs/api.md)"; return ;;
             *=*) args+=(--data-urlencode "$1"); shift ;;
             *) die 64 "$what does not know '$1'; filters are KEY=VALUE, as in docs/api.md" ;;
         esac
     done
     [ -d "${CALLMESH_VAR:-$CM_ROOT/var}" ] || die 69 "nothing was ever started here: ./callmesh up"
     state_init
+    if [ $csv = 1 ]; then api_get /calls/export -m 600 --data-urlencode format=csv "${args[@]}"; return; fi
     answer=$(api_get "/$what" "${args[@]}") || exit $?
     if [ $json = 1 ]; then printf '%s\n' "$answer"; return; fi
     if [ "$(jq '.data|length' <<<"$answer")" = 0 ]; then echo "no $what"; return; fi

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/json.h"
+#include "vault/files.h"
 #include "vault/keyring.h"
 #include "vault/verify.h"
 
@@ -19,19 +20,49 @@ static void usage(FILE *f)
         "  --public-key  of the recorder: keys.dir/signing.pub, kept where the recorder cannot "
         "write\n"
         "  --head HASH   chain_hash of a recording as the API told it: this entry must be there\n"
+        "  --report FILE a signed report (completeness) instead of a folder\n"
         "  --absent-ok   files may be elsewhere (an object store)\n",
         f);
+}
+
+static const char *report;
+
+// A signed report: everything before ,"sig" is what is signed. 0 good, 1 not.
+static int check_report(const uint8_t key[32])
+{
+    static char text[1 << 20];
+    static const char tail[] = ",\"sig\":\"";
+    size_t n = 0;
+    uint8_t sig[KEYRING_SIGNATURE];
+    int r = file_read(report, text, sizeof(text), &n);
+    if (r < 0) {
+        (void)fprintf(stderr, "callmesh-verify: %s: %s\n", report, strerror(-r));
+        return 66;
+    }
+    struct span all = span_trim(span_of(text, n));
+    size_t end = sizeof(tail) - 1 + 2 * KEYRING_SIGNATURE + 2;
+    bool good = all.n > end && memcmp(all.p + all.n - end, tail, sizeof(tail) - 1) == 0 &&
+                hex_get(span_sub(all, all.n - end + sizeof(tail) - 1, 2 * KEYRING_SIGNATURE), sig,
+                        KEYRING_SIGNATURE) &&
+                keyring_verify(key, all.p, all.n - end, sig);
+    (void)printf("%s: %s\n", good ? "proven" : "BROKEN", report);
+    return !good;
 }
 
 static int read_options(int argc, char **argv, struct verify_opts *o, struct uuid *id,
                         uint8_t head[32], const char **key, bool *json)
 {
-    static const struct option longs[] = {
-        {"dir", required_argument, NULL, 'd'},  {"public-key", required_argument, NULL, 'k'},
-        {"site", required_argument, NULL, 's'}, {"from", required_argument, NULL, 'f'},
-        {"to", required_argument, NULL, 't'},   {"head", required_argument, NULL, 'H'},
-        {"absent-ok", no_argument, NULL, 'a'},  {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"dir", required_argument, NULL, 'd'},
+                                          {"public-key", required_argument, NULL, 'k'},
+                                          {"site", required_argument, NULL, 's'},
+                                          {"from", required_argument, NULL, 'f'},
+                                          {"to", required_argument, NULL, 't'},
+                                          {"head", required_argument, NULL, 'H'},
+                                          {"absent-ok", no_argument, NULL, 'a'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"report", required_argument, NULL, 'r'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case 'd':
@@ -57,6 +88,9 @@ static int read_options(int argc, char **argv, struct verify_opts *o, struct uui
         case 'a':
             o->absent_ok = true;
             break;
+        case 'r':
+            report = optarg;
+            break;
         case 'j':
             *json = true;
             break;
@@ -72,7 +106,7 @@ static int read_options(int argc, char **argv, struct verify_opts *o, struct uui
             return 64;
         o->recording = id;
     }
-    return o->dir && *key ? 0 : 64;
+    return (o->dir || report) && *key ? 0 : 64;
 }
 
 static void print_json(const struct verify_result *r, const char *result)
@@ -153,6 +187,8 @@ int main(int argc, char **argv)
                       e == -EBADMSG ? "this is no public key (64 hex digits)" : strerror(-e));
         return 66;
     }
+    if (report)
+        return check_report(o.public_key);
     e = verify_run(&o, &r);
     if (e < 0) {
         (void)fprintf(stderr, "callmesh-verify: %s/chain: %s\n", o.dir, strerror(-e));

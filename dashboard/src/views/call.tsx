@@ -14,7 +14,8 @@ import { Player } from "../ui/player";
 import { Failed, Loading } from "../ui/states";
 import { partyLabel, RECORDING_WORD, RecordingDot, ResultPill } from "../ui/words";
 import { LadderView } from "./ladder";
-import { Legs, Story, Streams } from "./calltables";
+import { endWords } from "../story";
+import { Legs, Parts as CallParts, Story, Streams } from "./calltables";
 import { TimelineBar } from "./timeline";
 
 function mosText(call: Call): string {
@@ -54,6 +55,11 @@ function Facts({ call }: { call: Call }) {
     ["Held", call.hold_count ? `${formatSpan(call.hold_seconds)} in ${call.hold_count}` : "–"],
     ["Total", formatClock(total)],
     ["Hung up by", call.hangup_by ?? "–"],
+    ...(call.end_reason ? [["How it ended", call.end_reason.replace(/_/g, " ")] as [string, string]] : []),
+    ...(call.q850_cause ? [["Q.850 cause", String(call.q850_cause)] as [string, string]] : []),
+    ...(call.held_by ? [["On hold by", call.held_by] as [string, string]] : []),
+    ...(call.diverted_by.length ? [["Forwarded by", call.diverted_by.join(", ")] as [string, string]] : []),
+    ...call.transfers.map((t) => ["Transfer", `${t.transferor} → ${t.transferee} to ${t.target}: ${t.kind}, ${t.result ?? "not known"}`] as [string, string]),
     ["Codecs", call.codecs.join(", ") || "–"],
     ["Loss", call.quality ? `${call.quality.loss_pct.toFixed(2)} % of ${call.quality.packets + call.quality.lost}` : "–"],
     ["Jitter max", call.quality ? `${call.quality.jitter_ms_max.toFixed(1)} ms` : "–"],
@@ -83,7 +89,7 @@ function Head({ call }: { call: Call }) {
         </h1>
         <div class="call-badges">
           <ResultPill call={call} />
-          {call.protocol !== "sip" ? <span class="pill plain mono">{call.protocol.toUpperCase()}{call.cause ? ` cause ${call.cause}` : ""}</span> : null}
+          {call.protocol !== "sip" ? <span class="pill plain mono">{call.protocol.toUpperCase()}</span> : null}
           {call.sip_status ? <span class="pill plain mono">{call.sip_status} {call.sip_reason}</span> : null}
           <span class="pill plain"><RecordingDot state={call.recording_state} /> <span aria-hidden="true">{RECORDING_WORD[call.recording_state]}</span></span>
           {!call.live ? <span class="pill plain">From a file</span> : null}
@@ -94,6 +100,8 @@ function Head({ call }: { call: Call }) {
           ) : null}
         </div>
       </div>
+      {call.merged_into ? <p class="verdict">This is a part of <a href={`/calls/${call.merged_into}`}>another call</a>.</p> : null}
+      {endWords(call) ? <p class="verdict">{endWords(call)}.</p> : null}
       <TimelineBar call={call} />
       <Facts call={call} />
       <p class="dim small mono call-ids">{call.sip_call_ids.map((id) => <span key={id}>Call-ID {id} </span>)}</p>
@@ -121,11 +129,16 @@ function Sound({ call, recordings }: { call: Call; recordings: Recording[] }) {
   return <p class="no-sound dim">{text}</p>;
 }
 
+async function storyOf(id: string, signal?: AbortSignal) {
+  const [call, events, evidence] = await Promise.all([api.call(id, signal), api.timeline(id, signal), api.evidence(id, signal)]);
+  return { call, events, evidence };
+}
+
 function Tab({ name, id }: { name: string; id: string }) {
   const loaded = useLoad(`${name}:${id}`, async (signal) => {
     if (name === "streams") return { kind: "streams" as const, streams: await api.streams(id, signal) };
     if (name === "legs") return { kind: "legs" as const, legs: await api.legs(id, signal) };
-    if (name === "story") return { kind: "story" as const, events: await api.timeline(id, signal) };
+    if (name === "story") return { kind: "story" as const, ...(await storyOf(id, signal)) };
     const [ladder, messages] = await Promise.all([api.ladder(id, signal), api.messages(id, signal)]);
     return { kind: "ladder" as const, ladder, messages };
   });
@@ -135,7 +148,7 @@ function Tab({ name, id }: { name: string; id: string }) {
   if (!data) return <Loading what={name} />;
   if (data.kind === "streams") return <Streams streams={data.streams} />;
   if (data.kind === "legs") return <Legs legs={data.legs} />;
-  if (data.kind === "story") return <Story events={data.events} />;
+  if (data.kind === "story") return <><CallParts call={data.call} evidence={data.evidence} /><Story events={data.events} /></>;
   return <LadderView ladder={data.ladder} messages={data.messages} />;
 }
 

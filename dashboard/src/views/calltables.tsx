@@ -1,6 +1,7 @@
 // The tables of one call: streams with their quality, legs, the story in words.
 import { formatBytes, formatCount, formatSpan, formatTime } from "../time";
-import type { Leg, Stream, TimelineEvent } from "../types";
+import { eventWords, evidenceWords, relationWords } from "../story";
+import type { Call, Evidence, Leg, Stream, TimelineEvent } from "../types";
 import { Empty } from "../ui/states";
 import { lossTone, mosTone, StatePill } from "../ui/words";
 
@@ -112,10 +113,29 @@ export function Story({ events }: { events: TimelineEvent[] }) {
         <li key={i} class={`ev-${event.type}`}>
           <span class="num dim">{formatTime(event.at, undefined, true)}</span>
           <span class="num dim">+{((Date.parse(event.at) - start) / 1000).toFixed(3)}</span>
-          <b>{event.type.replace(/_/g, " ")}</b>
-          <span>{event.detail}</span>
+          <b>{eventWords(event).text}</b>
+          <span>{eventWords(event).rest}</span>
         </li>
       ))}
     </ol>
+  );
+}
+
+/** The other parts of the call, and why they are parts of it. */
+export function Parts({ call, evidence }: { call: Call; evidence: Evidence[] }) {
+  if (call.related.length === 0) return null;
+  return (
+    <ul class="story parts">
+      {call.related.map((part) => (
+        <li key={part.id}>
+          <b>{relationWords(part.rel)}</b>
+          <span class="num dim">score {part.score}</span>
+          <span>
+            {evidence.filter((e) => e.call_id === part.id || e.joined_to === part.id).map((e) => `${e.score < 0 ? "against: " : ""}${evidenceWords(e.kind)}${e.detail ? ` (${e.detail})` : ""}`).join(", ")}
+          </span>
+          <a class="mono dim" href={`/calls/${part.id}`}>{part.id}</a>
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -236,6 +236,11 @@ class Mesh:
         with self.cond:
             return [s.split()[1:] for s in self.lines if s.startswith("tap ")]
 
+    def erases(self):
+        """Orders to erase: (recording id, basis), each once."""
+        with self.cond:
+            return sorted({tuple(s.split()[1:3]) for s in self.lines if s.startswith("erase ")})
+
     def stop(self):
         self.p.kill()
         self.p.wait()
@@ -282,7 +287,7 @@ class World:
             [self.api, "--store.dsn", self.dsn, "--http.listen", f"127.0.0.1:{self.port}",
              "--health.listen", f"127.0.0.1:{self.health}", "--bus.mesh-url", self.urls[0],
              "--bus.control-url", self.urls[1], "--bus.live-url", self.urls[2], "--recordings.dir", self.recordings,
-             "--keys.dir", self.keys, "--audio.readers", "4",
+             "--keys.dir", self.keys, "--audio.readers", "4", "--retention.every", "200ms",
              "--http.assets-dir", self.assets, "--auth.first-start-file", self.first,
              "--events.ring", "1M", "--http.stream-timeout", "8s", *extra],
             stdout=self.out, stderr=self.err)

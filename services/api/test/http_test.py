@@ -2,8 +2,10 @@
 """callmesh-api as clients see it: a real PostgreSQL, the real bus, every response checked against openapi.yaml.
 Over 450 lines: one case after the other for one service, in the order in which they build on each other.
 usage: http_test.py REPOSITORY CALLMESH-API API_MESH_PEER API_SEAL_FILE [CASE...]"""
+import csv
 import hashlib
 import http.client
+import io
 import json
 import os
 import signal
@@ -134,6 +136,10 @@ class Suite:
         sql.append(f"UPDATE streams SET capture_lost = 4, capture_lost_bound = true WHERE id = '{STREAM % 1}';")
         sql.append(f"UPDATE calls SET mos_min = 3.1, one_way = 'caller' WHERE id = '{CALL % 1}';")
         sql.append("INSERT INTO sites (site, name) VALUES ('par', 'Paris'), ('lon', 'London'), ('main', 'Main');")
+        sql.append("INSERT INTO losses (site, publisher, seq, n, place, count, from_at, to_at, epoch, first_seq, last_seq, bound, detail) VALUES"
+                   " ('par', 'h1', 9, 0, 'capture_down', 0, '2026-11-20 10:00:02+00', '2026-11-20 10:00:02.5+00', 2, NULL, NULL, true, 'the harvester was down'),"
+                   " ('par', 'h1', 12, -1, 'journal', 3, '2026-11-20 11:00:00+00', '2026-11-20 11:00:01+00', 2, 9, 11, true, ''),"
+                   " ('par', 'h2', 9, 0, 'kernel', 70, '2026-11-20 10:00:02+00', '2026-11-20 10:00:03+00', 1, NULL, NULL, false, '');")
         sql.append("INSERT INTO harvesters (site, name, version, input, live, last_seen_at) VALUES ('lon', 'lon/old', '1', 'eth0', true, now());")
         for i in range(60):
             sql.append(f"INSERT INTO registrations VALUES ('par', 'sip:20{i:02}@pbx', 'sip:20{i:02}@10.0.0.{i}', 'phone', '10.0.0.{i}', 5060,"
@@ -309,6 +315,51 @@ class Suite:
         assert len(c.get("/api/v1/streams?call_id=" + CALL % 1).json["data"]) == 2
         c.get("/api/v1/streams?call_id=x", 400)
 
+    def t07b_story(self):
+        """Call 50 has a part, 51, that went into it; 52 was joined by looks and parted again."""
+        w, c = self.w, self.c
+        story = json.dumps({"session_id": {"local": "a" * 32, "remote": None}, "diverted_by": ["=2+2"], "conference": False, "transfers": [
+            {"kind": "blind", "result": "succeeded", "at": "2026-11-20T10:00:55.000Z", "transferor": "2001", "transferee": "x", "target": "300", "sip_status": 200}],
+            "related": [{"id": CALL % 51, "rel": "transfer_target", "score": 100}]})
+        w.sql(f"UPDATE calls SET member_ids = '{{{CALL % 51}}}', story = '{story}', end_reason = 'media_silence', q850_cause = 16, hold_count = 1,"
+              f" from_name = '=cmd|'' /C calc''!A0', recording_state = 'none', site = 'par' WHERE id = '{CALL % 50}';"
+              f"UPDATE calls SET merged_into = '{CALL % 50}', merged_into_at = (SELECT started_at FROM calls WHERE id = '{CALL % 50}'), to_digits = '300777',"
+              f" recording_state = 'ready', site = 'par' WHERE id = '{CALL % 51}';"
+              f"INSERT INTO legs VALUES ('par', '2026-11-20 10:00:51+00', '{LEG % 51}', '{CALL % 51}', 'b51', 'a', 'b', 'sip:a', 'sip:b', 'ended', 200,"
+              " NULL, NULL, NULL, '10.0.0.1', 5060, '10.0.0.2', 5060, 'udp', 'phone');"
+              f"INSERT INTO call_events VALUES ('par', '2026-11-20 10:00:55+00', '{CALL % 51}', 3, NULL, 'transferred', 'callee', 200, 'blind');"
+              f"INSERT INTO call_evidence VALUES ('par', '2026-11-20 10:00:51+00', '{CALL % 51}', 1, '{CALL % 50}', 'refer', 60, 'to 300'),"
+              f" ('par', '2026-11-20 10:00:51+00', '{CALL % 51}', 2, '{CALL % 50}', 'referred_by', 40, '2001');")
+        call = c.get(f"/api/v1/calls/{CALL % 50}?expand=legs,evidence").json
+        assert call["related"] == [{"id": CALL % 51, "rel": "transfer_target", "score": 100}] and call["merged_into"] is None, call
+        assert call["end_reason"] == "media_silence" and call["end_assumed"] and call["q850_cause"] == 16
+        assert call["transfers"][0]["target"] == "300" and call["session_id"]["local"] == "a" * 32 and call["recording_state"] == "ready"
+        assert [leg["call_id"] for leg in call["legs"]] == [CALL % 51] and [e["kind"] for e in call["evidence"]] == ["refer", "referred_by"]
+        part = c.get(f"/api/v1/calls/{CALL % 51}").json
+        assert part["merged_into"] == CALL % 50 and part["related"] == [] and part["session_id"] == {"local": None, "remote": None}
+        listed = [x["id"] for x in c.get("/api/v1/calls?limit=200").json["data"]]
+        assert CALL % 50 in listed and CALL % 51 not in listed
+        for question in ("number=300777", "sip_call_id=b51", "transferred=true", "held=true"):
+            found = [x["id"] for x in c.get("/api/v1/calls?" + question).json["data"]]
+            assert found == [CALL % 50], (question, found)
+        events = c.get(f"/api/v1/calls/{CALL % 50}/events").json["data"]
+        assert [(e["type"], e["side"], e["call_id"]) for e in events if e["type"] in ("transferred", "part_started")] == [
+            ("part_started", None, CALL % 51), ("transferred", "callee", CALL % 51)], events
+        assert c.get(f"/api/v1/calls/{CALL % 50}/evidence").json["data"][1]["score"] == 40
+        r = c.get("/api/v1/calls/export?format=csv")
+        rows = list(csv.DictReader(io.StringIO(r.body.decode(), newline="")))
+        assert r.headers["Content-Disposition"].endswith('"calls.csv"') and len(rows) == len(listed) == 119
+        row = next(x for x in rows if x["id"] == CALL % 50)
+        assert row["from_name"] == "'=cmd|' /C calc'!A0" and row["q850_cause"] == "16" and row["end_reason"] == "media_silence", row
+        assert row["setup_seconds"] == "1.000" and row["talk_seconds"] == "10.000" and json.loads(row["transfers"])[0]["kind"] == "blind"
+        assert next(x for x in rows if x["id"] == CALL % 49)["from_user"].startswith("+4930")   # a number is no formula
+        assert row["diverted_by"].startswith("[") and "=2+2" in row["diverted_by"]
+        whole = c.get("/api/v1/calls/export?format=json").json
+        assert [x["id"] for x in whole] == listed
+        assert [x["id"] for x in c.get("/api/v1/calls/export?format=json&number=300777").json] == [CALL % 50]
+        assert c.get("/api/v1/calls/export?format=xml", 400).json["code"] == "bad_parameter"
+        assert c.get("/api/v1/calls/export?result=nonsense", 400).json["code"] == "bad_parameter"
+
     def t08_mesh_lists(self):
         c = self.c
         self.mesh.do("harvester main/capture-eth0 main 1")
@@ -331,24 +382,23 @@ class Suite:
         assert len(c.get("/api/v1/registrations?aor=2005").json["data"]) == 1 == len(c.get("/api/v1/registrations?aor=sip:2005@pbx").json["data"])
         c.get("/api/v1/registrations?cursor=xyz", 400)
 
-    # ---- recordings
+    def t10b_losses(self):
+        c, got, cursor = self.c, [], ""
+        while True:
+            page = c.get("/api/v1/losses?limit=2&site=par" + cursor).json
+            got += [(x["harvester"], x["place"], x["count"]) for x in page["data"]]
+            if not page["has_more"]:
+                break
+            cursor = "&cursor=" + page["next_cursor"]
+        assert got == [("h1", "journal", 3), ("h2", "kernel", 70), ("h1", "capture_down", 0)], got
+        assert [x["first_seq"] for x in c.get("/api/v1/losses?harvester=h1").json["data"]] == [9, None]
+        # It touches the calls of its harvester that overlap it: call 1 (from 10:00:01 on) does, call 100 (10:01:40) does not.
+        assert [x["place"] for x in c.get("/api/v1/losses?call_id=" + CALL % 1).json["data"]] == ["capture_down"]
+        assert [(x["place"], x["bound"]) for x in c.get("/api/v1/calls/" + CALL % 1).json["losses"]] == [("capture_down", True)]
+        assert c.get("/api/v1/calls/" + CALL % 100).json["losses"] == []
+        c.get("/api/v1/losses?call_id=1", 400)
 
-    def t08b_losses(self):
-        """A loss belongs to the calls of its harvester that overlap its time, and to no other."""
-        w, c = self.w, self.c
-        at, harvester = w.sql(f"SELECT started_at, harvesters[1] FROM calls WHERE id = '{CALL % 1}'").split("|")
-        for seq, shift, count in ((1, "0 s", 5), (2, "-2 days", 7)):
-            w.sql("INSERT INTO losses (site, publisher, seq, n, place, count, from_at, to_at) "
-                  f"VALUES ('par', '{harvester}', {seq}, 0, 'kernel', {count}, '{at}'::timestamptz + '{shift}', '{at}'::timestamptz + '{shift}')")
-        lost = c.get(f"/api/v1/calls/{CALL % 1}").json["losses"]
-        assert [x["count"] for x in lost] == [5], lost
-        assert [x["count"] for x in c.get(f"/api/v1/losses?call_id={CALL % 1}").json["data"]] == [5]
-        first = c.get("/api/v1/losses?limit=1").json
-        assert [x["count"] for x in first["data"]] == [5] and first["has_more"]
-        rest = c.get("/api/v1/losses?limit=1&cursor=" + first["next_cursor"]).json
-        assert [x["count"] for x in rest["data"]] == [7] and not rest["has_more"]
-        assert c.get("/api/v1/losses?site=nowhere").json["data"] == []
-        c.get("/api/v1/losses?call_id=x", 400)
+    # ---- recordings
 
     def t09_audio(self):
         c, url = self.c, f"/api/v1/recordings/{REC % 0}/audio"
@@ -467,6 +517,115 @@ class Suite:
         wait_for("the readers", 8, lambda: w.metric("audio_readers") == 0)
         assert c.get(url).body == self.wav * 100
         w.sql(f"DELETE FROM recordings WHERE id = '{rec}'")
+
+    def t10_retention(self):
+        """compliance period > legal hold > erasure > retention > user's delete, each against the next; all in the audit."""
+        c, w = self.c, self.w
+        v1 = "/api/v1"
+
+        def recording(n, days, call=None):
+            rec = REC % (0x100 + n)
+            w.sql(f"INSERT INTO recordings VALUES ('keep', now() - interval '{days} days 1 minute', '{rec}', '{CALL % (0x100 + n if call is None else call)}',"
+                  f" 'ready', '', now() - interval '{days} days', 10, 'PCMU', 8000, 'wav', 1000, '', 'keep/{rec}.wav', 'rec1', '[]', '[]')")
+            return rec
+
+        def fate(rec):
+            return w.sql(f"SELECT fate FROM recording_fates WHERE id = '{rec}'")
+
+        for n in range(3):  # calls with numbers, for erasure and holds by number
+            w.sql(f"INSERT INTO calls (site, started_at, id, revision, state, from_digits, to_digits, answered_at, ended_at, recording_state) VALUES"
+                  f" ('keep', now() - interval '10 days', '{CALL % (0x100 + n)}', 1, 'ended', '49301234{n}', '2001', now(), now(), 'ready')")
+        young, old, other = recording(0, 10), recording(1, 10), recording(2, 10)
+        assert [fate(r) for r in (young, old, other)] == ["free"] * 3
+        # bodies
+        for body in ("", "[]", "{}", "{", '{"name": ""}', '{"name": "x", "retain_days": 3, "compliance_days": 5}', '{"name": "x", "retain_days": "y"}'):
+            c.post(v1 + "/retention-policies", 400, body=body)
+        c.post(v1 + "/holds", 400, body='{"reason": "all of it"}')
+        c.post(v1 + "/erasures", 400, body='{"legal_basis": "x", "number": "12"}')
+        # retention keeps against a user's delete
+        p = c.post(v1 + "/retention-policies", 201, body=json.dumps({"name": "month", "site": "keep", "retain_days": 30})).json
+        assert fate(old) == "retained" and p["retain_days"] == 30
+        r = c.request("DELETE", f"{v1}/recordings/{old}")
+        assert r.status == 409 and r.json["code"] == "retained"
+        dry = c.post(v1 + "/retention-policies/dry-run", 200, body=json.dumps({"site": "keep", "retain_days": 5})).json
+        assert dry["fates"]["retained"]["recordings"] == 3 and dry["policy"] == {"matches": 3, "would_delete": 3, "bytes": 3000, "protected": 0}, dry
+        # erasure is stronger than retention, a hold stronger than erasure
+        h = c.post(v1 + "/holds", 201, body=json.dumps({"reason": "case 7", "number": "+49 30 12341"})).json
+        e = c.post(v1 + "/erasures", 201, body=json.dumps({"legal_basis": "GDPR 17", "number": "+49301234 1"})).json
+        assert (e["found"], e["refused"]) == (1, 1) and fate(old) == "held" and fate(other) == "retained"
+        assert c.request("DELETE", f"{v1}/recordings/{old}").json["code"] == "legal_hold"
+        # a compliance period is stronger than a hold
+        q = c.post(v1 + "/retention-policies", 201, body=json.dumps(
+            {"name": "MiFID", "number": "493012341", "retain_days": 2000, "compliance_days": 1825, "priority": 1})).json
+        assert fate(old) == "compliance"
+        assert c.request("DELETE", f"{v1}/recordings/{old}").json["code"] == "compliance_period"
+        assert c.request("DELETE", f"{v1}/retention-policies/{q['id']}").status == 409
+        w.sql(f"UPDATE retention_policies SET removed_at = now() WHERE id = '{q['id']}'")  # nobody can, but a database
+        time.sleep(0.5)
+        assert w.sql(f"SELECT count(*) FROM deletions WHERE recording_id = '{old}'") == "0"
+        c.post(f"{v1}/holds/{h['id']}/release", 200)
+        c.post(f"{v1}/holds/{h['id']}/release", 404)
+        wait_for("the erasure", 8, lambda: w.sql(f"SELECT basis FROM deletions WHERE recording_id = '{old}'") == "erasure")
+        # expired by retention
+        assert c.request("DELETE", f"{v1}/retention-policies/{p['id']}").status == 200
+        c.post(v1 + "/retention-policies", 201, body=json.dumps({"name": "week", "site": "keep", "number": "493012340", "retain_days": 7}))
+        wait_for("the expiry", 8, lambda: w.sql(f"SELECT basis || reason FROM deletions WHERE recording_id = '{young}'") == "retentionweek")
+        # a user's delete, when nothing stands against it
+        r = c.request("DELETE", f"{v1}/recordings/{other}")
+        assert r.status == 202 and r.json == {"recording_id": other, "fate": "free"}, r.body
+        assert c.request("DELETE", f"{v1}/recordings/{REC % 99999}").status == 404
+        told = wait_for("the orders", 8, lambda: self.mesh.erases() if len(self.mesh.erases()) == 3 else None)
+        assert sorted(x[0] for x in told) == sorted([young, old, other]) and {x[1] for x in told} == {"erasure", "retention", "user"}
+        # the recorder has answered: tombstone, certificate, audit
+        for rec in (young, old, other):
+            w.sql(f"UPDATE recordings SET status = 'deleted', chain_hour = '20261128T00', chain_n = 7, chain_hash = '{'ab' * 32}' WHERE id = '{rec}'")
+        wait_for("the certificates", 8, lambda: all(x["done_at"] for x in c.get(v1 + "/deletions").json["data"]))
+        one = c.get(v1 + "/deletions?limit=1").json
+        assert one["has_more"] and one["data"][0]["certificate"] == {"hour": "20261128T00", "n": 7, "hash": "ab" * 32}
+        two = c.get(v1 + "/deletions?limit=2&cursor=" + one["next_cursor"]).json
+        assert len(two["data"]) == 2 and not two["has_more"]
+        assert c.get(f"{v1}/recordings/{old}").json["status"] == "deleted"
+        assert c.get(f"{v1}/recordings/{old}/audio", 404).json["code"] == "not_found"
+        for path in ("/retention-policies", "/holds", "/erasures"):
+            assert c.get(v1 + path).json["data"]
+        done = w.sql("SELECT string_agg(DISTINCT action, ' ' ORDER BY action) FROM audit WHERE action ~ '^(retention|hold|erasure|recording)\.'")
+        assert done == "erasure.create hold.create hold.release recording.delete recording.deleted retention.create retention.remove", done
+        # who may not
+        w.sql("INSERT INTO api_keys (prefix, secret_sha256, name, scopes) VALUES ('read', sha256('s3cret'), 'r', '{recordings:read}')")
+        low = Client(w.port, self.contract, "cm_read_s3cret")
+        for method, path in (("GET", "/holds"), ("POST", "/holds"), ("POST", "/retention-policies"), ("POST", "/erasures"), ("GET", "/deletions"),
+                             ("DELETE", "/recordings/" + other), ("POST", "/retention-policies/dry-run")):
+            assert low.request(method, v1 + path).status == 403, path
+
+    def t10_zcompleteness(self):
+        c, w, day = self.c, self.w, "2025-03-04"
+        cases = [("ready", "", "ready", "recorded"), ("deleted", "", "ready", "recorded"), ("failed", "SRTP without keys", "failed", "lost"),
+                 ("empty", "", "none", "lost"), (None, "", "none", "lost"), (None, "", "failed", "lost"), (None, "", "pending", "open"),
+                 ("skipped", "policy: none", "none", "skipped")]
+        for n, (status, reason, state, _) in enumerate(cases):
+            w.sql(f"INSERT INTO calls (site, started_at, id, revision, state, answered_at, ended_at, recording_state) VALUES ('day', '{day} 23:59:5{n}Z',"
+                  f" '{CALL % (0x200 + n)}', 1, 'ended', now(), now(), '{state}')")
+            if status:
+                w.sql(f"INSERT INTO recordings VALUES ('day', '{day} 12:00:00Z', '{REC % (0x200 + n)}', '{CALL % (0x200 + n)}', '{status}', '{reason}', now(), 1,"
+                      " 'PCMU', 8000, 'wav', 1, '', '', 'r', '[]', '[]')")
+        w.sql(f"INSERT INTO calls (site, started_at, id, revision, state, ended_at, result) VALUES ('day', '{day} 00:00Z', '{CALL % 0x2ff}', 1, 'ended', now(), 'busy')")
+        r = c.get(f"/api/v1/stats/completeness?day={day}&site=day")
+        j = r.json
+        assert (j["calls_seen"], j["answered"], j["recorded"], j["skipped"], j["lost"], j["open"]) == (9, 8, 2, 1, 4, 1), j
+        assert j["answered"] == j["recorded"] + j["skipped"] + j["lost"] + j["open"] and len(j["lost_calls"]) == 4
+        assert {"class": "lost", "reason": "SRTP without keys", "calls": 1} in j["reasons"]
+        path, key = os.path.join(w.dir, "report"), os.path.join(w.keys, "signing.pub")
+        with open(path, "wb") as f:
+            f.write(r.body)
+        verify = [os.path.join(os.path.dirname(w.api), "callmesh-verify"), "--report", path, "--public-key", key]
+        assert subprocess.run(verify, check=False, stdout=subprocess.DEVNULL).returncode == 0
+        with open(path, "wb") as f:
+            f.write(r.body.replace(b'"lost" : 4', b'"lost" : 3').replace(b'"lost":4', b'"lost":3'))
+        assert subprocess.run(verify, check=False, stdout=subprocess.DEVNULL).returncode == 1
+        c.get("/api/v1/stats/completeness", 400)
+        c.get("/api/v1/stats/completeness?day=2025-02-31", 400)
+        assert c.get("/api/v1/stats/completeness?day=1999-01-01").json["calls_seen"] == 0
+        w.sql("DELETE FROM calls WHERE site IN ('day', 'keep'); DELETE FROM recordings WHERE site IN ('day', 'keep')")
 
     # ---- live
 

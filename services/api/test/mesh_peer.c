@@ -1,3 +1,4 @@
+// Over 450 lines: one word of its language after the other.
 // mesh_peer.c: the other side of callmesh-api for its test: it publishes a mesh (changes, snapshots, tap requests) and tapped
 // audio over the real bus, as told by lines on stdin. Answers on stdout, one line each: "ready", "ok ...", "tap ID UNTIL".
 //   call ID REVISION STATE SITE FROM TO CODEC    STATE 1..6 as in mesh.proto
@@ -232,6 +233,18 @@ static void on_control(void *ctx, const Callmesh__V1__ControlRequest *q,
         tap.known = known;
         reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_TAP;
         reply->tap = &tap;
+    } else if (q->request_case == CALLMESH__V1__CONTROL_REQUEST__REQUEST_ERASE &&
+               q->erase->recording_id.len == 16) {
+        static Callmesh__V1__EraseReply told;
+        struct uuid id;
+        char s[37];
+        memcpy(id.b, q->erase->recording_id.data, 16);
+        uuid_format(&id, s);
+        printf("erase %s %s %s\n", s, q->erase->basis, q->erase->actor);
+        callmesh__v1__erase_reply__init(&told);
+        told.told = true;
+        reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_ERASE;
+        reply->erase = &told;
     }
     pthread_mutex_unlock(&lock);
 }

@@ -68,7 +68,7 @@ def test_lists_and_objects(t):
     _, answered = ask(t, "/calls?result=answered&limit=200")
     call = next(c for c in answered["data"] if c["recording_state"] == "ready")
     ids["call"] = call["id"]
-    for tail in ("", "?expand=legs,streams,recordings", "/legs", "/streams", "/recordings", "/messages", "/ladder", "/events"):
+    for tail in ("", "?expand=legs,streams,recordings", "/evidence", "/legs", "/streams", "/recordings", "/messages", "/ladder", "/events"):
         ask(t, f"/calls/{call['id']}{tail}")
     digits = re.sub(r"\D", "", call["from"]["user"])
     for number in (call["from"]["user"], "00" + digits, digits[-5:], digits[:4] + " " + digits[4:]):
@@ -78,6 +78,10 @@ def test_lists_and_objects(t):
     check([c["id"] for c in found["data"]] == [call["id"]], "search by Call-ID")
     for path in ("/streams?limit=3", "/streams?unjoined=true", "/recordings?limit=3", "/harvesters", "/sites", "/registrations", "/openapi.json", "/me"):
         ask(t, path)
+    _, csv = ask(t, "/calls/export?limit=200")
+    check(csv.count(b"\n") == 26, f"{csv.count(10)} lines of CSV for 25 calls and their head")
+    ask(t, "/calls/export?format=json")
+    ask(t, "/losses")
     _, harvesters = ask(t, "/harvesters")
     ask(t, "/harvesters/" + urllib.parse.quote(harvesters["data"][0]["name"], safe=""))
     check(json.loads(t.request("/api/v1/openapi.json")[2])["paths"].keys() == DOC["paths"].keys(), "served description differs")
@@ -114,6 +118,37 @@ def test_problems(t):
     ask(t, "/calls", 401, key=False, headers={"Authorization": "Bearer cm_wrong_wrong"})
     ask(t, f"/calls/{ids['call']}/listen-tickets", 409, method="POST", body={})
     ask(t, f"/calls/{ids['call']}/listen?ticket=nope", 403, key=False)
+
+
+def test_keeping(t):
+    """Holds, policies and erasure of a recording, through all services: the file goes, its certificate stays."""
+    day = {"started_at": ask(t, f"/calls/{ids['call']}")[1]["started_at"][:10]}["started_at"]
+    _, report = ask(t, f"/stats/completeness?day={day}")
+    check(report["answered"] == report["recorded"] + report["skipped"] + report["lost"] + report["open"], f"{report}")
+    _, r = ask(t, f"/calls/{ids['call']}/recordings")
+    one = f"/recordings/{r['data'][0]['id']}"
+    _, hold = ask(t, "/holds", 201, method="POST", body={"reason": "a dispute", "call_id": ids["call"]})
+    ask(t, "/holds")
+    _, problem = ask(t, one, 409, method="DELETE")
+    check(problem["code"] == "legal_hold", f"{problem}")
+    ask(t, f"/holds/{hold['id']}/release", method="POST")
+    _, policy = ask(t, "/retention-policies", 201, method="POST", body={"name": "for ever", "retain_days": 36500})
+    _, problem = ask(t, one, 409, method="DELETE")
+    check(problem["code"] == "retained", f"{problem}")
+    _, dry = ask(t, "/retention-policies/dry-run", method="POST", body={"retain_days": 1})
+    check(dry["policy"]["would_delete"] > 0, f"{dry}")
+    ask(t, "/retention-policies")
+    number = re.sub(r"\D", "", ask(t, f"/calls/{ids['call']}")[1]["from"]["user"])
+    _, erasure = ask(t, "/erasures", 201, method="POST", body={"legal_basis": "GDPR article 17", "number": number})
+    check(erasure["found"] >= 1 and erasure["refused"] == 0, f"{erasure}")
+    ask(t, "/erasures")
+    wait_for("the erasure", lambda: ask(t, one)[1]["status"] == "deleted", 120)
+    ask(t, one + "/audio", 404)
+    gone = wait_for("the certificate", lambda: [d for d in ask(t, "/deletions")[1]["data"] if one.endswith(d["recording_id"]) and d["certificate"]], 60)
+    check(gone[0]["basis"] == "erasure", f"{gone}")
+    p = t.callmesh("verify", "--json", ok=False)
+    check(p.returncode == 0, f"the chain with an erased recording: {p.stdout[-500:]} {p.stderr[-500:]}")
+    ask(t, f"/retention-policies/{policy['id']}", method="DELETE")
 
 
 def test_login(t):

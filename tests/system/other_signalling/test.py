@@ -48,7 +48,7 @@ def calls_of(got):
 
 
 def who(call):
-    return (call["protocol"], call["from"]["user"], call["to"]["user"], call["result"], call["hangup_by"], call["cause"])
+    return (call["protocol"], call["from"]["user"], call["to"]["user"], call["result"], call["hangup_by"], call["q850_cause"])
 
 
 def side(call, name, field=None):

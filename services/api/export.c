@@ -1,0 +1,290 @@
+// /calls/export: calls as CSV (call detail records) or as one JSON array. A worker writes page after page of the list into a file without a
+// name, which is then sent: memory does not depend on how many there are. Limits: 100,000 calls an answer, then X-Next-Cursor.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "db.h"
+#include "rows.h"
+#include "sql.h"
+
+#define EXPORT_MAX  100000
+#define EXPORT_PAGE 500
+#define ROW_BYTES   16384
+
+// ---- CSV (RFC 4180)
+
+struct csv {
+    char buf[ROW_BYTES];
+    size_t n;
+    bool first;
+};
+
+static void put(struct csv *c, char ch)
+{
+    if (c->n < sizeof(c->buf) - 2) // room for the line's end
+        c->buf[c->n++] = ch;
+}
+
+// A table program takes a cell that begins like this for a formula. A number with its + is none: nothing in it can be run.
+static bool is_formula(struct span s)
+{
+    if (!s.n || !memchr("=+-@\t\r\n|%", s.p[0], 9))
+        return false;
+    for (size_t i = 1; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return true;
+    return s.p[0] != '+' || s.n == 1;
+}
+
+static void cell(struct csv *c, struct span s)
+{
+    char clean[2048];
+    size_t n = span_utf8(s, clean, sizeof(clean));
+    if (!c->first)
+        put(c, ',');
+    c->first = false;
+    put(c, '"');
+    if (is_formula(s))
+        put(c, '\'');
+    for (size_t i = 0; i < n; i++) {
+        if (clean[i] == '"')
+            put(c, '"');
+        put(c, clean[i]);
+    }
+    put(c, '"');
+}
+
+// Our own figures and words: nothing in them needs a quote.
+__attribute__((format(printf, 2, 3))) static void plain(struct csv *c, const char *fmt, ...)
+{
+    char text[64];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (!c->first)
+        put(c, ',');
+    c->first = false;
+    for (int i = 0; i < n && i < (int)sizeof(text) - 1; i++)
+        put(c, text[i]);
+}
+
+static void time_cell(struct csv *c, int64_t us)
+{
+    char text[40] = "";
+    struct json j;
+    json_init(&j, text, sizeof(text));
+    json_time(&j, us);
+    plain(c, "%.*s", us && j.n > 2 ? (int)j.n - 2 : 0, text + 1); // without the quotes
+}
+
+static void seconds_cell(struct csv *c, int64_t from_us, int64_t to_us)
+{
+    if (from_us && to_us >= from_us && to_us)
+        plain(c, "%.3f", (double)(to_us - from_us) / 1e6);
+    else
+        plain(c, "%s", "");
+}
+
+static void number_cell(struct csv *c, int64_t v)
+{
+    if (v)
+        plain(c, "%lld", (long long)v);
+    else
+        plain(c, "%s", "");
+}
+
+static void list_cell(struct csv *c, const struct view_list *l)
+{
+    char text[2048];
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s", i ? " " : "",
+                              (int)(l->item[i].n < 120 ? l->item[i].n : 120),
+                              (const char *)l->item[i].p);
+    cell(c, span_of(text, n < sizeof(text) ? n : sizeof(text) - 1));
+}
+
+static const char head[] =
+    "id,site,started_at,ringing_at,answered_at,ended_at,from_user,from_name,from_uri,to_user,to_"
+    "name,to_"
+    "uri,result,sip_status,sip_reason,q850_cause,hangup_by,end_reason,setup_seconds,ring_seconds,"
+    "talk_seconds,hold_seconds,hold_count,duration_seconds,codecs,mos_min,loss_pct,recording_state,"
+    "diverted_by,transfers,related,sip_call_ids\r\n";
+
+static void csv_row(struct csv *c, const struct call_view *v)
+{
+    char id[37];
+    c->n = 0;
+    c->first = true;
+    uuid_format(&v->id, id);
+    plain(c, "%s", id);
+    cell(c, v->site);
+    time_cell(c, v->started_us);
+    time_cell(c, v->ringing_us);
+    time_cell(c, v->answered_us);
+    time_cell(c, v->ended_us);
+    cell(c, v->from_user);
+    cell(c, v->from_name);
+    cell(c, v->from_uri);
+    cell(c, v->to_user);
+    cell(c, v->to_name);
+    cell(c, v->to_uri);
+    cell(c, v->result);
+    number_cell(c, v->sip_status);
+    cell(c, v->sip_reason);
+    number_cell(c, v->q850_cause);
+    cell(c, v->hangup_by);
+    cell(c, v->end_reason);
+    seconds_cell(c, v->started_us,
+                 v->ringing_us    ? v->ringing_us
+                 : v->answered_us ? v->answered_us
+                                  : v->ended_us);
+    seconds_cell(c, v->ringing_us, v->answered_us ? v->answered_us : v->ended_us);
+    seconds_cell(c, v->answered_us, v->ended_us);
+    plain(c, "%.3f", v->hold_seconds);
+    plain(c, "%lld", (long long)v->hold_count);
+    seconds_cell(c, v->started_us, v->ended_us);
+    list_cell(c, &v->codecs);
+    if (v->rated)
+        plain(c, "%.2f", v->mos_min);
+    else
+        plain(c, "%s", "");
+    if (v->has_quality)
+        plain(c, "%.3f", view_pct(v->lost, v->packets));
+    else
+        plain(c, "%s", "");
+    cell(c, v->recording_state);
+    cell(c, v->diverted_by);
+    cell(c, v->transfers);
+    cell(c, v->related);
+    list_cell(c, &v->sip_call_ids);
+    memcpy(c->buf + c->n, "\r\n", 2);
+    c->n += 2;
+}
+
+// ---- the file
+
+static bool write_all(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = write(fd, p, n);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0)
+            return false;
+        p += k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
+static int nameless(void)
+{
+    const char *dir = getenv("TMPDIR");
+    dir = dir && dir[0] ? dir : "/tmp";
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        return fd;
+    char name[512]; // a file system without it
+    if (snprintf(name, sizeof(name), "%s/callmesh-export-XXXXXX", dir) >= (int)sizeof(name))
+        return -1;
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0)
+        (void)unlink(name);
+    return fd;
+}
+
+static bool put_call(int fd, bool csv, bool first, const struct store_result *r, size_t i)
+{
+    struct call_row row; // of one worker's stack: 11 KiB, and 16 for the line
+    row_call(r, i, &row);
+    if (csv) {
+        struct csv c;
+        csv_row(&c, &row.view);
+        return write_all(fd, c.buf, c.n);
+    }
+    char text[ROW_BYTES];
+    struct json j;
+    json_init(&j, text, sizeof(text));
+    call_json(&j, &row.view, 0);
+    return (first || write_all(fd, ",\n", 2)) && !j.overflow && write_all(fd, j.buf, j.n);
+}
+
+// All pages. False: the problem is set.
+static bool fill(struct store *st, struct http_req *q, int fd, bool csv, struct page *p,
+                 bool *ret_more)
+{
+    size_t rows = 0;
+    for (bool more = true; more && rows < EXPORT_MAX;) {
+        struct sql s;
+        p->limit = EXPORT_PAGE;
+        if (!calls_question(q, &s, p))
+            return false;
+        struct store_result *r = sql_run(st, q, &s);
+        if (!r)
+            return false;
+        size_t n = store_rows(r) < EXPORT_PAGE ? store_rows(r) : EXPORT_PAGE;
+        bool good = true;
+        more = store_rows(r) > EXPORT_PAGE;
+        for (size_t i = 0; i < n && good; i++)
+            good = put_call(fd, csv, rows + i == 0, r, i);
+        if (n) {
+            p->has_cursor = true;
+            p->at_us = store_time(r, n - 1, ROW_CALL_COLUMNS);
+            store_uuid(r, n - 1, ROW_CALL_COLUMNS + 1, &p->id);
+        }
+        store_result_free(r);
+        if (!good) {
+            http_problem(q, 503, "no_space", "the export could not be written");
+            return false;
+        }
+        rows += n;
+        *ret_more = more;
+    }
+    return true;
+}
+
+static void job_export(struct store *st, struct http_req *q)
+{
+    const char *format = query_get(q, "format");
+    bool csv = !format || !strcmp(format, "csv"), more = false;
+    struct page p;
+    if (!csv && strcmp(format, "json") != 0) {
+        http_problem(q, 400, "bad_parameter", "format is csv or json");
+        return;
+    }
+    if (!page_read(q, &p))
+        return;
+    int fd = nameless();
+    bool good = fd >= 0 && (csv ? write_all(fd, head, sizeof(head) - 1) : write_all(fd, "[", 1));
+    if (!good)
+        http_problem(q, 503, "no_space", "the export could not be written");
+    good = good && fill(st, q, fd, csv, &p, &more) && (csv || write_all(fd, "]\n", 2));
+    off_t n = good ? lseek(fd, 0, SEEK_CUR) : -1;
+    if (n < 0) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    if (more) {
+        char cursor[64];
+        page_cursor(cursor, sizeof(cursor), p.at_us, &p.id);
+        http_header(q, "X-Next-Cursor", "%s", cursor);
+    }
+    http_header(q, "Content-Disposition", "attachment; filename=\"calls.%s\"",
+                csv ? "csv" : "json");
+    (void)http_reply_file(q, 200,
+                          csv ? "text/csv; charset=utf-8; header=present" : "application/json", fd,
+                          0, (uint64_t)n);
+}
+
+enum http_next on_calls_export(struct http_req *q)
+{
+    return db_submit_file(q, job_export, NULL);
+}

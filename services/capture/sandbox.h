@@ -1,0 +1,16 @@
+// sandbox.h: what the processes of live capture give up. One way only: nothing given up comes back, not by exec either.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+// Every capability, for good (no_new_privs), and being looked into by others of the same user. After the rings are open.
+// 0 or negative errno.
+int sandbox_drop_rights(void);
+
+// The worker's cage, for a process that will read hostile bytes. What it has is its memory, what is open already and what is
+// named in sandbox.c; the rest of the system ends the process (seccomp), and files and network are out of reach a second time
+// (Landlock, where the kernel has it). Also: an own user where root started us. 0 or negative errno; err has the
+// step that failed.
+int sandbox_enter(char *err, size_t err_cap);
+bool sandbox_is_built_in(
+    void); // false under sanitizers, which need calls of their own: sandbox_enter does nothing then

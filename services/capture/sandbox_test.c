@@ -1,0 +1,291 @@
+// Each forbidden act is tried by a child in the worker's real cage. Denied: the child was ended by SIGSYS, or the call failed.
+// The same act without the cage works or fails for another reason, so the cage is what denies.
+#include "sandbox.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "tests/support/test.h"
+
+static int inherited[2]; // a socket pair that was open before
+
+static long act_open_read(void)
+{
+    return open("/etc/passwd", O_RDONLY);
+}
+
+static long act_open_write(void)
+{
+    return open("/tmp/callmesh-sandbox-test", O_WRONLY | O_CREAT | O_TMPFILE, 0600);
+}
+
+static long act_open_proc(void)
+{
+    return open("/proc/self/mem", O_RDWR);
+}
+
+static long act_unlink(void)
+{
+    return unlink("/tmp/callmesh-sandbox-none");
+}
+
+static long act_stat(void)
+{
+    return access("/etc/passwd", R_OK);
+}
+
+static long act_chdir(void)
+{
+    return chdir("/tmp");
+}
+
+static long act_socket_inet(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static long act_socket_unix(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static long act_socket_packet(void)
+{
+    return socket(AF_PACKET, SOCK_RAW, 0);
+}
+
+static long act_connect(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
+    return connect(inherited[0], (void *)&to, sizeof to);
+}
+
+static long act_sendmsg(void)
+{
+    return send(inherited[0], "x", 1, 0);
+}
+
+static long act_exec(void)
+{
+    char *const argv[] = {NULL};
+    return execve("/bin/true", argv, argv);
+}
+
+static long act_thread(void)
+{
+    return syscall(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_SIGHAND, 0, 0, 0, 0);
+}
+
+static long act_namespace(void)
+{
+    return unshare(CLONE_NEWUSER);
+}
+
+static long act_ptrace(void)
+{
+    return ptrace(PTRACE_ATTACH, getppid(), 0, 0);
+}
+
+static long act_read_other_memory(void)
+{
+    return syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
+}
+
+static long act_kill(void)
+{
+    return kill(getppid(), 0);
+}
+
+static long act_mmap_exec(void)
+{
+    void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? -1 : 0;
+}
+
+static long act_mprotect_exec(void)
+{
+    void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return mprotect(p, 4096, PROT_READ | PROT_EXEC);
+}
+
+static long act_mmap_fd(void)
+{
+    void *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, inherited[0], 0);
+    return p == MAP_FAILED ? -1 : 0;
+}
+
+static long act_setuid(void)
+{
+    return setuid(0);
+}
+
+static long act_bpf(void)
+{
+    return syscall(SYS_bpf, 0, NULL, 0);
+}
+
+static long act_io_uring(void)
+{
+    return syscall(SYS_io_uring_setup, 1, NULL);
+}
+
+static long act_mount(void)
+{
+    return mount("none", "/mnt", "tmpfs", 0, NULL);
+}
+
+static long act_memfd(void)
+{
+    return memfd_create("x", 0);
+}
+
+static long act_setsockopt(void)
+{
+    int on = 1;
+    return setsockopt(inherited[0], SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+static const struct {
+    const char *name;
+    long (*act)(void);
+} acts[] = {
+    {"open a file to read", act_open_read},
+    {"open a file to write", act_open_write},
+    {"open /proc/self/mem", act_open_proc},
+    {"unlink", act_unlink},
+    {"look whether a file is there", act_stat},
+    {"chdir", act_chdir},
+    {"socket: TCP", act_socket_inet},
+    {"socket: Unix", act_socket_unix},
+    {"socket: packets", act_socket_packet},
+    {"connect", act_connect},
+    {"send on an inherited socket", act_sendmsg},
+    {"exec", act_exec},
+    {"a thread", act_thread},
+    {"a user namespace", act_namespace},
+    {"ptrace", act_ptrace},
+    {"read another's memory", act_read_other_memory},
+    {"a signal to another", act_kill},
+    {"memory that can be run", act_mmap_exec},
+    {"memory made runnable", act_mprotect_exec},
+    {"map a file", act_mmap_fd},
+    {"setuid", act_setuid},
+    {"bpf", act_bpf},
+    {"io_uring", act_io_uring},
+    {"mount", act_mount},
+    {"memfd", act_memfd},
+    {"setsockopt on an inherited socket", act_setsockopt},
+};
+
+#define WORKED  42
+#define REFUSED 43
+#define NO_CAGE 44
+
+static int outcome_of(long (*act)(void), bool caged)
+{
+    char err[128];
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (caged && sandbox_enter(err, sizeof err) != 0)
+            _exit(NO_CAGE);
+        _exit(act() >= 0 ? WORKED : REFUSED);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void test_every_forbidden_act_is_denied(void **state)
+{
+    (void)state;
+    if (!sandbox_is_built_in())
+        skip();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, inherited), 0);
+    for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
+        int got = outcome_of(acts[i].act, true);
+        if (got != -SIGSYS && got != REFUSED)
+            fail_msg("%s: %d", acts[i].name, got);
+    }
+}
+
+// The same acts are possible without it: else the test above would say nothing of the cage.
+static void test_without_the_cage_they_work(void **state)
+{
+    (void)state;
+    static long (*const free_acts[])(void) = {act_open_read,     act_socket_inet, act_socket_unix,
+                                              act_sendmsg,       act_kill,        act_mmap_exec,
+                                              act_mprotect_exec, act_memfd,       act_setsockopt};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, inherited), 0);
+    for (size_t i = 0; i < sizeof free_acts / sizeof free_acts[0]; i++)
+        assert_int_equal(outcome_of(free_acts[i], false), WORKED);
+}
+
+static long act_what_the_worker_does(void)
+{
+    char b = 0;
+    int status;
+    if (write(inherited[0], "x", 1) != 1 || read(inherited[1], &b, 1) != 1 || b != 'x')
+        return -1;
+    void *p = malloc(1 << 20), *q = realloc(p, 8 << 20);
+    free(q);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(7);
+    return child > 0 && waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 7 ? 0 : -1;
+}
+
+static void test_the_worker_can_do_its_work(void **state)
+{
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, inherited), 0);
+    assert_int_equal(outcome_of(act_what_the_worker_does, true), WORKED);
+}
+
+static long act_have_rights(void)
+{
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[256];
+    unsigned long long caps = 1, nnp = 0;
+    while (f && fgets(line, sizeof line, f)) {
+        if (strncmp(line, "CapPrm:", 7) == 0)
+            caps = strtoull(line + 7, NULL, 16);
+        if (strncmp(line, "NoNewPrivs:", 11) == 0)
+            nnp = strtoull(line + 11, NULL, 10);
+    }
+    return caps == 0 && nnp == 1 ? 0 : -1;
+}
+
+static long act_drop_and_look(void)
+{
+    return sandbox_drop_rights() == 0 ? act_have_rights() : -1;
+}
+
+static void test_rights_are_gone_after_dropping(void **state)
+{
+    (void)state;
+    assert_int_equal(outcome_of(act_drop_and_look, false), WORKED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_forbidden_act_is_denied),
+        cmocka_unit_test(test_without_the_cage_they_work),
+        cmocka_unit_test(test_the_worker_can_do_its_work),
+        cmocka_unit_test(test_rights_are_gone_after_dropping),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
