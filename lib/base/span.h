@@ -60,7 +60,8 @@ struct cur {
 
 static inline struct cur cur_of(struct span s)
 {
-    return (struct cur){s.p, s.p + s.n, false};
+    return (struct cur){s.p, s.n ? s.p + s.n : s.p,
+                        false}; // no sum on the null pointer of an empty span
 }
 
 static inline size_t cur_left(const struct cur *c)

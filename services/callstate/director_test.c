@@ -357,7 +357,7 @@ static bool ask_tap(struct ask *a, const struct uuid *id, int64_t until_us)
 }
 
 // Counts changes of each kind until quiet.
-static void mesh_count(struct cast_sub *sub, int ret[6], uint64_t *ret_last_seq)
+static void mesh_count(struct cast_sub *sub, int ret[32], uint64_t *ret_last_seq)
 {
     struct span bytes;
     while (cast_sub_next(sub, 600 * US_PER_MS, &bytes) == 1) {
@@ -407,7 +407,7 @@ static void mesh_and_control(void **state)
 {
     (void)state;
     char err[256];
-    int changes[6] = {0}, parts = 0;
+    int changes[32] = {0}, parts = 0; // by the field of MeshChange
     uint64_t seq = 0;
     director_begin(&d, "mesh");
     director_wait_schema(&d);

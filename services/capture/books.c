@@ -11,6 +11,7 @@ enum {
     PARKED,
     SENDER_RESTARTS,
     HANDOVER,
+    HANDOVER_BROKEN,
     WAITING,
     CELLS
 };
@@ -36,6 +37,9 @@ static const struct stat_def defs[CELLS] = {
     [SENDER_RESTARTS] = {"capture_sender_restarts_total", NULL, "senders that died", STAT_COUNTER},
     [HANDOVER] = {"capture_handover_bytes", NULL,
                   "batches between workers and sender, with those not yet stored", STAT_GAUGE},
+    [HANDOVER_BROKEN] = {"capture_handover_broken_total", NULL,
+                         "places in that ring where no record could be: a worker wrote nonsense",
+                         STAT_COUNTER},
     [WAITING] = {"capture_ring_waiting_blocks", NULL, "blocks of the kernel's rings not yet read",
                  STAT_GAUGE},
 };
@@ -128,6 +132,7 @@ void books_publish(const struct books *b, const struct live *l)
         v[RESETS] += atomic_load(&s->heirs.resets);
         v[PARKED] += atomic_load(&s->heirs.parked);
         v[HANDOVER] += xring_used(l->lane[i].out);
+        v[HANDOVER_BROKEN] += b->lane[i].broken;
         (void)in_ring(l, i, &blocks);
         v[WAITING] += blocks;
     }

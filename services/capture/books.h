@@ -12,6 +12,7 @@ struct books {
         uint64_t sig_batches, rtp_batches, rtp_packets; // taken since the last tick
         uint64_t told_sig, told_rtp, told_packets;      // of the last tick
         uint64_t delivered, read;                       // of the wire, at the last tick
+        uint64_t broken; // places of the handover ring that were passed over
         uint64_t wire_off, ways_off, handed_off;
         bool begun;
     } lane[LANES_MAX];

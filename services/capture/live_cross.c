@@ -53,9 +53,9 @@ void live_cross_rtcp(void *ctx, const struct pkt *p)
     put_all(ctx, IN_RTCP, p->at_us, &head, sizeof head, span_sub(p->payload, 0, BODY_MAX));
 }
 
-void live_cross_take(struct lane_run *w, const struct xring_record *rec)
+void live_cross_take(struct lane_run *w, const struct xring_record *rec, const uint8_t *payload)
 {
-    struct span body = span_of(xring_payload(rec), rec->bytes);
+    struct span body = span_of(payload, rec->bytes);
     struct in_rtcp head;
     if (rec->kind == IN_SDP) {
         worker_sdp(w->worker, rec->a, body);

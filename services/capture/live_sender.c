@@ -44,14 +44,20 @@ static struct {
 
 // ---- the workers' records ----
 
+// A copy: a worker in foreign hands could change the bytes between their signature and their way into the journal.
 // A worker's batch says how far that worker is; the feed is as far as the slowest of them. Of a field that comes twice the
 // later one counts (protobuf), so ours goes behind.
-static struct span with_watermark(const struct xring_record *rec)
+static struct span own_copy(const struct taker *t, bool watermark)
 {
     static uint8_t buf[BUS_MESSAGE_MAX + 16];
     uint64_t v = (uint64_t)g.feed_us;
-    size_t n = rec->bytes;
-    memcpy(buf, xring_payload(rec), n);
+    size_t n = t->in.rec.bytes;
+    const uint8_t *payload = xring_payload(&t->in);
+    if (n > BUS_MESSAGE_MAX)
+        return span_of(payload, n); // the bus takes none so large: counted there, not read
+    memcpy(buf, payload, n);
+    if (!watermark)
+        return span_of(buf, n);
     buf[n++] = WATERMARK_TAG;
     for (; v >= 0x80; v >>= 7)
         buf[n++] = (uint8_t)(v | 0x80);
@@ -59,18 +65,17 @@ static struct span with_watermark(const struct xring_record *rec)
     return span_of(buf, n);
 }
 
-static int take_batch(struct xring_record *rec, bool media)
+static int take_batch(struct taker *t, bool media)
 {
+    uint64_t mark = t->in.rec.mark;
     if (!g.sender)
         return 0;
     // Marked with its number before it is sent: a successor finds in the journal whether it came to that.
     uint64_t found = media ? g.found_rtp : g.found_sig;
-    if (rec->mark && rec->mark <= found)
+    if (mark && mark <= found)
         return 0;
-    rec->mark = sender_seq(g.sender, media).head + 1;
-    return sender_send(g.sender, media,
-                       media && g.live->lanes > 1 ? with_watermark(rec)
-                                                  : span_of(xring_payload(rec), rec->bytes));
+    xring_mark(&t->in, sender_seq(g.sender, media).head + 1);
+    return sender_send(g.sender, media, own_copy(t, media && g.live->lanes > 1));
 }
 
 static void publish_counts(void)
@@ -120,7 +125,7 @@ static void take_tick(uint32_t lane, const struct xring_record *rec)
     struct taker *t = &g.taker[lane];
     t->feed_us = rec->a;
     if (rec->bytes == sizeof t->tick) {
-        memcpy(&t->tick, xring_payload(rec), sizeof t->tick);
+        memcpy(&t->tick, xring_payload(&t->in), sizeof t->tick);
         books_tick(&g.books, g.live, lane, &t->tick);
         publish_counts();
         books_publish(&g.books, g.live);
@@ -129,15 +134,15 @@ static void take_tick(uint32_t lane, const struct xring_record *rec)
     tell_tick();
 }
 
-static int take(uint32_t lane, struct xring_record *rec)
+static int take(uint32_t lane, const struct xring_record *rec)
 {
     switch ((enum out_kind)rec->kind) {
     case OUT_SIG:
         books_batch(&g.books, lane, false, 0);
-        return take_batch(rec, false);
+        return take_batch(&g.taker[lane], false);
     case OUT_RTP:
         books_batch(&g.books, lane, true, (uint64_t)rec->b);
-        return take_batch(rec, true);
+        return take_batch(&g.taker[lane], true);
     case OUT_LOST:
         books_batch(&g.books, lane, true, (uint64_t)rec->b);
         atomic_fetch_add(&g.live->shared->handover_lost, (uint64_t)rec->b);
@@ -158,11 +163,8 @@ static void release(uint32_t lane)
     struct taker *t = &g.taker[lane];
     uint64_t sig = g.sender ? sender_seq(g.sender, false).durable : UINT64_MAX;
     uint64_t rtp = g.sender ? sender_seq(g.sender, true).durable : UINT64_MAX;
-    while (t->stored.at < t->in.at) {
-        const struct xring_record *rec = xring_peek(&t->stored);
-        if (t->stored.at >=
-            t->in.at) // only what fills the end of the ring lay between: not taken yet
-            break;
+    const struct xring_record *rec;
+    while ((rec = xring_peek_until(&t->stored, t->in.at))) {
         if ((rec->kind == OUT_SIG && rec->mark > sig) || (rec->kind == OUT_RTP && rec->mark > rtp))
             break;
         xring_next(&t->stored);
@@ -186,7 +188,7 @@ static int take_from(uint32_t lane)
 {
     struct taker *t = &g.taker[lane];
     int n = 0;
-    struct xring_record *rec;
+    const struct xring_record *rec;
     while (n < TURN && !too_much_in_flight(lane) && (rec = xring_peek(&t->in))) {
         int r = take(lane, rec);
         if (r < 0)
@@ -194,6 +196,7 @@ static int take_from(uint32_t lane)
         xring_next(&t->in);
         n++;
     }
+    g.books.lane[lane].broken = t->in.broken;
     release(lane);
     return n;
 }
@@ -351,10 +354,10 @@ static int say_hello(void)
 // Marks of a forerunner whose batches did not come into the journal: cleared before we use such numbers ourselves.
 static void forget_marks(struct xring_consumer c)
 {
-    struct xring_record *rec;
+    const struct xring_record *rec;
     for (; (rec = xring_peek(&c)); xring_next(&c))
         if (rec->mark > (rec->kind == OUT_RTP ? g.found_rtp : g.found_sig))
-            rec->mark = 0;
+            xring_mark(&c, 0);
 }
 
 int live_sender_start(struct live *l, struct sender *s)

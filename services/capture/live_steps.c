@@ -31,17 +31,19 @@ static void step_block(struct lane_run *w)
     w->block++;
 }
 
-static void take_packet(struct lane_run *w, const struct xring_record *rec)
+static void take_packet(struct lane_run *w, const struct xring_record *rec, const uint8_t *at)
 {
     struct in_packet head;
-    const uint8_t *at = xring_payload(rec);
+    if (rec->bytes < sizeof head)
+        return; // no word of a sender's
     memcpy(&head, at, sizeof head);
     struct source_packet p = {
         .frame = span_of(at + sizeof head, rec->bytes - sizeof head),
         .at_us = rec->a,
         .wire_length = head.wire_length,
     };
-    must(head.input < INPUTS_MAX);
+    if (head.input >= INPUTS_MAX)
+        return;
     w->told.input_packets[head.input]++;
     w->told.input_bytes[head.input] += head.wire_length;
     struct worker_seen before = worker_seen(w->worker);
@@ -58,12 +60,13 @@ static void take_packet(struct lane_run *w, const struct xring_record *rec)
 
 static void step_inbox(struct lane_run *w, uint32_t which)
 {
-    struct xring_record *rec = xring_peek(&w->inbox[which]);
-    must(rec);
+    const struct xring_record *rec = xring_peek(&w->inbox[which]);
+    if (!rec)
+        return; // it could not be a record any more: passed over
     if (rec->kind == IN_PACKET)
-        take_packet(w, rec);
+        take_packet(w, rec, xring_payload(&w->inbox[which]));
     else
-        live_cross_take(w, rec);
+        live_cross_take(w, rec, xring_payload(&w->inbox[which]));
     xring_next(&w->inbox[which]);
 }
 

@@ -6,6 +6,11 @@
 // shared and moves by one store, after the record is whole. The consumer's place is its own memory too; what it has done
 // with for good it releases.
 // Full: xring_reserve gives NULL and counts; the producer has the rule (wait, shed). Made before the processes fork.
+//
+// Whoever stands at the other end may be hostile and change any byte of the shared memory at any time. So size and place of it are
+// each process's own; a record's head is read once, into the consumer's memory, and believed only within the ring; what
+// cannot be is passed over up to the head and counted (broken). The payload is a view that can change under its reader:
+// copy it before looking at it twice.
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,8 +21,9 @@ struct xring;
 struct xring_record {
     uint32_t bytes; // of the payload behind this head
     uint32_t kind;  // 1 and up
-    uint64_t mark;  // of the consumer: stays with the record when the consumer is replaced
-    int64_t a, b;   // as the kind says
+    uint64_t
+        mark; // of the consumer (xring_mark): stays with the record when the consumer is replaced
+    int64_t a, b; // as the kind says
 };
 _Static_assert(sizeof(struct xring_record) == 32, "records stand on 32 bytes");
 
@@ -46,11 +52,23 @@ size_t xring_largest(const struct xring *r);
 struct xring_consumer {
     struct xring *ring;
     uint64_t at;
+    uint64_t end;            // of the record that was seen last
+    struct xring_record rec; // its head
+    uint64_t broken;         // places where no record could be
+    uint64_t broken_head;    // the last head that could not be: counted once
 };
 // Starts at what is not released yet.
 struct xring_consumer xring_consumer(struct xring *r);
-struct xring_record *xring_peek(struct xring_consumer *c); // NULL: nothing new
-const uint8_t *xring_payload(const struct xring_record *rec);
-void xring_next(struct xring_consumer *c);
+// The next record's head, a copy in *c; NULL: nothing new.
+const struct xring_record *xring_peek(struct xring_consumer *c);
+// The same up to `limit`, where another consumer of this process stands, not to the head. Done with all: c->at is limit.
+const struct xring_record *xring_peek_until(struct xring_consumer *c, uint64_t limit);
+// Of the record that was peeked: all its bytes lie in the ring, whatever was written there.
+const uint8_t *xring_payload(const struct xring_consumer *c);
+void xring_mark(struct xring_consumer *c, uint64_t mark);
+void xring_next(struct xring_consumer *c); // behind the record that was peeked
 // What lies before `at` is done with. Never goes back.
 void xring_release(struct xring *r, uint64_t at);
+
+// For tests: all that the other end can write; in its first words head, refused, tail as a cache line each.
+uint8_t *xring_shared(struct xring *r, size_t *bytes);

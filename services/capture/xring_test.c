@@ -18,10 +18,10 @@ static void put(struct xring_producer *p, uint64_t value, size_t bytes)
 static int64_t get(struct xring_consumer *c)
 {
     uint64_t value;
-    struct xring_record *rec = xring_peek(c);
+    const struct xring_record *rec = xring_peek(c);
     if (!rec)
         return -1;
-    const uint8_t *at = xring_payload(rec);
+    const uint8_t *at = xring_payload(c);
     memcpy(&value, at, sizeof value);
     for (size_t i = sizeof value; i < rec->bytes; i++)
         assert_int_equal(at[i], value & 0xFF);
@@ -106,7 +106,8 @@ static void test_a_replaced_consumer_sees_the_marks(void **state)
     for (uint64_t i = 0; i < 5; i++)
         put(&p, i, 64);
     for (int i = 0; i < 3; i++) {
-        xring_peek(&c)->mark = (uint64_t)i + 100;
+        assert_non_null(xring_peek(&c));
+        xring_mark(&c, (uint64_t)i + 100);
         assert_int_equal(get(&c), i);
         if (i == 0)
             xring_release(r, c.at);
@@ -175,6 +176,59 @@ static void test_killed_producers_lose_and_double_nothing(void **state)
     assert_true(kills > 5);
 }
 
+// All that a hostile end can do: any byte of what is shared, at any time. Whatever the consumer is shown lies in the ring, its
+// walk ends, and a producer writes nowhere else.
+static void test_an_end_that_scribbles_harms_itself_alone(void **state)
+{
+    (void)state;
+    struct xring *r = xring_new(4096);
+    size_t bytes;
+    uint8_t *all = xring_shared(r, &bytes);
+    const uint8_t *data = all + bytes - xring_bytes(r);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        alarm(60); // ends it when we do not
+    for (struct rnd rnd = {11}; child == 0;) {
+        size_t at = rnd_below(&rnd, bytes / 4) * 4;
+        if (rnd_below(&rnd, 4) == 0)
+            at = rnd_below(&rnd, 3) * 64; // head, refused, tail
+        uint32_t v = rnd_below(&rnd, 3) ? (uint32_t)rnd_below(&rnd, 300) * 32
+                                        : (uint32_t)rnd_below(&rnd, UINT32_MAX);
+        memcpy(all + at, &v, sizeof v);
+    }
+    uint64_t seen = 0, broken = 0;
+    struct rnd rnd = {5};
+    // Until both were met: on a busy machine the other may not have run yet.
+    for (int i = 0; i < 20000 || seen == 0 || broken == 0; i++) {
+        struct xring_consumer c = xring_consumer(r), stored = c;
+        const struct xring_record *rec;
+        for (int n = 0; n < 200 && (rec = xring_peek(&c)); n++, seen++) {
+            const uint8_t *p = xring_payload(&c);
+            assert_true(p >= data + 32 && p <= data + xring_bytes(r) &&
+                        rec->bytes <= (size_t)(data + xring_bytes(r) - p));
+            xring_mark(&c, seen);
+            xring_next(&c);
+        }
+        while (xring_peek_until(&stored, c.at))
+            xring_next(&stored);
+        assert_int_equal(stored.at, c.at);
+        broken += c.broken;
+        xring_release(r, c.at);
+        struct xring_producer p = xring_producer(r);
+        size_t want = rnd_below(&rnd, 1000);
+        uint8_t *at = xring_reserve(&p, want);
+        if (!at)
+            continue;
+        assert_true(at >= data + 32 && at + want <= data + xring_bytes(r));
+        memset(at, 1, want);
+        xring_publish(&p, 1, want, 0, 0);
+    }
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(seen > 0 && broken > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_a_producer_that_goes_back_doubles_nothing),
         cmocka_unit_test(test_a_replaced_consumer_sees_the_marks),
         cmocka_unit_test(test_killed_producers_lose_and_double_nothing),
+        cmocka_unit_test(test_an_end_that_scribbles_harms_itself_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ static inline void kit_spawn(struct kit *k)
     static const char *const names[] = {"bus.rtp-url",     "bus.rtp-ask-url", "bus.mesh-url",
                                         "bus.control-url", "bus.sig-url",     "bus.sig-ask-url",
                                         "bus.live-url"};
-    char self[4096], bin[4200], args[16][160];
+    char self[4096], bin[4200], args[20][160];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     assert_true(n > 0);
     self[n] = '\0';
@@ -85,7 +85,7 @@ static inline void kit_spawn(struct kit *k)
     (void)snprintf(args[c++], sizeof(args[0]), "--spool.streams=64");
     (void)snprintf(args[c++], sizeof(args[0]), "--spool.block-age=200ms");
     (void)snprintf(args[c++], sizeof(args[0]), "--disk.min-free=0");
-    char *argv[20] = {bin};
+    char *argv[sizeof(args) / sizeof(args[0]) + 2] = {bin};
     for (size_t i = 0; i < c; i++)
         argv[i + 1] = args[i];
     extern char **environ;

@@ -103,6 +103,7 @@ def t10_name_inside_another(c):
     extra = ("X-Call-ID: not-this-one@x\r\nReply-To: <sip:not-this@x>;tag=no\r\nX-From: <sip:no@x>;tag=no\r\nX-CSeq: 77 BYE\r\n"
              "X-Content-Length: 3\r\nSubject: Call-ID: nor-this@x, To: <sip:no@x>\r\n")
     whole_call(c, Dialog("inside-1@a", extra=extra))
+    extra = extra.replace("not-this-one@x", "nor-this-one@x")  # one value in both would be what joins a B2BUA's two sides
     whole_call(c, Dialog("inside-2@a", from_tag="f2", to_tag="t2", extra=extra), t=0.05, am=("10.0.0.1", 4100), bm=("10.0.0.2", 6100), ssrc=0x2000)
 
 

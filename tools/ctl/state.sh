@@ -9,7 +9,8 @@ state_init() {
     CM_VAR=${CALLMESH_VAR:-$CM_ROOT/var}
     CM_BASE=${CALLMESH_PORT_BASE:-7640}
     if [ "$(id -u)" = 0 ]; then
-        id "$CM_USER" >/dev/null 2>&1 || useradd --system --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$CM_USER"
+        id "$CM_USER" >/dev/null 2>&1 || useradd --system --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$CM_USER" ||
+            id "$CM_USER" >/dev/null # two that start at once
         # A checkout below a closed folder (/root) cannot be entered by that user: the state then stands in /var/lib.
         if [ ! -d "$CM_VAR" ] && ! setpriv --reuid="$CM_USER" --regid="$CM_USER" --clear-groups test -x "$(dirname "$CM_VAR")" 2>/dev/null; then
             local home

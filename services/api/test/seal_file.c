@@ -35,8 +35,10 @@ int main(int argc, char **argv)
         if (seal_chunk(&s, plain, part, last, out) != 0 ||
             fwrite(out, 1, part + SEAL_TAG, f) != part + SEAL_TAG)
             return 1;
-        if (last)
+        if (last) {
+            seal_deinit(&s);
             return fclose(f) == 0 ? 0 : 1;
+        }
         plain[0] = plain[SEAL_CHUNK];
         n = 1 + fread(plain + 1, 1, SEAL_CHUNK, stdin);
     }

@@ -55,6 +55,7 @@ def ask(t, path, want=200, method="GET", **kw):
 
 
 def test_lists_and_objects(t):
+    t.env["CALLMESH_RETENTION_EVERY"] = "2s"
     t.up("--interface", "lo", "--site", "lab")
     t.traffic(t.path("a.pcap"), "--calls", "25", "--concurrent", "5", "--talk", "2", "--loss", "1")
     t.replay(t.path("a.pcap"))

@@ -71,6 +71,8 @@ def test_calls_and_streams_of_each_capture(t):
 
 
 def test_every_call_with_media_has_its_recording(t):
+    if not os.path.isdir(CAPTURES):
+        raise Skip(f"no captures: {CAPTURES} is not there")
     calls = []
     cursor = ""
     while True:

@@ -24,4 +24,4 @@ def test_replica_that_lags(_):
 
 
 def test_no_database_for_a_while(_):
-    run("--mode", "away", "--away", "40")
+    run("--mode", "away", "--away", "20")

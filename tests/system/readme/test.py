@@ -34,6 +34,14 @@ def test_queries(t):
     check(p.returncode == 65 and "400" in p.stderr, f"a filter that the API refuses: {p.returncode} {p.stderr!r}")
 
 
+def test_compliance(t):
+    day = t.get("/calls?result=answered&limit=1")["data"][0]["started_at"][:10]
+    report = json.loads(run(t, "completeness", "--day", day, "--json").stdout)
+    check(report["answered"] > 0 and report["answered"] == report["recorded"] + report["skipped"] + report["lost"] + report["open"], f"{report}")
+    check(run(t, "verify").returncode == 0, "verify")
+    check("0" in run(t, "audit").stdout, "audit")
+
+
 def test_status_doctor_lint_version(t):
     check("ready" in run(t, "status").stdout, "status")
     s = json.loads(run(t, "status", "--json").stdout)
