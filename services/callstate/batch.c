@@ -5,7 +5,7 @@
 // Rows of calls, legs and streams are written when the batch is sealed, so their texts have room for the worst case;
 // the others are written as they come and look for room first.
 #define OPEN_BYTES      (6u << 10)
-#define HARVESTER_BYTES (10u << 10) // counters as JSON
+#define HARVESTER_BYTES (28u << 10) // counters as JSON
 
 size_t batch_calls_max(size_t rows)
 {

@@ -4,7 +4,8 @@
 #pragma once
 #include "world.h"
 
-#define BLOB_VERSION 2 // 1 is read too: it has no story
+#define BLOB_VERSION                                                                               \
+    3 // 1 and 2 are read too: 1 has no story, neither knows other signalling than SIP
 
 // An upper bound of what blob_write needs for this call.
 size_t blob_bound(const struct call *c);

@@ -89,6 +89,7 @@ function Head({ call }: { call: Call }) {
         </h1>
         <div class="call-badges">
           <ResultPill call={call} />
+          {call.protocol !== "sip" ? <span class="pill plain mono">{call.protocol.toUpperCase()}</span> : null}
           {call.sip_status ? <span class="pill plain mono">{call.sip_status} {call.sip_reason}</span> : null}
           <span class="pill plain"><RecordingDot state={call.recording_state} /> <span aria-hidden="true">{RECORDING_WORD[call.recording_state]}</span></span>
           {!call.live ? <span class="pill plain">From a file</span> : null}
