@@ -1,7 +1,7 @@
 // Typed client of /api/v1. Same origin, cookie session; a 401 anywhere ends the session on the page.
 import { signal } from "@preact/signals";
 import type {
-  ActiveCalls, Call, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, Site, Stream, TimelineEvent,
+  ActiveCalls, AudioFormat, Call, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, TimelineEvent,
 } from "./types";
 
 const BASE = "/api/v1";
@@ -116,7 +116,15 @@ export const api = {
   recordings: (query: URLSearchParams, signal?: AbortSignal) => get<Page<Recording>>(`/recordings?${query}`, signal),
   peaks: (recording: Recording, pps: number, signal?: AbortSignal) =>
     get<Peaks>(`/recordings/${id(recording.id)}/peaks?pps=${pps}`, signal),
-  audioUrl: (recording: Recording) => `${BASE}/recordings/${id(recording.id)}/audio?format=wav`,
+  audioUrl: (recording: Recording, format: AudioFormat = "wav") => `${BASE}/recordings/${id(recording.id)}/audio?format=${format}`,
+  rules: (signal?: AbortSignal) => whole<RecordingRule>("/recording-rules", signal),
+  ruleChanges: (signal?: AbortSignal) => whole<RecordingRuleChange>("/recording-rules/changes?limit=50", signal),
+  createRule: (rule: RecordingRuleNew) => request("POST", "/recording-rules", rule),
+  replaceRule: (ruleId: string, rule: RecordingRuleNew) => request("PUT", `/recording-rules/${id(ruleId)}`, rule),
+  removeRule: (ruleId: string) => request("DELETE", `/recording-rules/${id(ruleId)}`),
+  recordCall: (callId: string) => request("POST", `/calls/${id(callId)}/record`),
+  vconUrl: (callId: string) => `${BASE}/calls/${id(callId)}/vcon`,
+  pcapngUrl: (callId: string) => `${BASE}/calls/${id(callId)}/pcapng?media=rtp`,
   harvesters: (signal?: AbortSignal) => whole<Harvester>("/harvesters", signal),
   sites: (signal?: AbortSignal) => whole<Site>("/sites", signal),
   listenTicket: async (callId: string): Promise<ListenTicket> =>

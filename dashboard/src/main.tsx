@@ -16,6 +16,7 @@ import { Harvesters } from "./views/harvesters";
 import { Live } from "./views/live";
 import { Login } from "./views/login";
 import { Recordings } from "./views/recordings";
+import { Rules } from "./views/rules";
 import { mesh } from "./mesh";
 
 function View() {
@@ -30,6 +31,8 @@ function View() {
       return <Calls />;
     case "/recordings":
       return <Recordings />;
+    case "/rules":
+      return <Rules />;
     case "/harvesters":
       return <Harvesters />;
     default:

@@ -85,6 +85,7 @@ export function eventWords(event: Pick<TimelineEvent, "type" | "detail" | "side"
     case "legs_joined": return { text: "Joined with another leg", rest: d };
     case "legs_split": return { text: "Parted again: they are two calls", rest: d };
     case "part_started": return { text: "A further leg begins", rest: d };
+    case "media_by_hosts": return { text: "Sound found by the hosts that SIP came from: no SDP named its addresses", rest: d };
     case "end_assumed": return { text: "No end was seen: it was assumed", rest: d };
     default: return { text: event.type.replace(/_/g, " ").replace(/^./, (c) => c.toUpperCase()), rest: d };
   }

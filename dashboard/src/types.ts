@@ -44,6 +44,7 @@ export interface Call {
   transfers: Transfer[];
   related: RelatedCall[];
   conference: boolean;
+  recording_policy: RecordingPolicy | null;
   codecs: string[];
   quality: {
     packets: number; lost: number; loss_pct: number; jitter_ms_max: number;
@@ -51,6 +52,26 @@ export interface Call {
   } | null;
   listeners: number;
 }
+
+export interface RecordingPolicy { decision: "record" | "skip"; reason: string; rule: string | null; by: string | null; sides: string; from_answer: boolean }
+export interface RecordingRuleNew {
+  name: string;
+  position: number;
+  action: "all" | "none" | "on_demand" | "percent";
+  percent: number | null;
+  site: string;
+  direction: string;
+  number: string;
+  from_number: string;
+  to_number: string;
+  sip_user: string;
+  peer: string | null;
+  after_answer: boolean;
+  early_media: boolean;
+  sides: "both" | "caller" | "callee";
+}
+export interface RecordingRule extends RecordingRuleNew { id: string; created_at: Time }
+export interface RecordingRuleChange { version: number; at: Time; actor: string; address: string; rule_id: string; before: RecordingRule | null; after: RecordingRule | null }
 
 export interface Transfer { kind: string; result: string | null; at: Time; transferor: string; transferee: string; target: string; sip_status: number | null }
 export interface RelatedCall { id: string; rel: string; score: number }
@@ -115,6 +136,8 @@ export interface Stream {
 
 export interface RecordingChannel { index: number; role: string; codec: string; packets: number; lost: number; stream_ids: string[] }
 export interface Gap { from: number; to: number; channel: number; reason: string }
+
+export type AudioFormat = "wav" | "ogg" | "flac" | "mp3";
 
 export interface Recording {
   id: string;

@@ -216,7 +216,7 @@ export async function startDevServer({ port = 0, active = 40, past = 900, rate =
     res.writeHead(200, { "Content-Type": TYPES[extname(name)] ?? "application/octet-stream", "Cache-Control": cache, ...SECURE }).end(body);
   }
 
-  const me = { kind: "user", name: "admin", role: "admin", scopes: ["calls:read", "calls:listen", "recordings:read", "recordings:download", "messages:read", "quality:read", "sites:read", "events:read"], expires_at: world.iso(begin + 86400000) };
+  const me = { kind: "user", name: "admin", role: "admin", scopes: ["calls:read", "calls:listen", "recordings:read", "recordings:download", "messages:read", "quality:read", "sites:read", "events:read", "policy:write", "recordings:control"], expires_at: world.iso(begin + 86400000) };
 
   function ofCall(req, res, call, part, query) {
     if (!call) return problem(res, 404, "not_found", "There is no such call.");
@@ -281,6 +281,12 @@ export async function startDevServer({ port = 0, active = 40, past = 900, rate =
       if (part === "audio") return audio(req, res, recordingOf(call), wav);
       if (part === "peaks") return json(res, "Peaks", peaks(Number(query.get("pps") ?? 20)));
       return json(res, "Recording", recordingOf(call));
+    }
+    if (head === "recording-rules") {
+      const rule = { id: "6f1c1c52-8a58-4b3e-9d7e-0a6c1f0e9b11", position: 10, name: "no carrier tests", action: "none", percent: null, site: "", direction: "inbound", number: "", from_number: "4999", to_number: "",
+        sip_user: "", peer: "192.0.2.0/24", after_answer: false, early_media: true, sides: "both", created_at: world.iso(begin) };
+      if (id === "changes") return json(res, "RecordingRuleChangeList", list([{ version: 1, at: world.iso(begin), actor: "user:admin", address: "127.0.0.1", rule_id: rule.id, before: null, after: rule }]));
+      return json(res, "RecordingRuleList", { version: 1, data: [rule] });
     }
     if (head === "harvesters") return json(res, "HarvesterList", list(harvesters()));
     if (head === "sites") {

@@ -189,9 +189,37 @@ async function player(page, answers) {
   return `${length.toFixed(1)} s, ${partial.length} answers 206`;
 }
 
-async function stereoFile(page, options) {
-  const wav = await page.evaluate(async () => {
-    const url = document.querySelector("audio").src;
+const FORMATS = ["wav", "ogg", "flac", "mp3"];
+
+// Each format in a player of its own: it knows its length, plays, and goes on playing from where it was sent to.
+async function playFormat(page, format) {
+  const played = await page.evaluate(async (format) => {
+    const url = new URL(document.querySelector("audio").src);
+    url.searchParams.set("format", format);
+    const audio = new Audio(url.href);
+    audio.muted = true;
+    const until = (what, test) => new Promise((good, bad) => {
+      const end = performance.now() + 15000;
+      const look = () => (audio.error ? bad(new Error(`${format}: ${audio.error.message}`)) : test() ? good() : performance.now() > end ? bad(new Error(`${format}: no ${what}`)) : setTimeout(look, 20));
+      look();
+    });
+    await until("length", () => audio.duration > 0);
+    await audio.play();
+    await until("sound", () => audio.currentTime > 0.2);
+    const goal = audio.duration * 0.7;
+    audio.currentTime = goal;
+    await until("seek", () => !audio.seeking && audio.currentTime >= goal && audio.currentTime < goal + 3);
+    await until("sound after the seek", () => audio.currentTime > goal + 0.2 || audio.ended);
+    audio.pause();
+    return audio.duration;
+  }, format);
+  return played;
+}
+
+async function stereoFile(page, options, format) {
+  const file = await page.evaluate(async (format) => {
+    const url = new URL(document.querySelector("audio").src);
+    url.searchParams.set("format", format);
     const response = await fetch(url);
     const bytes = await response.arrayBuffer();
     const size = bytes.byteLength; // decodeAudioData takes the buffer away
@@ -209,9 +237,23 @@ async function stereoFile(page, options) {
       sides.push([...data.slice(best[0], best[0] + 4096)]);
     }
     return { channels: audio.numberOfChannels, rate: audio.sampleRate, seconds: audio.duration, size, sides };
-  });
-  must(wav.channels === 2, `${wav.channels} channels`);
-  return `${wav.seconds.toFixed(2)} s, ${wav.size} B; ${checkTones(wav.sides, wav.rate, [options.leftHz, options.rightHz], "recording")}`;
+  }, format);
+  must(file.channels === 2, `${format}: ${file.channels} channels`);
+  return { seconds: file.seconds, text: `${format} ${file.seconds.toFixed(3)} s, ${file.size} B; ${checkTones(file.sides, file.rate, [options.leftHz, options.rightHz], format)}` };
+}
+
+async function formats(page, options) {
+  const facts = [];
+  let seconds = 0;
+  for (const format of FORMATS) {
+    const file = await stereoFile(page, options, format);
+    const played = await playFormat(page, format);
+    if (format === "wav") seconds = file.seconds;
+    must(Math.abs(file.seconds - seconds) < 0.002, `${format} is ${file.seconds} s long, the recording ${seconds} s`);
+    must(Math.abs(played - seconds) < 0.1, `${format} plays ${played} s of ${seconds} s`);
+    facts.push(file.text);
+  }
+  return facts.join("\n      ");
 }
 
 async function search(page, base) {
@@ -245,7 +287,7 @@ async function accessible(page, base, call) {
       for (const line of await axe(page)) found.push(`${name} ${scheme}: ${line}`);
     }
   };
-  const views = [["live", "/live", ".view-live"], ["calls", "/calls", ".grid tbody tr, .blank"], ["recordings", "/recordings", ".grid tbody tr, .blank"], ["harvesters", "/harvesters", ".card, .blank"]];
+  const views = [["live", "/live", ".view-live"], ["calls", "/calls", ".grid tbody tr, .blank"], ["recordings", "/recordings", ".grid tbody tr, .blank"], ["harvesters", "/harvesters", ".card, .blank"], ["rules", "/rules", ".grid tbody tr, .blank"]];
   if (call) views.push(["call", `/calls/${call}`, ".ladder"], ["streams", `/calls/${call}?tab=streams`, "#tab-panel .grid"], ["story", `/calls/${call}?tab=story`, ".story"]);
   for (const [name, path, ready] of views) {
     await page.goto(base + path);
@@ -295,7 +337,7 @@ export async function runE2e(options, extra = async () => undefined) {
     await step("streams, legs, timeline", () => streams(page));
     await step("player: wave form, play, seek, speed", () => player(page, answers));
     await shot("player");
-    await step("the recording is stereo, caller left, callee right", () => stereoFile(page, options));
+    await step("the recording in each format: plays, seeks, caller left, callee right", () => formats(page, options));
     await step("search by number; the URL is the search", () => search(page, options.base));
     await step("axe: nothing serious", () => accessible(page, options.base, facts.call));
     await extra({ page, step, shot, facts });

@@ -4,15 +4,36 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/fail.h"
 
 static _Atomic uint64_t total, late;
-static _Atomic bool ready;
+static _Atomic bool ready, huge;
+
+#define HUGE_BYTES ((size_t)2 << 20)
 
 static size_t round64(size_t bytes)
 {
     return (bytes + 63) & ~(size_t)63;
+}
+
+void mem_want_huge_pages(void)
+{
+    atomic_store_explicit(&huge, true, memory_order_relaxed);
+}
+
+// A kernel that has none refuses, and small ones do.
+static void *take_aligned(size_t n)
+{
+    if (n < HUGE_BYTES || !atomic_load_explicit(&huge, memory_order_relaxed))
+        return aligned_alloc(64, n);
+    void *p;
+    if (posix_memalign(&p, HUGE_BYTES, n) != 0) // n need not be a multiple of the alignment
+        return NULL;
+    // The last part of a huge page stays small: nothing more is there than was asked for.
+    (void)madvise(p, n & ~(HUGE_BYTES - 1), MADV_HUGEPAGE);
+    return p;
 }
 
 void *mem_take(size_t bytes)
@@ -20,7 +41,7 @@ void *mem_take(size_t bytes)
     if (bytes == 0 || bytes > SIZE_MAX - 63)
         return NULL;
     size_t n = round64(bytes);
-    void *p = aligned_alloc(64, n);
+    void *p = take_aligned(n);
     if (!p)
         return NULL;
     memset(p, 0, n);

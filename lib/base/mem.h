@@ -7,6 +7,9 @@
 
 // 64-byte aligned, zeroed, touched. NULL when it cannot be had.
 void *mem_take(size_t bytes);
+// From here on blocks of 2 MiB and more ask for huge pages: a process that touches tables of many MiB at random, and
+// that is never forked while it runs (a shared huge page is copied in small ones). Before the first mem_take.
+void mem_want_huge_pages(void);
 void mem_give(void *p, size_t bytes);
 // Taken and not given back, now.
 uint64_t mem_total(void);

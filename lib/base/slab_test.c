@@ -86,9 +86,27 @@ static void late_memory_is_counted(void **state)
     assert_null(mem_take(0));
 }
 
+static void huge_pages_are_memory_like_any(void **state)
+{
+    (void)state;
+    const size_t n = (5 << 20) + 100; // two huge pages and small ones
+    uint64_t before = mem_total();
+    mem_want_huge_pages();
+    uint8_t *p = mem_take(n);
+    assert_non_null(p);
+    assert_int_equal((uintptr_t)p % (2 << 20), 0);
+    for (size_t i = 0; i < n; i += 4096)
+        assert_int_equal(p[i], 0);
+    p[n - 1] = 1;
+    assert_true(mem_total() >= before + n && mem_total() < before + n + 64);
+    mem_give(p, n);
+    assert_int_equal(mem_total(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(huge_pages_are_memory_like_any), // before memory counts as late
         cmocka_unit_test(fill_pass_drain),
         cmocka_unit_test(old_handles_find_nothing),
         cmocka_unit_test(a_given_slot_comes_back_last),

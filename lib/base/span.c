@@ -10,7 +10,7 @@ bool span_ieq(struct span a, struct span b)
     if (a.n != b.n)
         return false;
     for (size_t i = 0; i < a.n; i++)
-        if (lower(a.p[i]) != lower(b.p[i]))
+        if (a.p[i] != b.p[i] && lower(a.p[i]) != lower(b.p[i])) // most write names as the RFCs do
             return false;
     return true;
 }
@@ -18,28 +18,6 @@ bool span_ieq(struct span a, struct span b)
 bool span_istarts(struct span s, struct span prefix)
 {
     return s.n >= prefix.n && span_ieq(span_of(s.p, prefix.n), prefix);
-}
-
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-struct span span_trim(struct span s)
-{
-    while (s.n > 0 && is_blank(s.p[0])) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n > 0 && is_blank(s.p[s.n - 1]))
-        s.n--;
-    return s;
-}
-
-size_t span_find(struct span s, uint8_t c)
-{
-    const uint8_t *hit = s.n ? memchr(s.p, c, s.n) : NULL;
-    return hit ? (size_t)(hit - s.p) : s.n;
 }
 
 size_t span_find_span(struct span s, struct span needle)
@@ -50,14 +28,6 @@ size_t span_find_span(struct span s, struct span needle)
         return s.n;
     const uint8_t *hit = memmem(s.p, s.n, needle.p, needle.n);
     return hit ? (size_t)(hit - s.p) : s.n;
-}
-
-struct span span_sub(struct span s, size_t from, size_t n)
-{
-    if (from >= s.n)
-        return (struct span){s.n ? s.p + s.n : s.p, 0};
-    size_t left = s.n - from;
-    return (struct span){s.p + from, n < left ? n : left};
 }
 
 bool span_u64(struct span s, uint64_t max, uint64_t *ret)

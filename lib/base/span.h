@@ -33,13 +33,13 @@ static inline bool span_eq(struct span a, struct span b)
 bool span_ieq(struct span a, struct span b);
 bool span_istarts(struct span s, struct span prefix);
 // Without spaces, tabs, CR and LF at both ends.
-struct span span_trim(struct span s);
+static inline struct span span_trim(struct span s);
 // First position of byte c, or s.n.
-size_t span_find(struct span s, uint8_t c);
+static inline size_t span_find(struct span s, uint8_t c);
 // First position of needle, or s.n.
 size_t span_find_span(struct span s, struct span needle);
 // s from position `from`, at most n bytes; clamped, never out of bounds.
-struct span span_sub(struct span s, size_t from, size_t n);
+static inline struct span span_sub(struct span s, size_t from, size_t n);
 // Digits only, at least one, at most `max`. False (and *ret untouched) otherwise.
 bool span_u64(struct span s, uint64_t max, uint64_t *ret);
 bool span_u32(struct span s, uint32_t max, uint32_t *ret);
@@ -51,6 +51,39 @@ size_t span_utf8(struct span s, char *dst, size_t cap);
 // Length of the UTF-8 character at the start of s (good), or how many bytes of a bad sequence to skip
 // (one U+FFFD each, as browsers do). 0 only for an empty span.
 size_t span_utf8_char(struct span s, bool *ret_good);
+
+// In the header because a SIP message asks hundreds of times.
+static inline bool span_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static inline struct span span_trim(struct span s)
+{
+    while (s.n > 0 && span_blank(s.p[0])) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n > 0 && span_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+static inline size_t span_find(struct span s, uint8_t c)
+{
+    if (s.n > PTRDIFF_MAX)
+        __builtin_unreachable(); // no object is so large, and the compiler warns of it where it is inlined
+    const uint8_t *hit = s.n ? (const uint8_t *)memchr(s.p, c, s.n) : NULL;
+    return hit ? (size_t)(hit - s.p) : s.n;
+}
+
+static inline struct span span_sub(struct span s, size_t from, size_t n)
+{
+    if (from >= s.n)
+        return (struct span){s.n ? s.p + s.n : s.p, 0};
+    size_t left = s.n - from;
+    return (struct span){s.p + from, n < left ? n : left};
+}
 
 struct cur {
     const uint8_t *p;

@@ -15,6 +15,7 @@
 #include "sock.h"
 
 #define CONTROL_ARENA (UINT64_C(8) << 20)
+#define ANSWER_ARENA  (UINT64_C(4) << 20) // smaller: a reply that was made here always fits there
 #define RESEND_MS     1000 // requests can be repeated: snapshots and taps are idempotent
 #define POLL_MS       100
 
@@ -167,7 +168,7 @@ static int open_answer(struct answer **ret, const char *url, bool to_all, answer
 {
     struct answer *s = calloc(1, sizeof(*s));
     if (s)
-        s->arena = arena_new(CONTROL_ARENA);
+        s->arena = arena_new(ANSWER_ARENA);
     struct sock_opts o = {.send_timeout_ms = POLL_MS, .to_all = to_all};
     int r = s && s->arena ? 0 : -ENOMEM;
     if (r < 0) {

@@ -22,13 +22,13 @@ static _Atomic int state;
 static int64_t started_us;
 static struct small *server;
 
+// Opened once: a process that has given up opening files (capture's sandbox) still knows.
+static int statm_fd = -1;
+
 uint64_t health_rss_bytes(void)
 {
     char buf[128];
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-    if (fd >= 0)
-        close(fd);
+    ssize_t n = statm_fd < 0 ? -1 : pread(statm_fd, buf, sizeof(buf) - 1, 0);
     if (n <= 0)
         return 0;
     struct span s = span_of(buf, (size_t)n);
@@ -135,6 +135,7 @@ int health_start(const struct daemon_service *s, const char *listen, const char 
     site = site_name;
     node = node_name;
     started_us = wall_now_us();
+    statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (!*listen)
         return 0;
     return small_start(&server, listen, routes, sizeof(routes) / sizeof(routes[0]), NULL, err,

@@ -98,6 +98,11 @@ enum http_next http_reply_text(struct http_req *q, unsigned status, const char *
 
 enum http_next http_reply_json(struct http_req *q, unsigned status)
 {
+    return http_reply_json_as(q, status, "application/json");
+}
+
+enum http_next http_reply_json_as(struct http_req *q, unsigned status, const char *type)
+{
     if (q->json.overflow) {
         atomic_fetch_add_explicit(&q->server->stat[M_TOO_LARGE].v, 1,
                                   memory_order_relaxed); // workers too
@@ -105,7 +110,7 @@ enum http_next http_reply_json(struct http_req *q, unsigned status)
                             "the answer is larger than %zu bytes; ask for less",
                             q->server->o.reply_bytes);
     }
-    return reply_set(q, status, "application/json", persistent(span_of(q->buf, q->json.n)));
+    return reply_set(q, status, type, persistent(span_of(q->buf, q->json.n)));
 }
 
 enum http_next http_reply_empty(struct http_req *q, unsigned status)

@@ -7,6 +7,7 @@
 struct json *http_json(struct http_req *q);
 // Sends what was written; too large for the buffer: the 500 problem response_too_large (counted).
 enum http_next http_reply_json(struct http_req *q, unsigned status);
+enum http_next http_reply_json_as(struct http_req *q, unsigned status, const char *type);
 // The body must live as long as the request (q->small, constants).
 enum http_next http_reply_text(struct http_req *q, unsigned status, const char *type,
                                struct span body);

@@ -15,7 +15,8 @@ enum http_method {
     HTTP_GET,
     HTTP_HEAD,
     HTTP_POST,
-    HTTP_DELETE
+    HTTP_DELETE,
+    HTTP_PUT
 };
 
 enum http_next {

@@ -96,6 +96,7 @@ static struct http_req *request_begin(struct http_server *s, struct MHD_Connecti
                 : !strcmp(method, "HEAD")   ? HTTP_HEAD
                 : !strcmp(method, "POST")   ? HTTP_POST
                 : !strcmp(method, "DELETE") ? HTTP_DELETE
+                : !strcmp(method, "PUT")    ? HTTP_PUT
                                             : HTTP_OTHER;
     name_peer(q);
     name_request(q);
@@ -118,8 +119,8 @@ static enum http_next route_request(struct http_req *q)
     if (allow) {
         http_problem(q, 405, "method_not_allowed", "this path does not know that method");
         char list[48] = "";
-        static const char *const names[] = {NULL, "GET", "HEAD", "POST", "DELETE"};
-        for (unsigned i = HTTP_GET, n = 0; i <= HTTP_DELETE; i++) {
+        static const char *const names[] = {NULL, "GET", "HEAD", "POST", "DELETE", "PUT"};
+        for (unsigned i = HTTP_GET, n = 0; i <= HTTP_PUT; i++) {
             if (allow & 1u << i)
                 n +=
                     (unsigned)snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", names[i]);

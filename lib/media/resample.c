@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <speex/speex_resampler.h>
+#include "media/drift.h"
 
 #define QUALITY 5 // 64 taps at equal rates; stop band over 60 dB
 #define LAG_MAX 1024
+// The library multiplies the terms of the ratio by its 80 taps in 32 bits.
+#define TERM_MOST UINT32_C(50000000)
 
 int resample_open(struct resample *r, uint32_t from, uint32_t to)
 {
@@ -14,6 +17,31 @@ int resample_open(struct resample *r, uint32_t from, uint32_t to)
     if (!r->state)
         return -ENOMEM;
     resample_restart(r);
+    return 0;
+}
+
+static uint32_t common(uint32_t a, uint32_t b)
+{
+    while (b != 0) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+int resample_stretch(struct resample *r, int32_t stretch)
+{
+    if (r->stretch == stretch)
+        return 0;
+    uint32_t by = common(r->from, r->to), from = r->from / by, to = r->to / by;
+    int64_t unit = TERM_MOST / (from > to ? from : to); // both terms in 1/unit
+    int err = speex_resampler_set_rate_frac(
+        r->state, (spx_uint32_t)(from * unit),
+        (spx_uint32_t)(to * (unit + (unit * stretch + DRIFT_ONE / 2) / DRIFT_ONE)), r->from, r->to);
+    if (err != RESAMPLER_ERR_SUCCESS)
+        return -ENOMEM;
+    r->stretch = stretch;
     return 0;
 }
 

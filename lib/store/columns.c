@@ -9,29 +9,35 @@
 struct column {
     uint8_t *buf; // ARRAY_HEAD bytes, then each element: u32 length (or -1), bytes
     size_t cap, n, row_start;
+    uint8_t *part;               // head of a part of it
+    uint8_t covered[ARRAY_HEAD]; // what stood there
 };
 
 struct table {
     const struct table_def *def;
     struct column col[TABLE_COLUMNS_MAX];
     size_t rows, rows_max, next; // next: column of the row being written
-    bool overflow;
+    bool overflow, parted;
     size_t memory;
 };
 
 static const struct {
     uint32_t type, array;
     size_t width; // 0: variable
+    bool text;
 } kinds[] = {
-    [COL_TEXT] = {PG_TEXT, PG_TEXT_ARRAY, 0},
-    [COL_BYTES] = {PG_BYTEA, PG_BYTEA_ARRAY, 0},
-    [COL_INT4] = {PG_INT4, PG_INT4_ARRAY, 4},
-    [COL_INT8] = {PG_INT8, PG_INT8_ARRAY, 8},
-    [COL_REAL] = {PG_FLOAT8, PG_FLOAT8_ARRAY, 8},
-    [COL_BOOL] = {PG_BOOL, PG_BOOL_ARRAY, 1},
-    [COL_TIME] = {PG_TIMESTAMPTZ, PG_TIMESTAMPTZ_ARRAY, 8},
-    [COL_UUID] = {PG_UUID, PG_UUID_ARRAY, 16},
-    [COL_INET] = {PG_INET, PG_INET_ARRAY, 20},
+    [COL_TEXT] = {PG_TEXT, PG_TEXT_ARRAY, 0, true},
+    [COL_WORD] = {PG_TEXT, PG_TEXT_ARRAY, COL_WORD_MAX, true},
+    [COL_NAME] = {PG_TEXT, PG_TEXT_ARRAY, COL_NAME_MAX, true},
+    [COL_LINE] = {PG_TEXT, PG_TEXT_ARRAY, COL_LINE_MAX, true},
+    [COL_BYTES] = {PG_BYTEA, PG_BYTEA_ARRAY, 0, false},
+    [COL_INT4] = {PG_INT4, PG_INT4_ARRAY, 4, false},
+    [COL_INT8] = {PG_INT8, PG_INT8_ARRAY, 8, false},
+    [COL_REAL] = {PG_FLOAT8, PG_FLOAT8_ARRAY, 8, false},
+    [COL_BOOL] = {PG_BOOL, PG_BOOL_ARRAY, 1, false},
+    [COL_TIME] = {PG_TIMESTAMPTZ, PG_TIMESTAMPTZ_ARRAY, 8, false},
+    [COL_UUID] = {PG_UUID, PG_UUID_ARRAY, 16, false},
+    [COL_INET] = {PG_INET, PG_INET_ARRAY, 20, false},
 };
 
 struct table *table_new(const struct table_def *def, size_t rows_max, size_t text_bytes,
@@ -48,6 +54,7 @@ struct table *table_new(const struct table_def *def, size_t rows_max, size_t tex
         size_t width = kinds[def->kind[i]].width;
         size_t variable = def->kind[i] == COL_TEXT ? text_bytes + def->text_max + 1 : bytes;
         c->cap = ARRAY_HEAD + rows_max * (4 + width) + (width ? 0 : variable);
+        c->cap += kinds[def->kind[i]].text; // span_utf8 ends with a zero of its own
         c->buf = mem_take(c->cap);
         if (!c->buf)
             return table_free(t);
@@ -142,11 +149,13 @@ void row_null(struct table *t)
 
 void row_text(struct table *t, struct span s)
 {
-    must(t->def->kind[t->next] == COL_TEXT);
+    enum column_kind kind = t->def->kind[t->next];
+    must(kinds[kind].text);
     struct column *c = next_column(t);
     // A bad byte becomes three (U+FFFD), and span_utf8 ends with a zero of its own.
     size_t room = c->cap - c->n < 5 ? 0 : c->cap - c->n - 5;
-    size_t want = s.n * 3 < t->def->text_max ? s.n * 3 : t->def->text_max;
+    size_t max = kinds[kind].width ? kinds[kind].width : t->def->text_max;
+    size_t want = s.n < max / 3 ? s.n * 3 : max;
     if (t->overflow || room < want) {
         t->overflow = true;
         return;
@@ -257,13 +266,13 @@ bool row_end(struct table *t)
     return true;
 }
 
-static void put_head(struct column *c, uint32_t type, size_t rows)
+static void put_head(uint8_t *p, uint32_t type, size_t rows)
 {
-    pg_put_u32(c->buf, 1);
-    pg_put_u32(c->buf + 4, 1); // there may be nulls
-    pg_put_u32(c->buf + 8, type);
-    pg_put_u32(c->buf + 12, (uint32_t)rows);
-    pg_put_u32(c->buf + 16, 1);
+    pg_put_u32(p, 1);
+    pg_put_u32(p + 4, 1); // there may be nulls
+    pg_put_u32(p + 8, type);
+    pg_put_u32(p + 12, (uint32_t)rows);
+    pg_put_u32(p + 16, 1);
 }
 
 void table_args(struct table *t, struct store_args *args)
@@ -271,7 +280,7 @@ void table_args(struct table *t, struct store_args *args)
     must(t->rows > 0 && t->next == t->def->columns);
     for (size_t i = 0; i < t->def->columns; i++) {
         struct column *c = &t->col[i];
-        put_head(c, kinds[t->def->kind[i]].type, t->rows);
+        put_head(c->buf, kinds[t->def->kind[i]].type, t->rows);
         store_arg_binary(args, kinds[t->def->kind[i]].array, span_of(c->buf, c->n));
     }
 }
@@ -282,35 +291,41 @@ static size_t element_size(const uint8_t *p)
     return n == UINT32_MAX ? 4 : 4 + (size_t)n;
 }
 
-static const uint8_t *element_at(const struct column *c, size_t row)
+// Place of the element that comes `rows` after the one at `at`.
+static size_t element_at(const struct column *c, size_t rows, size_t at)
 {
-    const uint8_t *p = c->buf + ARRAY_HEAD;
-    for (size_t i = 0; i < row; i++)
-        p += element_size(p);
-    return p;
+    for (size_t i = 0; i < rows; i++)
+        at += element_size(c->buf + at);
+    return at;
 }
 
-void table_slice(const struct table *t, size_t from, size_t n, struct table *part)
+void table_part_args(struct table *t, size_t from, size_t n, struct store_args *args)
 {
-    must(part->def == t->def && from + n <= t->rows && n <= part->rows_max);
-    table_reset(part);
+    must(!t->parted && n > 0 && from + n <= t->rows && t->next == t->def->columns);
+    t->parted = true;
     for (size_t i = 0; i < t->def->columns; i++) {
-        const uint8_t *a = element_at(&t->col[i], from);
-        const uint8_t *b = a;
-        for (size_t k = 0; k < n; k++)
-            b += element_size(b);
-        size_t bytes = (size_t)(b - a);
-        must(part->col[i].cap - ARRAY_HEAD >= bytes);
-        memcpy(part->col[i].buf + ARRAY_HEAD, a, bytes);
-        part->col[i].n = ARRAY_HEAD + bytes;
+        struct column *c = &t->col[i];
+        size_t at = element_at(c, from, ARRAY_HEAD), end = element_at(c, n, at);
+        c->part = c->buf + at - ARRAY_HEAD;
+        memcpy(c->covered, c->part, ARRAY_HEAD);
+        put_head(c->part, kinds[t->def->kind[i]].type, n);
+        store_arg_binary(args, kinds[t->def->kind[i]].array,
+                         span_of(c->part, end - at + ARRAY_HEAD));
     }
-    part->rows = n;
+}
+
+void table_part_end(struct table *t)
+{
+    must(t->parted);
+    t->parted = false;
+    for (size_t i = 0; i < t->def->columns; i++)
+        memcpy(t->col[i].part, t->col[i].covered, ARRAY_HEAD);
 }
 
 struct span table_cell(const struct table *t, size_t column, size_t row)
 {
     must(column < t->def->columns && row < t->rows);
-    const uint8_t *p = element_at(&t->col[column], row);
+    const uint8_t *p = t->col[column].buf + element_at(&t->col[column], row, ARRAY_HEAD);
     size_t n = element_size(p) - 4;
     bool null = p[0] == 0xff && p[1] == 0xff && p[2] == 0xff && p[3] == 0xff;
     return null ? span_of(NULL, 0) : span_of(p + 4, n);

@@ -1,5 +1,5 @@
 // The store against a real PostgreSQL 15: values there and back, arrays, one-transaction pipelines,
-// errors by kind, a server that dies and comes back, migrations by two starters, partitions.
+// errors by kind, a server that dies and comes back, migrations by two starters, partitions. Over 450 lines: one server for all of them.
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -213,18 +213,25 @@ static void rows_as_columns(void **state)
     assert_int_equal(one_int("SELECT count(*) FROM thing WHERE i = '10.0.0.1'"), 34);
     assert_int_equal(one_int("SELECT count(*) FROM thing WHERE i = '2001:db8::1'"), 33);
     // A part of it.
-    struct table *part = table_new(&thing, 100, 4096, 1024);
-    table_slice(t, 40, 3, part);
     store_args_init(&a);
-    table_args(part, &a);
+    table_part_args(t, 40, 3, &a);
     assert_int_equal(store_query(db, thing.sql, &a, NULL), STORE_OK);
+    table_part_end(t);
     assert_int_equal(one_int("SELECT count(*) FROM thing WHERE d BETWEEN 40 AND 42"), 6);
     assert_int_equal(one_int("SELECT count(*) FROM thing"), 103);
+    // The others stand as they stood.
+    store_args_init(&a);
+    table_part_args(t, 0, 100, &a);
+    assert_int_equal(store_query(db, thing.sql, &a, NULL), STORE_OK);
+    table_part_end(t);
+    assert_int_equal(one_int("SELECT count(*) FROM (SELECT d FROM thing GROUP BY d, a, c, e, f, g, "
+                             "h, i HAVING count(*) = CASE WHEN d BETWEEN 40 AND 42 THEN 3 ELSE 2 "
+                             "END) x"),
+                     100);
     struct span cell = table_cell(t, 3, 41);
     assert_int_equal(cell.n, 8);
     assert_int_equal(cell.p[7], 41);
     assert_null(table_cell(t, 0, 3).p);
-    table_free(part);
     table_free(t);
 }
 
@@ -242,6 +249,42 @@ static void a_full_table_by_bytes(void **state)
     table_reset(t);
     assert_true(put_thing(t, 0));
     assert_int_equal(table_rows(t), 1);
+    table_free(t);
+}
+
+static const struct table_def texts = {
+    .name = "texts",
+    .sql = "INSERT INTO texts SELECT * FROM unnest($1, $2, $3)",
+    .columns = 3,
+    .kind = {COL_WORD, COL_NAME, COL_LINE},
+};
+
+// Each row has room for the longest text of its width, of good bytes and of bad ones.
+static void texts_of_a_width(void **state)
+{
+    (void)state;
+    assert_int_equal(store_script(db, "DROP TABLE IF EXISTS texts; CREATE TABLE texts (a text, b "
+                                      "text, c text)"),
+                     STORE_OK);
+    struct table *t = table_new(&texts, 8, 0, 0);
+    char good[400], bad[400];
+    memset(good, 'x', sizeof good);
+    memset(bad, 0xff, sizeof bad);
+    for (int i = 0; i < 8; i++) {
+        assert_true(table_fits(t, 0));
+        row_begin(t);
+        for (int k = 0; k < 3; k++)
+            row_text(t, span_of(i % 2 ? bad : good, sizeof good));
+        assert_true(row_end(t));
+    }
+    assert_false(table_fits(t, 0));
+    struct store_args a;
+    store_args_init(&a);
+    table_args(t, &a);
+    assert_int_equal(store_query(db, texts.sql, &a, NULL), STORE_OK);
+    assert_int_equal(one_int("SELECT count(*) FROM texts WHERE octet_length(a) = 24 AND "
+                             "octet_length(b) IN (128, 126) AND octet_length(c) IN (256, 255)"),
+                     8);
     table_free(t);
 }
 
@@ -432,6 +475,7 @@ int main(void)
         cmocka_unit_test(text_arrays),
         cmocka_unit_test(error_kinds),
         cmocka_unit_test(rows_as_columns),
+        cmocka_unit_test(texts_of_a_width),
         cmocka_unit_test(a_full_table_by_bytes),
         cmocka_unit_test(one_transaction),
         cmocka_unit_test(much_in_one_transaction),

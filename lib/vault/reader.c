@@ -115,6 +115,21 @@ int reader_open(struct reader *r, const struct reader_source *source, const char
     return e == 0 ? take_chunk(r, r->content ? (r->content - 1) / SEAL_CHUNK : 0) : e;
 }
 
+int reader_open_with(struct reader *r, const struct reader_source *source,
+                     const struct data_key *key)
+{
+    uint8_t head[SEAL_HEAD];
+    r->source = *source;
+    r->at = NO_CHUNK;
+    r->sealed = true;
+    if (!seal_content(source->bytes, &r->content))
+        return -EBADMSG;
+    int e = read_all(r, 0, head, sizeof(head));
+    if (e == 0)
+        e = seal_open(&r->seal, head, key);
+    return e == 0 ? take_chunk(r, r->content ? (r->content - 1) / SEAL_CHUNK : 0) : e;
+}
+
 ssize_t reader_read(struct reader *r, uint64_t offset, void *buf, size_t n)
 {
     if (offset >= r->content)

@@ -29,6 +29,9 @@ void reader_deinit(struct reader *r);
 // cut is refused here); or negative errno. keys may be NULL: then only plain files open.
 int reader_open(struct reader *r, const struct reader_source *source, const char *path,
                 struct keyring *keys);
+// The same for a sealed file whose key the caller has. 0, -EBADMSG, or negative errno.
+int reader_open_with(struct reader *r, const struct reader_source *source,
+                     const struct data_key *key);
 // Up to n bytes at offset; 0 at the end; -EBADMSG: the chunk does not fit (reader.at names it).
 ssize_t reader_read(struct reader *r, uint64_t offset, void *buf, size_t n);
 // A source that is a descriptor (borrowed).

@@ -26,7 +26,7 @@ uint32_t per_bits(struct per *p, unsigned n)
     if (!need(p, n))
         return 0;
     for (unsigned i = 0; i < n; i++, p->bit++)
-        v = v << 1 | (p->s.p[p->bit / 8] >> (7 - p->bit % 8) & 1u);
+        v = v << 1 | ((uint32_t)p->s.p[p->bit / 8] >> (7 - p->bit % 8) & 1u);
     return v;
 }
 

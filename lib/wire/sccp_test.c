@@ -311,7 +311,8 @@ static void framed_is_no_websocket(void **state)
                 (void)segment(s, &g, 99, 2, span_of(NULL, 0));
             (void)segment(s, &g, 100, 16, begins[i]);
             assert_int_equal(sipstream_stat(s).used, 0);
-            (void)segment(sip, &g, 99, 2, span_of(NULL, 0));
+            if (i < 2) // a frame without a handshake is one only where the beginning was not seen
+                (void)segment(sip, &g, 99, 2, span_of(NULL, 0));
             (void)segment(sip, &g, 100, 16, begins[i]);
             assert_int_equal(sipstream_stat(sip).used, 1); // there they are one
             sipstream_free(sip);

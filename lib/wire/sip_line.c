@@ -3,15 +3,9 @@
 
 #define LEADING_CRLF 64
 
-// alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~" as bits.
-static const uint32_t token_bits[8] = {
+const uint32_t sip_token_bits[8] = {
     0x00000000, 0x03ff6ca2, 0x87fffffe, 0x47ffffff, 0, 0, 0, 0,
 };
-
-bool sip_is_token(uint8_t c)
-{
-    return token_bits[c >> 5] >> (c & 31) & 1;
-}
 
 bool sip_all_token(struct span s)
 {

@@ -10,7 +10,12 @@
 #define SIP_METHOD_MAX      64
 
 // RFC 3261 25.1.
-bool sip_is_token(uint8_t c);
+// alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~" as bits.
+extern const uint32_t sip_token_bits[8];
+static inline bool sip_is_token(uint8_t c)
+{
+    return sip_token_bits[c >> 5] >> (c & 31) & 1;
+}
 bool sip_all_token(struct span s); // and not empty
 static inline bool sip_is_blank(uint8_t c)
 {

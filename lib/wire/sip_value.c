@@ -2,9 +2,14 @@
 #include "wire/pkt.h"
 #include "wire/sip_text.h"
 
-static bool is_lws(uint8_t c)
+// What ends a host or a port: blanks and : ; ? > / , as bits. A call for each character was a sixth of reading SIP.
+static bool ends_host(uint8_t c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    const uint64_t ends = UINT64_C(1) << ' ' | UINT64_C(1) << '\t' | UINT64_C(1) << '\r' |
+                          UINT64_C(1) << '\n' | UINT64_C(1) << ':' | UINT64_C(1) << ';' |
+                          UINT64_C(1) << '?' | UINT64_C(1) << '>' | UINT64_C(1) << '/' |
+                          UINT64_C(1) << ',';
+    return c < 64 && (ends >> c & 1);
 }
 
 // s begins with a quote: bytes up to and with the closing one (RFC 3261 25.1 quoted-string); 0: it never closes.
@@ -19,18 +24,21 @@ static size_t quoted_length(struct span s)
     return 0;
 }
 
-// Where `stop` stands outside quotes; an open quote runs to the end. With `angles`, what is in < > is skipped too.
+// Where `stop` (one of , ; <) stands outside quotes; an open quote runs to the end. With `angles`, what is in < > is skipped too.
 static size_t find_outside(struct span s, uint8_t stop, bool angles)
 {
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"') {
+        uint8_t c = s.p[i];
+        if (c > '<') // letters, most of all: nothing that is asked for stands so high
+            continue;
+        if (c == '"') {
             size_t q = quoted_length(span_sub(s, i, s.n));
             if (q == 0)
                 return s.n;
             i += q - 1;
-        } else if (s.p[i] == stop) {
+        } else if (c == stop) {
             return i;
-        } else if (angles && s.p[i] == '<') {
+        } else if (angles && c == '<') {
             i += span_find(span_sub(s, i, s.n), '>');
         }
     }
@@ -86,8 +94,8 @@ size_t sip_unfold(struct span value, char *dst, size_t cap)
     for (size_t i = 0; i < value.n && n < cap; i++) {
         uint8_t c = value.p[i];
         size_t line_end = i;
-        if (is_lws(c)) // a run of blanks with a line end in it is one space
-            while (line_end < value.n && is_lws(value.p[line_end]))
+        if (span_blank(c)) // a run of blanks with a line end in it is one space
+            while (line_end < value.n && span_blank(value.p[line_end]))
                 line_end++;
         if (line_end > i && memchr(value.p + i, '\n', line_end - i)) {
             c = ' ';
@@ -108,19 +116,19 @@ static void hostport(struct span *rest, struct span *ret_host, struct span *ret_
         host = span_sub(s, 1, close - 1);
         n = close < s.n ? close + 1 : s.n;
     } else {
-        while (n < s.n && !is_lws(s.p[n]) && !memchr(":;?>/,", s.p[n], 6))
+        while (n < s.n && !ends_host(s.p[n]))
             n++;
         host = span_sub(s, 0, n);
     }
     size_t colon = n;
-    while (colon < s.n && is_lws(s.p[colon]))
+    while (colon < s.n && span_blank(s.p[colon]))
         colon++;
     if (colon < s.n && s.p[colon] == ':') {
         size_t from = colon + 1;
-        while (from < s.n && is_lws(s.p[from]))
+        while (from < s.n && span_blank(s.p[from]))
             from++;
         n = from;
-        while (n < s.n && !is_lws(s.p[n]) && !memchr(";?>/,", s.p[n], 5))
+        while (n < s.n && (!ends_host(s.p[n]) || s.p[n] == ':'))
             n++;
         port = span_sub(s, from, n - from);
     }
@@ -202,7 +210,7 @@ static void display_read(struct span s, struct sip_addr *a, bool *strict)
         return;
     }
     for (size_t i = 0; i < s.n; i++)
-        if (!sip_is_token(s.p[i]) && !is_lws(s.p[i]))
+        if (!sip_is_token(s.p[i]) && !span_blank(s.p[i]))
             *strict = false;
 }
 
@@ -276,7 +284,7 @@ bool sip_via_parse(struct span value, struct sip_via *ret)
     while (n < s.n && sip_is_token(s.p[n]))
         n++;
     v.transport = span_sub(s, 0, n);
-    if (n == 0 || n == s.n || !is_lws(s.p[n]))
+    if (n == 0 || n == s.n || !span_blank(s.p[n]))
         return false;
     s = span_trim(span_sub(s, n, s.n));
     hostport(&s, &v.host, &v.port);

@@ -21,8 +21,11 @@ enum {
     SCOPE_RECORDINGS_DELETE = 1u << 8,
     SCOPE_RETENTION_WRITE = 1u << 9,
     SCOPE_HOLDS_WRITE = 1u << 10,
-    SCOPE_ALL = (1u << 11) - 1,
-    SCOPE_KEEPING = SCOPE_RECORDINGS_DELETE | SCOPE_RETENTION_WRITE | SCOPE_HOLDS_WRITE,
+    SCOPE_POLICY_WRITE = 1u << 11,
+    SCOPE_RECORDINGS_CONTROL = 1u << 12,
+    SCOPE_ALL = (1u << 13) - 1,
+    SCOPE_KEEPING =
+        SCOPE_RECORDINGS_DELETE | SCOPE_RETENTION_WRITE | SCOPE_HOLDS_WRITE | SCOPE_POLICY_WRITE,
 };
 
 // Who asks. known = false: nobody.
@@ -50,7 +53,11 @@ struct req {
     int step;
     int fd; // audio: handed from the worker to the reply
     unsigned pps;
+    int format;       // enum encode_format of the audio asked for, or FORMAT_STORED
+    int64_t until_us; // waiting for a format (formats.c)
+    struct http_req *next_waiting;
 };
+#define FORMAT_STORED (-1)
 
 static inline struct req *req_of(struct http_req *q)
 {
@@ -65,7 +72,9 @@ struct api_settings {
     int64_t login_per_minute, session_us, max_lag_us, tap_lease_us, retention_every_us;
     uint32_t mirror_calls, mirror_harvesters, taps, tap_bytes, listeners, events_bytes,
         events_index, sse_clients;
-    uint32_t db_threads, db_queue, audio_readers;
+    uint32_t db_threads, db_queue, audio_readers, formats_renderings;
+    uint64_t formats_bytes;
+    int64_t formats_keep_us;
 };
 extern struct api_settings settings;
 extern struct http_server *http;
@@ -85,6 +94,8 @@ enum http_next on_call_messages(struct http_req *q);
 enum http_next on_call_ladder(struct http_req *q);
 enum http_next on_call_events(struct http_req *q);
 enum http_next on_call_evidence(struct http_req *q);
+enum http_next on_call_vcon(struct http_req *q);
+enum http_next on_call_pcapng(struct http_req *q);
 enum http_next on_calls_export(struct http_req *q);
 enum http_next on_listen_ticket(struct http_req *q);
 enum http_next on_listen(struct http_req *q);
@@ -102,6 +113,10 @@ enum http_next on_hold_release(struct http_req *q);
 enum http_next on_erasures(struct http_req *q);
 enum http_next on_deletions(struct http_req *q);
 enum http_next on_completeness(struct http_req *q);
+enum http_next on_rules(struct http_req *q);
+enum http_next on_rule_changes(struct http_req *q);
+enum http_next on_rule(struct http_req *q);
+enum http_next on_call_record(struct http_req *q);
 enum http_next on_harvesters(struct http_req *q);
 enum http_next on_harvester(struct http_req *q);
 enum http_next on_sites(struct http_req *q);

@@ -12,9 +12,11 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "bus/bus.h"
+#include "command.h"
 #include "depot/conf.h"
 #include "db.h"
 #include "events.h"
+#include "formats.h"
 #include "keeper.h"
 #include "listen.h"
 #include "mirror.h"
@@ -63,6 +65,14 @@ static const struct conf_def defs[] = {
      "keys of the recordings, made by the recorder (read)", false},
     {"audio.readers", CONF_INT, "32", 1, 4096,
      "encrypted recordings sent at one time; 200 KiB each", false},
+    {"formats.renderings", CONF_INT, "2", 1, 64,
+     "recordings made in another format at one time, each a thread at low priority; more are "
+     "answered 503",
+     false},
+    {"formats.bytes", CONF_BYTES, "1G", 1 << 20, INT64_MAX / 2,
+     "what was made is kept in TMPDIR up to here, encrypted: 95 hours of Ogg, 6 of FLAC", false},
+    {"formats.keep", CONF_DURATION, "10m", 1000000, 86400000000,
+     "and so long after it was last asked for", false},
     {"auth.first-start-file", CONF_STR, "", 0, 0,
      "also write the first login and API key to this file (mode 0600)", false},
     {"auth.login-per-minute", CONF_INT, "10", 1, 100000,
@@ -102,6 +112,9 @@ static void read_settings(const struct conf *c)
         .retention_every_us = conf_int(c, "retention.every"),
         .keys_dir = conf_str(c, "keys.dir"),
         .audio_readers = (uint32_t)conf_int(c, "audio.readers"),
+        .formats_renderings = (uint32_t)conf_int(c, "formats.renderings"),
+        .formats_bytes = (uint64_t)conf_int(c, "formats.bytes"),
+        .formats_keep_us = conf_int(c, "formats.keep"),
         .first_start_file = conf_str(c, "auth.first-start-file"),
         .login_per_minute = conf_int(c, "auth.login-per-minute"),
         .session_us = conf_int(c, "auth.session"),
@@ -147,7 +160,8 @@ static int start(const struct conf *c)
     int r = open_http(c); // before the threads: a taken port is the likeliest mistake
     if (r)
         return r;
-    if (auth_init() || events_start() || audio_start(c) || recordings_init() || assets_init()) {
+    if (auth_init() || events_start() || audio_start(c) || formats_start() || recordings_init() ||
+        recording_audio_init() || assets_init()) {
         log_error("not enough memory for the tables", "%s", "");
         return 69;
     }
@@ -159,7 +173,7 @@ static int start(const struct conf *c)
     }
     if (listen_start() || mirror_start())
         return 69;
-    if (db_start() || keeper_start()) {
+    if (db_start() || keeper_start() || command_start()) {
         log_error("the store workers could not start", "%s", "");
         return 69;
     }
@@ -181,6 +195,7 @@ static void stop(void)
     http_server_stop(http, 2 * US_PER_S);
     keeper_stop();
     db_stop();
+    formats_stop();
     audio_stop();
     listen_stop();
     admit_stop(admit);

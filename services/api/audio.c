@@ -171,7 +171,9 @@ static int source_depot(struct reader_source *ret, struct audio_slot *s)
     return r == S3_OK ? 0 : r == S3_E_NONE ? -ENOENT : -EIO;
 }
 
-struct audio_slot *audio_open(struct http_req *q, int fd, const char *path)
+// key NULL: by the keyring.
+static struct audio_slot *open_slot(struct http_req *q, int fd, const char *path,
+                                    const struct data_key *key)
 {
     struct audio_slot *s = take();
     if (!s) {
@@ -187,12 +189,29 @@ struct audio_slot *audio_open(struct http_req *q, int fd, const char *path)
     snprintf(s->path, sizeof(s->path), "%s", path);
     int r = fd >= 0 ? reader_source_fd(&src, fd) : source_depot(&src, s);
     if (r == 0)
-        r = reader_open(&s->reader, &src, path, audio_keys());
+        r = key ? reader_open_with(&s->reader, &src, key)
+                : reader_open(&s->reader, &src, path, audio_keys());
     if (r == 0)
         return s;
     audio_problem(q, path, r);
     audio_give(s);
     return NULL;
+}
+
+struct audio_slot *audio_open(struct http_req *q, int fd, const char *path)
+{
+    return open_slot(q, fd, path, NULL);
+}
+
+struct audio_slot *audio_open_with(struct http_req *q, int fd, const char *path,
+                                   const struct data_key *key)
+{
+    return open_slot(q, fd, path, key);
+}
+
+const char *audio_path(const struct audio_slot *s)
+{
+    return s->path;
 }
 
 uint64_t audio_content(const struct audio_slot *s)

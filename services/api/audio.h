@@ -16,7 +16,11 @@ struct keyring *audio_keys(void);
 bool audio_has_depot(void);
 // Takes the descriptor (also when it fails); -1: from the object store. NULL: the problem is set. Any worker.
 struct audio_slot *audio_open(struct http_req *q, int fd, const char *path);
+// The same for a file of ours that this key opens (formats.h).
+struct audio_slot *audio_open_with(struct http_req *q, int fd, const char *path,
+                                   const struct data_key *key);
 struct reader *audio_reader(struct audio_slot *s);
+const char *audio_path(const struct audio_slot *s);
 uint64_t audio_content(const struct audio_slot *s);
 void audio_give(struct audio_slot *s);
 // n bytes of the content from `first` on as the reply; the slot goes back when the reply is over.

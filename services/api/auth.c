@@ -19,9 +19,9 @@
 #define CACHE_STALE_US (600 * US_PER_S)
 
 static const char *const scope_names[] = {
-    "calls:read",        "calls:listen",    "recordings:read", "recordings:download",
-    "messages:read",     "quality:read",    "sites:read",      "events:read",
-    "recordings:delete", "retention:write", "holds:write"};
+    "calls:read",   "calls:listen", "recordings:read",   "recordings:download", "messages:read",
+    "quality:read", "sites:read",   "events:read",       "recordings:delete",   "retention:write",
+    "holds:write",  "policy:write", "recordings:control"};
 #define SCOPES (sizeof(scope_names) / sizeof(scope_names[0]))
 
 enum {
@@ -64,14 +64,14 @@ uint32_t auth_scopes_of_role(const char *role)
     } roles[] = {
         {"admin", SCOPE_ALL},
         {"supervisor", SCOPE_ALL & ~(uint32_t)SCOPE_KEEPING},
-        {"analyst",
-         SCOPE_ALL & ~(uint32_t)(SCOPE_CALLS_LISTEN | SCOPE_MESSAGES_READ | SCOPE_KEEPING)},
+        {"analyst", SCOPE_ALL & ~(uint32_t)(SCOPE_CALLS_LISTEN | SCOPE_MESSAGES_READ |
+                                            SCOPE_KEEPING | SCOPE_RECORDINGS_CONTROL)},
         {"engineer", SCOPE_CALLS_READ | SCOPE_MESSAGES_READ | SCOPE_QUALITY_READ |
                          SCOPE_SITES_READ | SCOPE_EVENTS_READ},
         {"compliance", SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD |
                            SCOPE_SITES_READ | SCOPE_KEEPING},
-        {"integrator",
-         SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD | SCOPE_EVENTS_READ},
+        {"integrator", SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD |
+                           SCOPE_EVENTS_READ | SCOPE_RECORDINGS_CONTROL},
     };
     for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
         if (!strcmp(role, roles[i].role))
@@ -200,7 +200,8 @@ static enum http_next allowed(struct http_req *q)
         return unauthorized(q);
     }
     const char *csrf = http_header_in(q, "X-Callmesh-CSRF");
-    if (r->by_session && (q->method == HTTP_POST || q->method == HTTP_DELETE) &&
+    if (r->by_session &&
+        (q->method == HTTP_POST || q->method == HTTP_DELETE || q->method == HTTP_PUT) &&
         (!csrf || strcmp(csrf, "1") != 0))
         return http_problem(q, 403, "csrf_header_missing",
                             "a session needs the header X-Callmesh-CSRF: 1 here");

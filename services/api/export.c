@@ -1,7 +1,6 @@
 // /calls/export: calls as CSV (call detail records) or as one JSON array. A worker writes page after page of the list into a file without a
 // name, which is then sent: memory does not depend on how many there are. Limits: 100,000 calls an answer, then X-Next-Cursor.
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "api.h"
 #include "db.h"
+#include "nameless.h"
 #include "rows.h"
 #include "sql.h"
 
@@ -184,22 +184,6 @@ static bool write_all(int fd, const char *p, size_t n)
     return true;
 }
 
-static int nameless(void)
-{
-    const char *dir = getenv("TMPDIR");
-    dir = dir && dir[0] ? dir : "/tmp";
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        return fd;
-    char name[512]; // a file system without it
-    if (snprintf(name, sizeof(name), "%s/callmesh-export-XXXXXX", dir) >= (int)sizeof(name))
-        return -1;
-    fd = mkostemp(name, O_CLOEXEC);
-    if (fd >= 0)
-        (void)unlink(name);
-    return fd;
-}
-
 static bool put_call(int fd, bool csv, bool first, const struct store_result *r, size_t i)
 {
     struct call_row row; // of one worker's stack: 11 KiB, and 16 for the line
@@ -261,7 +245,7 @@ static void job_export(struct store *st, struct http_req *q)
     }
     if (!page_read(q, &p))
         return;
-    int fd = nameless();
+    int fd = nameless_open();
     bool good = fd >= 0 && (csv ? write_all(fd, head, sizeof(head) - 1) : write_all(fd, "[", 1));
     if (!good)
         http_problem(q, 503, "no_space", "the export could not be written");

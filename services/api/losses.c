@@ -10,8 +10,11 @@
     "l.site, l.publisher, l.place, l.count, l.from_at, l.to_at, l.bound, l.epoch, l.first_seq, "   \
     "l.last_seq, l.detail"
 #define LOSS_AT "coalesce(l.to_at, l.from_at, '1970-01-01')"
+// The range is the expression of its index; the two comparisons leave out losses without times.
 #define OF_CALL                                                                                    \
     " JOIN calls c ON c.site = l.site AND l.publisher = ANY (c.harvesters)"                        \
+    " AND tstzrange(least(l.from_at, l.to_at), greatest(l.from_at, l.to_at), '[]') && "            \
+    "tstzrange(c.started_at, greatest(c.started_at, coalesce(c.ended_at, now())), '[]')"           \
     " AND l.from_at <= coalesce(c.ended_at, now()) AND l.to_at >= c.started_at AND c.id = "
 
 void row_loss(struct json *j, const struct store_result *r, size_t i)

@@ -5,6 +5,7 @@
 #include "db.h"
 #include "ladder.h"
 #include "rows.h"
+#include "sdes.h"
 #include "sql.h"
 
 #define RAW_MAX    65535
@@ -25,6 +26,7 @@ static const char messages_sql[] =
 static void message_json(struct json *j, const struct store_result *r, size_t i, uint8_t *raw)
 {
     size_t n = store_bytes(r, i, 12, raw, RAW_MAX + 1);
+    sdes_blot(raw, n < RAW_MAX + 1 ? n : RAW_MAX + 1);
     json_obj(j);
     json_kint(j, "n", store_int(r, i, 0));
     json_ktime(j, "at", store_time(r, i, 1));

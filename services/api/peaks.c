@@ -7,8 +7,7 @@
 
 #define CHUNKS_MAX 64
 
-// n bytes, or what there is up to the end.
-static int read_at(struct reader *in, uint64_t at, uint8_t *buf, size_t n, size_t *ret_n)
+int wav_read(struct reader *in, uint64_t at, uint8_t *buf, size_t n, size_t *ret_n)
 {
     *ret_n = 0;
     while (*ret_n < n) {
@@ -30,11 +29,11 @@ int wav_open(struct reader *in, struct wav *ret)
     size_t n = 0;
     struct wav w = {0};
     uint64_t size = in->content, at = 12;
-    int r = read_at(in, 0, b, 12, &n);
+    int r = wav_read(in, 0, b, 12, &n);
     if (r || n < 12 || memcmp(b, "RIFF", 4) != 0 || memcmp(b + 8, "WAVE", 4) != 0)
         return r ? r : -EINVAL;
     for (int i = 0; i < CHUNKS_MAX && at + 8 <= size; i++) {
-        r = read_at(in, at, b, sizeof(b), &n);
+        r = wav_read(in, at, b, sizeof(b), &n);
         if (r || n < 8)
             return r ? r : -EINVAL;
         struct cur c = cur_of(span_of(b, n));
@@ -92,6 +91,13 @@ static int sample(const struct wav *w, const uint8_t *p)
     return w->tag == 6 ? alaw(*p) : ulaw(*p);
 }
 
+void wav_linear(const struct wav *w, const uint8_t *p, size_t samples, int16_t *ret)
+{
+    unsigned step = w->frame_bytes / w->channels;
+    for (size_t i = 0; i < samples; i++)
+        ret[i] = (int16_t)sample(w, p + i * step);
+}
+
 static void point(struct peaks *pk, const int lo[2], const int hi[2])
 {
     int8_t *d = pk->data + (size_t)pk->length * pk->channels * 2;
@@ -120,7 +126,7 @@ int peaks_make(struct reader *in, unsigned points_per_second, struct peaks *pk)
     unsigned step = w.frame_bytes / w.channels;
     for (uint64_t at = w.data_at; at < end;) {
         size_t n = end - at < sizeof(buf) ? (size_t)(end - at) : sizeof(buf);
-        r = read_at(in, at, buf, n, &n);
+        r = wav_read(in, at, buf, n, &n);
         n -= n % w.frame_bytes;
         if (r || n == 0)
             return r ? r : -EIO; // shorter than it was a moment ago

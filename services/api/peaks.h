@@ -15,6 +15,10 @@ struct wav {
 };
 // 0, or -EINVAL when it is no such WAV, or another negative errno.
 int wav_open(struct reader *in, struct wav *ret);
+// n bytes of the file, or up to its end. 0 or negative errno.
+int wav_read(struct reader *in, uint64_t at, uint8_t *buf, size_t n, size_t *ret_n);
+// Samples (frames * channels) of the file as 16-bit linear.
+void wav_linear(const struct wav *w, const uint8_t *p, size_t samples, int16_t *ret);
 
 struct peaks {
     unsigned channels, rate;

@@ -8,6 +8,7 @@
 #define G  .method = HTTP_GET, .head = true
 #define P  .method = HTTP_POST
 #define D  .method = HTTP_DELETE
+#define U  .method = HTTP_PUT
 
 const struct route api_routes[] = {
     {G, .pattern = V1 "/calls", .scope = SCOPE_CALLS_READ, .handler = on_calls},
@@ -29,6 +30,16 @@ const struct route api_routes[] = {
     {G, .pattern = V1 "/calls/{id}/events", .scope = SCOPE_CALLS_READ, .handler = on_call_events},
     {G, .pattern = V1 "/calls/{id}/evidence", .scope = SCOPE_CALLS_READ,
      .handler = on_call_evidence},
+    {P, .pattern = V1 "/calls/{id}/record", .scope = SCOPE_RECORDINGS_CONTROL,
+     .handler = on_call_record},
+    {.method = HTTP_GET,
+     .pattern = V1 "/calls/{id}/vcon",
+     .scope = SCOPE_RECORDINGS_READ,
+     .handler = on_call_vcon},
+    {.method = HTTP_GET,
+     .pattern = V1 "/calls/{id}/pcapng",
+     .scope = SCOPE_MESSAGES_READ,
+     .handler = on_call_pcapng},
     {P, .pattern = V1 "/calls/{id}/listen-tickets", .scope = SCOPE_CALLS_LISTEN,
      .handler = on_listen_ticket},
     {.method = HTTP_GET, .pattern = V1 "/calls/{id}/listen", .open = true, .handler = on_listen},
@@ -44,6 +55,12 @@ const struct route api_routes[] = {
      .handler = on_dry_run},
     {D, .pattern = V1 "/retention-policies/{id}", .scope = SCOPE_RETENTION_WRITE,
      .handler = on_policy_remove},
+    {G, .pattern = V1 "/recording-rules", .scope = SCOPE_RECORDINGS_READ, .handler = on_rules},
+    {P, .pattern = V1 "/recording-rules", .scope = SCOPE_POLICY_WRITE, .handler = on_rules},
+    {G, .pattern = V1 "/recording-rules/changes", .scope = SCOPE_RECORDINGS_READ,
+     .handler = on_rule_changes},
+    {U, .pattern = V1 "/recording-rules/{id}", .scope = SCOPE_POLICY_WRITE, .handler = on_rule},
+    {D, .pattern = V1 "/recording-rules/{id}", .scope = SCOPE_POLICY_WRITE, .handler = on_rule},
     {G, .pattern = V1 "/holds", .scope = SCOPE_HOLDS_WRITE, .handler = on_holds},
     {P, .pattern = V1 "/holds", .scope = SCOPE_HOLDS_WRITE, .handler = on_holds},
     {P, .pattern = V1 "/holds/{id}/release", .scope = SCOPE_HOLDS_WRITE,

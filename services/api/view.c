@@ -274,6 +274,8 @@ void call_view_of(const Callmesh__V1__Call *c, struct call_view *v)
         list_add(&v->sip_call_ids, cut(bytes(c->legs[i]->sip_call_id), VIEW_NAME));
     if (c->story)
         story_view_of(c->story, v);
+    if (c->recording_policy)
+        decision_view_of(c->recording_policy, v);
     call_media_of(c, v);
     call_quality_of(c, v);
 }

@@ -108,6 +108,33 @@ static void related_json(struct json *j, const Callmesh__V1__CallStory *s)
     json_arr_end(j);
 }
 
+static void decision_json(struct json *j, const Callmesh__V1__RecordingDecision *d)
+{
+    static const char *const sides[] = {"both", "caller", "callee", "both"};
+    static const char *const reasons[] = {"undecided", "no_rule", "all",          "none",
+                                          "on_demand", "percent", "not_answered", "asked"};
+    json_obj(j);
+    json_kstr(j, "decision", d->record ? "record" : "skip");
+    json_kstr(j, "reason", WORD(reasons, d->reason));
+    json_kstr(j, "rule", d->rule[0] ? d->rule : NULL);
+    json_kstr(j, "by", d->by[0] ? d->by : NULL);
+    json_kstr(j, "sides", sides[d->sides & 3]);
+    json_kbool(j, "from_answer", d->from_answer);
+    json_obj_end(j);
+}
+
+void decision_view_of(const Callmesh__V1__RecordingDecision *d, struct call_view *v)
+{
+    struct json j;
+    size_t used = v->session_id.n + v->diverted_by.n + v->related.n + v->transfers.n;
+    if (d->reason <= CALLMESH__V1__RECORDING_REASON__RECORDING_REASON_NO_RULE)
+        return;
+    json_init(&j, v->story + used, sizeof(v->story) - used);
+    decision_json(&j, d);
+    if (!j.overflow)
+        v->recording_policy = span_of(j.buf, j.n);
+}
+
 // Each into its part of v->story; what does not fit is left out.
 static void write_pieces(const Callmesh__V1__CallStory *s, struct call_view *v)
 {
@@ -184,6 +211,7 @@ void story_json(struct json *j, const struct call_view *v)
     raw_or(j, "transfers", v->transfers, "[]");
     raw_or(j, "related", v->related, "[]");
     json_kbool(j, "conference", v->conference);
+    raw_or(j, "recording_policy", v->recording_policy, "null");
 }
 
 void call_event_json(struct json *j, const Callmesh__V1__CallEvent *e)

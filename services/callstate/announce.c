@@ -7,7 +7,7 @@
 
 #define CHANGES_MAX   24
 #define BYTES_MAX     (512u << 10)
-#define ARENA_BYTES   (4u << 20)
+#define ARENA_BYTES   (1u << 20) // the largest call takes a tenth of it
 #define CALL_PAUSE_US (100 * US_PER_MS)
 #define DIGEST_US     (5 * US_PER_S)
 

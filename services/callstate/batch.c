@@ -4,8 +4,11 @@
 
 // Rows of calls, legs and streams are written when the batch is sealed, so their texts have room for the worst case;
 // the others are written as they come and look for room first.
-#define OPEN_BYTES      (6u << 10)
-#define HARVESTER_BYTES (28u << 10) // counters as JSON
+#define OPEN_BYTES                                                                                 \
+    2560u // of a call with a leg, two streams, four addresses: 1.9 KiB at most; larger ones: fewer a batch
+#define HARVESTER_BYTES (28u << 10)  // counters as JSON
+#define MESSAGE_BYTES   1536u        // far above the mean; a batch of large ones is full earlier
+#define MESSAGES_LEAST  (384u << 10) // the longest SIP message several times
 
 size_t batch_calls_max(size_t rows)
 {
@@ -14,12 +17,12 @@ size_t batch_calls_max(size_t rows)
 
 size_t batch_legs_max(size_t rows)
 {
-    return rows + 64;
+    return rows / 2 + 128;
 }
 
 size_t batch_streams_max(size_t rows)
 {
-    return rows + 128;
+    return rows / 2 + 160;
 }
 
 size_t batch_open_bytes(size_t rows)
@@ -32,11 +35,16 @@ size_t batch_events_max(size_t rows)
     return rows / 2 + 256;
 }
 
+size_t batch_losses_max(size_t rows)
+{
+    return rows / 4 + 32;
+}
+
 struct size {
     size_t rows, text, bytes;
 };
 
-static struct size size_of(enum row_table t, size_t rows, size_t publishers)
+static struct size size_of(enum row_table t, size_t rows)
 {
     size_t calls = batch_calls_max(rows), legs = batch_legs_max(rows),
            streams = batch_streams_max(rows);
@@ -46,23 +54,26 @@ static struct size size_of(enum row_table t, size_t rows, size_t publishers)
         return (struct size){calls, calls * rows_def[t].text_max, calls * STORY_BYTES};
     case ROWS_EVENTS:
     case ROWS_EVIDENCE:
-        return (struct size){events, events * rows_def[t].text_max, 0};
+        return (struct size){events, 0, 0};
     case ROWS_OPEN:
-        return (struct size){calls, calls * 64, batch_open_bytes(rows)};
+        return (struct size){calls, 0, batch_open_bytes(rows)};
     case ROWS_LEGS:
         return (struct size){legs, legs * rows_def[t].text_max, 0};
     case ROWS_STREAMS:
         return (struct size){streams, streams * rows_def[t].text_max, 0};
     case ROWS_MESSAGES:
-        return (struct size){rows, rows * 96, (2u << 20)};
+        return (struct size){rows, rows * 96,
+                             rows * MESSAGE_BYTES > MESSAGES_LEAST ? rows * MESSAGE_BYTES
+                                                                   : MESSAGES_LEAST};
     case ROWS_SITES:
     case ROWS_HARVESTERS:
-        return (struct size){publishers + 1, publishers * rows_def[t].text_max,
-                             publishers * HARVESTER_BYTES};
+        return (struct size){BATCH_HARVESTERS, 0, BATCH_HARVESTERS * HARVESTER_BYTES};
+    case ROWS_LOSSES:
+        return (struct size){batch_losses_max(rows), 0, 0};
     case ROWS_RECORDINGS:
-        return (struct size){64, 64 * 2048, 0};
+        return (struct size){BATCH_RECORDINGS, BATCH_RECORDINGS * 2048, 0};
     case ROWS_QUARANTINE:
-        return (struct size){16, 4096, 256u << 10};
+        return (struct size){16, 0, 128u << 10};
     default:
         return (struct size){rows, rows * 96, 0};
     }
@@ -79,7 +90,7 @@ struct batch *batch_new(size_t rows, size_t publishers)
     if (!b->move)
         return batch_free(b);
     for (size_t i = 0; i < ROWS_TABLES; i++) {
-        struct size s = size_of((enum row_table)i, rows, publishers);
+        struct size s = size_of((enum row_table)i, rows);
         b->t[i] = table_new(&rows_def[i], s.rows, s.text, s.bytes);
         if (!b->t[i])
             return batch_free(b);

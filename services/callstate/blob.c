@@ -2,10 +2,12 @@
 #include <string.h>
 #include "call.h"
 #include "join.h"
+#include "media_hosts.h"
 #include "media_join.h"
 
 // One direction or the other over the same fields. Native byte order: the mark at the start tells.
 struct blob {
+    struct world *w;
     uint8_t *p;
     size_t n, cap;
     bool reading, failed;
@@ -50,26 +52,39 @@ static void tag(struct blob *b, struct tag *t)
         tag_set(t, span_of(t->b, t->n < TAG_MAX ? t->n : TAG_MAX));
 }
 
-static void party(struct blob *b, struct party *p)
+static struct span party_text(struct blob *b, size_t n)
 {
-    F(b, p->uri_n);
-    F(b, p->user_n);
-    F(b, p->name_n);
-    if (p->uri_n > sizeof p->uri || p->user_n > sizeof p->user || p->name_n > sizeof p->name) {
+    struct span s = span_of(b->p + b->n, n);
+    b->n += n;
+    return s;
+}
+
+static void party(struct blob *b, struct call *c, struct party *p)
+{
+    uint16_t uri = p->uri_n, user = p->user_n, name = p->name_n;
+    F(b, uri);
+    F(b, user);
+    F(b, name);
+    if (uri > PARTY_URI_MAX || user > PARTY_USER_MAX || name > PARTY_NAME_MAX ||
+        b->cap - b->n < (size_t)uri + user + name)
         b->failed = true;
-        p->uri_n = p->user_n = p->name_n = 0;
+    if (b->failed)
+        return;
+    if (!b->reading) {
+        raw(b, p->uri, uri);
+        raw(b, p->user, user);
+        raw(b, p->name, name);
         return;
     }
-    raw(b, p->uri, p->uri_n);
-    raw(b, p->user, p->user_n);
-    raw(b, p->name, p->name_n);
+    struct span u = party_text(b, uri), at = party_text(b, user), n = party_text(b, name);
+    call_keep_party(b->w, c, p, u, at, n);
 }
 
 static void call_fields(struct blob *b, struct call *c)
 {
     tag(b, &c->from_tag);
-    party(b, &c->from);
-    party(b, &c->to);
+    party(b, c, &c->from);
+    party(b, c, &c->to);
     F(b, c->revision);
     F(b, c->state);
     F(b, c->result);
@@ -78,7 +93,7 @@ static void call_fields(struct blob *b, struct call *c)
     flag(b, &c->live);
     flag(b, &c->canceled);
     flag(b, &c->by_bye);
-    if (b->version >= 3)
+    if (b->version >= 4)
         F(b, c->protocol);
     else
         c->protocol = PROTOCOL_SIP;
@@ -101,7 +116,11 @@ static void call_fields(struct blob *b, struct call *c)
     F(b, c->hops);
     F(b, c->recent_next);
     F(b, c->hop);
-    F(b, c->recent);
+    for (size_t i = 0; i < RECENT_MAX; i++) {
+        uint64_t digest = c->recent[i]; // 64 bits wide in blobs since the first version
+        F(b, digest);
+        c->recent[i] = b->reading ? (uint32_t)(digest ^ digest >> 32) : c->recent[i];
+    }
     bool late = c->row_late_us != 0;
     flag(b, &late);
     if (b->reading)
@@ -120,9 +139,18 @@ static void formats(struct blob *b, struct leg *l)
             l->formats[side] = 0;
             return;
         }
-        raw(b, l->format[side - 1], l->formats[side] * sizeof l->format[0][0]);
-        for (uint8_t i = 0; i < l->formats[side]; i++)
-            l->format[side - 1][i].codec[sizeof l->format[side - 1][i].codec - 1] = 0;
+        for (uint8_t i = 0; i < l->formats[side]; i++) {
+            struct leg_format *at = &l->format[side - 1][i];
+            struct format f = {0};
+            if (!b->reading)
+                f = media_leg_format(at);
+            F(b, f);
+            if (!b->reading)
+                continue;
+            f.codec[sizeof f.codec - 1] = 0;
+            *at = (struct leg_format){codec_take(b->failed ? span_of("", 0) : span_str(f.codec)),
+                                      f.payload_type, f.channels, f.fmtp_flags, f.clock_rate};
+        }
     }
 }
 
@@ -156,11 +184,24 @@ static void leg_fields(struct blob *b, struct leg *l)
         b->failed = true;
 }
 
+static size_t tag_bytes(const struct tag *t)
+{
+    return t->n < TAG_MAX ? t->n : TAG_MAX;
+}
+
+static size_t party_bytes(const struct party *p)
+{
+    return (size_t)p->uri_n + p->user_n + p->name_n;
+}
+
 size_t blob_bound(const struct call *c)
 {
-    size_t n = 2900 + CALL_ID_MAX + 2 * sizeof(struct party);
+    // 1.1 KiB of fixed fields; what may still be added before the batch is sealed has the spare room of world_batch_full.
+    size_t n = 1280 + sizeof(struct decision) + c->call_id_kept + tag_bytes(&c->from_tag) +
+               party_bytes(&c->from) + party_bytes(&c->to) + c->publishers * (size_t)97;
     for (const struct leg *l = c->legs; l; l = l->next)
-        n += 640 + (size_t)(l->formats[1] + l->formats[2]) * sizeof(struct format) +
+        n += 192 + tag_bytes(&l->to_tag) + l->user_agent_n +
+             (size_t)(l->formats[1] + l->formats[2]) * sizeof(struct format) +
              l->address_count * (sizeof(struct endpoint) + 24);
     return n;
 }
@@ -247,6 +288,20 @@ static void story_fields(struct blob *b, struct call *c)
         F(b, l->hold_how);
 }
 
+static void decision_fields(struct blob *b, struct decision *d)
+{
+    F(b, d->reason);
+    flag(b, &d->record);
+    flag(b, &d->after_answer);
+    flag(b, &d->from_answer);
+    F(b, d->sides);
+    F(b, d->rule);
+    F(b, d->by);
+    d->rule[sizeof d->rule - 1] = d->by[sizeof d->by - 1] = 0;
+    if (d->reason > POLICY_ASKED)
+        b->failed = true;
+}
+
 static void write_addresses(struct blob *b, struct leg *l)
 {
     F(b, l->address_count);
@@ -265,7 +320,7 @@ static void write_addresses(struct blob *b, struct leg *l)
 
 size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
 {
-    struct blob b = {.p = buf, .cap = cap};
+    struct blob b = {.w = w, .p = buf, .cap = cap};
     uint32_t mark;
     head(&b, &mark);
     F(&b, c->id);
@@ -273,8 +328,10 @@ size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
     F(&b, c->publishers);
     for (uint8_t i = 0; i < c->publishers; i++)
         F(&b, w->publisher[c->publisher[i]].name);
-    F(&b, c->call_id_n);
-    text(&b, c->call_id, c->call_id_n, CALL_ID_MAX);
+    // Of one that was cut for want of room only what is left.
+    uint16_t whole = c->call_id_kept < CALL_ID_MAX ? c->call_id_kept : c->call_id_n;
+    F(&b, whole);
+    raw(&b, c->call_id, c->call_id_kept);
     call_fields(&b, c);
     F(&b, c->leg_count);
     for (struct leg *l = c->legs; l; l = l->next) {
@@ -282,6 +339,7 @@ size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
         write_addresses(&b, l);
     }
     story_fields(&b, c);
+    decision_fields(&b, &c->decision);
     return b.failed ? 0 : b.n;
 }
 
@@ -296,11 +354,11 @@ static void read_addresses(struct world *w, struct blob *b, struct leg *l)
         int64_t named = 0, again = 0;
         F(b, at);
         F(b, side);
-        if (b->version >= 3)
+        if (b->version >= 4)
             F(b, ssrc);
         F(b, named);
         again = named;
-        if (b->version >= 3)
+        if (b->version >= 4)
             F(b, again);
         if (b->failed || side < SIDE_CALLER || side > SIDE_CALLEE)
             return;
@@ -335,7 +393,7 @@ struct call *blob_read(struct world *w, struct span blob)
         const uint8_t *in;
         uint8_t *out;
     } u = {.in = blob.p};
-    struct blob b = {.p = u.out, .cap = blob.n, .reading = true};
+    struct blob b = {.w = w, .p = u.out, .cap = blob.n, .reading = true};
     uint32_t mark;
     struct uuid id;
     char site_name[sizeof w->site[0].name];
@@ -366,10 +424,14 @@ struct call *blob_read(struct world *w, struct span blob)
         if (!l)
             break;
         leg_fields(&b, l);
+        if (c->protocol == PROTOCOL_SIP)
+            media_hosts_add_leg(w, l);
         read_addresses(w, &b, l);
     }
     if (b.version >= 2)
         story_fields(&b, c);
+    if (b.version >= 3)
+        decision_fields(&b, &c->decision);
     if (b.failed || !c->legs) {
         c->row_late_us = 0;
         call_remove(w, c);

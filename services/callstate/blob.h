@@ -4,8 +4,8 @@
 #pragma once
 #include "world.h"
 
-#define BLOB_VERSION                                                                               \
-    3 // 1 and 2 are read too: 1 has no story, neither knows other signalling than SIP
+// 1 to 3 are read too: 1 without a story, 2 without a decision, 3 without other signalling than SIP.
+#define BLOB_VERSION 4
 
 // An upper bound of what blob_write needs for this call.
 size_t blob_bound(const struct call *c);

@@ -6,6 +6,7 @@
 #include "blob.h"
 #include "dialog.h"
 #include "join.h"
+#include "media_hosts.h"
 #include "media_join.h"
 #include "parts.h"
 #include "recordings.h"
@@ -50,6 +51,29 @@ static bool evict_one(struct world *w)
     return true;
 }
 
+uint8_t *call_keep_text(struct world *w, struct call *c, struct span s, uint16_t *ret_n)
+{
+    size_t room = TEXTS_INLINE - c->texts_n;
+    if (s.n > room && !c->block && !(c->block = slab_take(w->texts)))
+        count(STAT_FULL_TEXTS);
+    bool here = s.n <= room || !c->block;
+    uint8_t *at = here ? c->texts + c->texts_n : c->block + c->block_n;
+    size_t max = here ? room : (size_t)(TEXTS_BLOCK - c->block_n), n = s.n < max ? s.n : max;
+    if (n)
+        memcpy(at, s.p, n);
+    *(here ? &c->texts_n : &c->block_n) += (uint16_t)n;
+    *ret_n = (uint16_t)n;
+    return at;
+}
+
+void call_keep_party(struct world *w, struct call *c, struct party *p, struct span uri,
+                     struct span user, struct span name)
+{
+    p->uri = call_keep_text(w, c, span_sub(uri, 0, PARTY_URI_MAX), &p->uri_n);
+    p->user = call_keep_text(w, c, span_sub(user, 0, PARTY_USER_MAX), &p->user_n);
+    p->name = call_keep_text(w, c, span_sub(name, 0, PARTY_NAME_MAX), &p->name_n);
+}
+
 struct call *call_new(struct world *w, uint16_t site, struct span call_id, const struct uuid *id)
 {
     if (slab_stat(w->calls).used >= w->lim.calls)
@@ -64,8 +88,7 @@ struct call *call_new(struct world *w, uint16_t site, struct span call_id, const
     c->id = *id;
     c->site = site;
     c->call_id_n = (uint16_t)(call_id.n > UINT16_MAX ? UINT16_MAX : call_id.n);
-    if (call_id.n)
-        memcpy(c->call_id, call_id.p, call_id.n < CALL_ID_MAX ? call_id.n : CALL_ID_MAX);
+    c->call_id = call_keep_text(w, c, span_sub(call_id, 0, CALL_ID_MAX), &c->call_id_kept);
     c->call_id_hash = hash_site_span(w, site, call_id);
     c->state = CALLMESH__V1__CALL_STATE__CALL_STATE_STARTED;
     size_t slot = slab_index_of(w->calls, c);
@@ -271,8 +294,12 @@ void call_drop(struct world *w, struct call *c)
         struct leg *l = c->legs;
         c->legs = l->next;
         media_forget_addresses(w, l);
+        media_hosts_del_leg(w, l);
+        media_forget_formats(l);
         slab_give(w->legs, l);
     }
+    if (c->block)
+        slab_give(w->texts, c->block);
     for (uint8_t i = 0; i < c->publishers; i++) {
         must(w->publisher[c->publisher[i]].calls > 0);
         w->publisher[c->publisher[i]].calls--;
@@ -306,8 +333,8 @@ bool world_batch_full(const struct world *w)
         {table_rows(b->t[ROWS_OPEN_GONE]), 8, rows},
         {table_rows(b->t[ROWS_REGISTRATIONS]), 20, rows},
         {table_rows(b->t[ROWS_RECORDING_STATE]), 8, rows},
-        {table_rows(b->t[ROWS_LOSSES]), 4, rows},
-        {table_rows(b->t[ROWS_RECORDINGS]), 2, 64},
+        {table_rows(b->t[ROWS_LOSSES]), 4, batch_losses_max(rows)},
+        {table_rows(b->t[ROWS_RECORDINGS]), 2, BATCH_RECORDINGS},
         {table_rows(b->t[ROWS_QUARANTINE]), 2, 16},
         {w->dirty_bytes, 128u << 10, batch_open_bytes(rows)},
         {b->moves, 2, b->moves_max},

@@ -27,4 +27,8 @@ struct call *call_by_id(const struct world *w, const struct uuid *id);
 void call_credit_publisher(struct world *w, struct call *c, uint16_t publisher);
 Callmesh__V1__CallResult call_result_of(const struct call *c);
 // Room for the rows of one more event in the open batch?
+// Of a new call: keeps what its texts have room for. What does not fit is cut, and counted.
+uint8_t *call_keep_text(struct world *w, struct call *c, struct span s, uint16_t *ret_n);
+void call_keep_party(struct world *w, struct call *c, struct party *p, struct span uri,
+                     struct span user, struct span name);
 bool world_batch_full(const struct world *w);

@@ -5,6 +5,7 @@
 #include "call.h"
 #include "dialog.h"
 #include "expiry.h"
+#include "media_hosts.h"
 #include "media_join.h"
 #include "pending.h"
 #include "registrations.h"
@@ -54,7 +55,8 @@ static struct call *find_call(struct world *w, struct message *m)
          i = chain_next(w->by_call_id, i)) {
         struct call *c = slab_at(w->calls, i);
         if (realm_of(w, c->site) != realm_of(w, m->site) || c->protocol != PROTOCOL_SIP ||
-            c->call_id_n != sip->call_id.n || !span_eq(span_of(c->call_id, id.n), id))
+            c->call_id_n != sip->call_id.n ||
+            !span_eq(call_id_span(c), span_sub(id, 0, c->call_id_kept)))
             continue;
         int64_t at, now = call_time(w, c, m->publisher, m->at_us);
         uint8_t reason;
@@ -83,23 +85,12 @@ static struct call *find_call(struct world *w, struct message *m)
 
 // ---- a new call ---------------------------------------------------------------------------------------------------
 
-static void take_party(struct party *p, struct span value)
+static void take_party(struct world *w, struct call *c, struct party *p, struct span value)
 {
     struct sip_addr a;
-    if (!sip_addr_parse(value, &a)) {
+    if (!sip_addr_parse(value, &a))
         a = (struct sip_addr){.uri = value};
-    }
-    struct span uri = span_sub(a.uri, 0, sizeof p->uri), user = span_sub(a.user, 0, sizeof p->user),
-                name = span_sub(a.display, 0, sizeof p->name);
-    p->uri_n = (uint16_t)uri.n;
-    p->user_n = (uint16_t)user.n;
-    p->name_n = (uint16_t)name.n;
-    if (uri.n)
-        memcpy(p->uri, uri.p, uri.n);
-    if (user.n)
-        memcpy(p->user, user.p, user.n);
-    if (name.n)
-        memcpy(p->name, name.p, name.n);
+    call_keep_party(w, c, p, a.uri, a.user, a.display);
 }
 
 // uuid of the time, the kind and up to three spans, with a separator that none of them can fake (lengths).
@@ -142,8 +133,8 @@ static struct call *begin(struct world *w, struct message *m)
         return NULL;
     c->protocol = PROTOCOL_SIP;
     tag_set(&c->from_tag, sip->from_tag);
-    take_party(&c->from, sip->from);
-    take_party(&c->to, sip->to);
+    take_party(w, c, &c->from, sip->from);
+    take_party(w, c, &c->to, sip->to);
     c->started_us = c->last_sip_us = m->at_us;
     c->live = w->publisher[m->publisher].live;
     c->invite_cseq = sip->cseq;
@@ -157,6 +148,7 @@ static struct call *begin(struct world *w, struct message *m)
     init_leg(l, m, sip->to_tag);
     l->src = m->src;
     l->dst = m->dst;
+    media_hosts_add_leg(w, l);
     l->transport = m->transport;
     struct span ua = span_sub(sip_header_value(sip, SIP_H_USER_AGENT, 0), 0, sizeof l->user_agent);
     l->user_agent_n = (uint8_t)ua.n;
@@ -210,6 +202,7 @@ static struct leg *choose_leg(struct world *w, struct call *c, const struct mess
     init_leg(l, m, remote);
     l->src = c->legs->src;
     l->dst = c->legs->dst;
+    media_hosts_add_leg(w, l);
     l->transport = c->legs->transport;
     l->user_agent_n = c->legs->user_agent_n;
     memcpy(l->user_agent, c->legs->user_agent, sizeof l->user_agent);
@@ -233,10 +226,11 @@ static bool seen_before(const struct world *w, struct call *c, const struct mess
     h = fnv64(fnv64(h, sip->via_branch), sip->to_tag);
     h = fnv64(h, sip->method == SIP_METHOD_OTHER ? sip->method_text : sip->from_tag);
     h = fnv64(h, sip->body);
+    uint32_t digest = (uint32_t)(h ^ h >> 32);
     for (int i = 0; i < RECENT_MAX; i++)
-        if (c->recent[i] == h)
+        if (c->recent[i] == digest)
             return true;
-    c->recent[c->recent_next] = h;
+    c->recent[c->recent_next] = digest;
     c->recent_next = (uint8_t)((c->recent_next + 1) % RECENT_MAX);
     return false;
 }

@@ -196,6 +196,39 @@ static const struct story stories[] = {
     {"a stream nobody named stays alone",
      "0 A>B INVITE sdp=4000\n1 rtp 10.0.0.7:1>10.0.0.8:2 ssrc=9",
      "x started - - 0 msgs=1 legs=:started\n"},
+    {"NAT at both ends: no SDP names the streams, SIP comes from their hosts",
+     "0 A>B INVITE sdp=192.168.1.5:4000\n1 B>A 200 t=b sdp=192.168.2.5:6000\n1.1 rtp "
+     "10.0.0.1:41000>10.0.0.2:42000 ssrc=1\n1.2 rtp 10.0.0.2:42000>10.0.0.1:41000 ssrc=2",
+     "x answered - - 200 answer=1 msgs=2 rec=active legs=b:answered media=caller@b:1,callee@b:2\n"},
+    {"the same, begun late: the port that the NAT kept stands in for the time",
+     "0 A>B INVITE sdp=192.168.1.5:4000\n1 B>A 200 t=b sdp=192.168.2.5:6000\n9 rtp "
+     "10.0.0.1:4000>10.0.0.2:42000 ssrc=1\n9.2 rtp 10.0.0.2:42000>10.0.0.1:4000 ssrc=2\n",
+     "x answered - - 200 answer=1 msgs=2 rec=active legs=b:answered media=caller@b:1,callee@b:2\n"},
+    {"the same over a restart",
+     "0 A>B INVITE sdp=192.168.1.5:4000\n1 B>A 200 t=b sdp=192.168.2.5:6000\ndrop\n1.1 rtp "
+     "10.0.0.1:41000>10.0.0.2:42000 ssrc=1\n1.2 rtp 10.0.0.2:42000>10.0.0.1:41000 ssrc=2",
+     "x answered - - 200 answer=1 msgs=2 rec=active legs=b:answered media=caller@b:1,callee@b:2\n"},
+    {"NAT at both ends: one direction alone, too late, or before the SDP says nothing",
+     "0 A>B INVITE sdp=192.168.1.5:4000\n1 B>A 200 t=b sdp=192.168.2.5:6000\n1.1 rtp "
+     "10.0.0.1:41000>10.0.0.2:42000 ssrc=1\n9 rtp 10.0.0.1:4100>10.0.0.2:4200 ssrc=3\n9.1 rtp "
+     "10.0.0.2:4200>10.0.0.1:4100 ssrc=4",
+     "x answered - - 200 answer=1 msgs=2 legs=b:answered\n"},
+    {"two calls between the same hosts: not joined",
+     "0 A>B INVITE sdp=192.168.1.5:4000\n0.1 A>B INVITE id=y f=g to=carol user=dan "
+     "sdp=192.168.1.6:4000\n1 B>A 200 t=b sdp=192.168.2.5:6000\n1 B>A 200 id=y f=g t=c "
+     "sdp=192.168.2.6:6000\n1.1 rtp 10.0.0.1:41000>10.0.0.2:42000 ssrc=1\n1.2 rtp "
+     "10.0.0.2:42000>10.0.0.1:41000 ssrc=2",
+     "x answered - - 200 answer=1 msgs=2 legs=b:answered\n"
+     "y answered - - 200 answer=1 msgs=2 legs=c:answered\n"},
+    {"two pairs of streams between the hosts of one call: not joined",
+     "0 A>B INVITE sdp=192.168.1.5:4000\n1 B>A 200 t=b sdp=192.168.2.5:6000\n1.1 rtp "
+     "10.0.0.1:41000>10.0.0.2:42000 ssrc=1\n1.1 rtp 10.0.0.1:41010>10.0.0.2:42010 ssrc=3\n1.2 rtp "
+     "10.0.0.2:42000>10.0.0.1:41000 ssrc=2\n1.2 rtp 10.0.0.2:42010>10.0.0.1:41010 ssrc=4",
+     "x answered - - 200 answer=1 msgs=2 legs=b:answered\n"},
+    {"an SDP with an address that can be reached names the media: hosts say nothing",
+     "0 A>B INVITE sdp=192.168.1.5:4000\n1 B>A 200 t=b sdp=203.0.113.7:6000\n1.1 rtp "
+     "10.0.0.1:41000>10.0.0.2:42000 ssrc=1\n1.2 rtp 10.0.0.2:42000>10.0.0.1:41000 ssrc=2",
+     "x answered - - 200 answer=1 msgs=2 legs=b:answered\n"},
     {"forks with early media: each stream at its own leg",
      "0 A>B INVITE sdp=4000\n1 B>A 183 t=b sdp=10.0.0.2:6000\n1.1 rtp 10.0.0.2:6000>10.0.0.1:4000 "
      "ssrc=1\n2 B>A 183 t=c sdp=10.0.0.3:7000\n"

@@ -3,10 +3,10 @@
 #include "base/fail.h"
 #include "base/mem.h"
 
+#define UNUSED (CHAIN_END - 1)
 struct place {
     uint64_t hash;
-    uint32_t next, prev; // prev: CHAIN_END for the first of its bucket
-    bool used;
+    uint32_t next, prev; // prev: CHAIN_END for the first of its bucket, UNUSED: in no chain
 };
 
 struct chain {
@@ -17,7 +17,7 @@ struct chain {
 
 struct chain *chain_new(size_t slots)
 {
-    must(slots > 0 && slots < CHAIN_END);
+    must(slots > 0 && slots < UNUSED);
     struct chain *c = mem_take(sizeof *c);
     if (!c)
         return NULL;
@@ -30,6 +30,8 @@ struct chain *chain_new(size_t slots)
     if (!c->head || !c->at)
         return chain_free(c);
     memset(c->head, 0xff, c->buckets * sizeof *c->head);
+    for (size_t i = 0; i < slots; i++)
+        c->at[i].prev = UNUSED;
     return c;
 }
 
@@ -52,9 +54,9 @@ size_t chain_memory(const struct chain *c)
 
 void chain_add(struct chain *c, uint64_t hash, size_t slot)
 {
-    must(slot < c->slots && !c->at[slot].used);
+    must(slot < c->slots && c->at[slot].prev == UNUSED);
     uint32_t *head = &c->head[hash & (c->buckets - 1)];
-    c->at[slot] = (struct place){.hash = hash, .next = *head, .prev = CHAIN_END, .used = true};
+    c->at[slot] = (struct place){.hash = hash, .next = *head, .prev = CHAIN_END};
     if (*head != CHAIN_END)
         c->at[*head].prev = (uint32_t)slot;
     *head = (uint32_t)slot;
@@ -64,7 +66,7 @@ void chain_del(struct chain *c, size_t slot)
 {
     must(slot < c->slots);
     struct place *p = &c->at[slot];
-    if (!p->used)
+    if (p->prev == UNUSED)
         return;
     if (p->prev == CHAIN_END)
         c->head[p->hash & (c->buckets - 1)] = p->next;
@@ -72,7 +74,7 @@ void chain_del(struct chain *c, size_t slot)
         c->at[p->prev].next = p->next;
     if (p->next != CHAIN_END)
         c->at[p->next].prev = p->prev;
-    p->used = false;
+    p->prev = UNUSED;
 }
 
 static uint32_t same_hash(const struct chain *c, uint32_t slot, uint64_t hash)

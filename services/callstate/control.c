@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "call.h"
 #include "mesh.h"
+#include "recordings.h"
 #include "stats.h"
 
 #define PART_CHANGES 24
@@ -11,7 +12,7 @@
 
 // Views into the world are only good while the state thread stands still, and the reply is packed by the other thread
 // later: so each change is copied, by packing it and unpacking it into the reply's arena.
-#define VIEW_BYTES (2u << 20)
+#define VIEW_BYTES (1u << 20)
 
 struct control {
     struct arena *views;
@@ -258,6 +259,29 @@ static void serve_erase(struct control *c)
     c->reply->erase = r;
 }
 
+static void serve_record(struct control *c)
+{
+    const Callmesh__V1__RecordRequest *q = c->q->record;
+    Callmesh__V1__RecordReply *r = arena_take(c->arena, sizeof *r);
+    struct uuid id;
+    if (!r)
+        return;
+    callmesh__v1__record_reply__init(r);
+    if (q->call_id.len != sizeof id.b) {
+        set_error(c->reply, c->arena, "bad call id");
+    } else {
+        memcpy(id.b, q->call_id.data, sizeof id.b);
+        struct call *of = call_by_id(c->w, &id);
+        r->known = of != NULL;
+        // A call of several parts is asked for as a whole.
+        for (struct call *p = of ? (of->head ? of->head : of) : NULL; p; p = p->next_part)
+            recordings_ask(c->w, p, span_str(q->actor));
+        r->record = of && of->decision.record;
+    }
+    c->reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_RECORD;
+    c->reply->record = r;
+}
+
 void control_serve(struct control *c)
 {
     if (!c->waiting)
@@ -273,6 +297,9 @@ void control_serve(struct control *c)
             break;
         case CALLMESH__V1__CONTROL_REQUEST__REQUEST_ERASE:
             serve_erase(c);
+            break;
+        case CALLMESH__V1__CONTROL_REQUEST__REQUEST_RECORD:
+            serve_record(c);
             break;
         default:
             set_error(c->reply, c->arena, "unknown request");

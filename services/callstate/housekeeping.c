@@ -16,18 +16,24 @@
 #define DAYS_A_ROUND 400               // indexes made in one round
 
 struct housekeeping {
-    struct store *store;
-    struct thread thread;
+    struct store *store,
+        *rules; // rules: an index over a day takes minutes, and rules shall not wait for it
+    struct policy_board *board;
+    struct thread thread, watch;
 };
 
-struct housekeeping *housekeeping_new(const char *dsn)
+struct housekeeping *housekeeping_new(const char *dsn, struct policy_board *board)
 {
     struct housekeeping *h = mem_take(sizeof *h);
     if (!h)
         return NULL;
     struct store_opts o = {.dsn = dsn, .app = "callmesh-housekeeping", .timeout_us = LONGEST_US};
+    struct store_opts r = {
+        .dsn = dsn, .app = "callmesh-callstate-rules", .timeout_us = 10 * US_PER_S};
     h->store = store_new(&o);
-    if (!h->store)
+    h->rules = store_new(&r);
+    h->board = board;
+    if (!h->store || !h->rules)
         return NULL;
     return h;
 }
@@ -133,9 +139,31 @@ static void body(struct thread *t, void *arg)
     }
 }
 
+static void watch_rules(struct thread *t, void *arg)
+{
+    struct housekeeping *h = arg;
+    int64_t next_us = 0, said_us = 0;
+    store_set_give_up(h->rules, &t->stop);
+    while (!thread_should_stop(t)) {
+        int64_t now_us = mono_now_us();
+        if (now_us >= next_us) {
+            next_us = now_us + US_PER_S;
+            int e = policy_refresh(h->board, h->rules);
+            if (e && e != STORE_E_AWAY && now_us - said_us > RETRY_US) {
+                said_us = now_us;
+                log_error("rules of recording cannot be read: the last ones stay", "error=\"%s\"",
+                          store_error(h->rules));
+            }
+        }
+        struct timespec nap = {.tv_nsec = 100 * 1000000};
+        (void)nanosleep(&nap, NULL);
+    }
+}
+
 int housekeeping_start(struct housekeeping *h)
 {
-    return thread_start(&h->thread, "housekeeping", body, h);
+    int r = thread_start(&h->thread, "housekeeping", body, h);
+    return r ? r : thread_start(&h->watch, "rules", watch_rules, h);
 }
 
 void housekeeping_stop(struct housekeeping *h)
@@ -143,6 +171,8 @@ void housekeeping_stop(struct housekeeping *h)
     if (!h)
         return;
     thread_join(&h->thread);
+    thread_join(&h->watch);
     h->store = store_free(h->store);
+    h->rules = store_free(h->rules);
     mem_give(h, sizeof *h);
 }

@@ -2,11 +2,12 @@
 // never stops the rows of calls. At start and once an hour: day partitions ahead; the index of words for days that are over;
 // cursors of feeds that nobody has heard of for a quarter. Once a minute: do the books of the feeds balance? Stop ends it within a second, an index half made is made again.
 #pragma once
-#include "store/conn.h"
+#include "policy_load.h"
 
 struct housekeeping;
 // dsn: borrowed until the end. NULL: no memory.
-struct housekeeping *housekeeping_new(const char *dsn);
+// board: where the rules of recording go when they have changed.
+struct housekeeping *housekeeping_new(const char *dsn, struct policy_board *board);
 int housekeeping_start(struct housekeeping *h);
 void housekeeping_stop(struct housekeeping *h);
 // One round, by the caller's thread (tests). STORE_OK or why it stopped early.

@@ -111,6 +111,68 @@ static void old_cursors_go(void **state)
     assert_int_equal(ask("SELECT count(*) FROM feed_cursors"), 1);
 }
 
+// Rules as the state thread gets them: when they have changed, in their order, all of what a rule can say.
+static void rules_are_read_when_they_have_changed(void **state)
+{
+    (void)state;
+    static struct policy_board b;
+    policy_board_init(&b);
+    assert_int_equal(policy_refresh(&b, db), STORE_OK);
+    assert_int_equal(policy_current(&b)->rules, 0);
+    assert_int_equal(
+        store_script(db, "INSERT INTO recording_rules (position, name, action, percent, site, "
+                         "direction, number, from_number, "
+                         "to_number, sip_user, peer, after_answer, early_media, sides) VALUES "
+                         "(20, 'some', 'percent', 12.25, 'par', 'outbound', '49', '1', '2', "
+                         "'2001', '2001:db8::/33', true, "
+                         "false, 'callee'), (10, 'ask', 'on_demand', NULL, '', '', '', '', '', '', "
+                         "NULL, false, true, 'both')"),
+        STORE_OK);
+    assert_int_equal(policy_refresh(&b, db), STORE_OK);
+    assert_int_equal(policy_current(&b)->rules, 0); // no line of the journal: nobody changed them
+    const char *change =
+        "INSERT INTO recording_rule_changes (actor, rule_id) VALUES ('t', gen_random_uuid())";
+    assert_int_equal(store_script(db, change), STORE_OK);
+    assert_int_equal(policy_refresh(&b, db), STORE_OK);
+    const struct policy *p = policy_current(&b);
+    assert_int_equal(p->rules, 2);
+    assert_string_equal(p->rule[0].name, "ask");
+    assert_int_equal(p->rule[0].action, POLICY_ON_DEMAND);
+    assert_int_equal(p->rule[0].sides, 3);
+    assert_int_equal(p->rule[0].peer.family, 0);
+    const struct policy_rule *r = &p->rule[1];
+    assert_int_equal(r->action, POLICY_PERCENT);
+    assert_int_equal(r->hundredths, 1225);
+    assert_int_equal(r->direction, POLICY_OUTBOUND);
+    assert_int_equal(r->peer.family, 6);
+    assert_int_equal(r->peer_bits, 33);
+    assert_int_equal(r->sides, 2);
+    assert_true(r->after_answer && !r->early_media);
+    assert_string_equal(r->site, "par");
+    assert_string_equal(r->number, "49");
+    assert_string_equal(r->from_number, "1");
+    assert_string_equal(r->to_number, "2");
+    assert_string_equal(r->sip_user, "2001");
+    // Many changes that nobody fetches between: the last one counts, and no place is lost.
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(store_script(db, change), STORE_OK);
+        assert_int_equal(policy_refresh(&b, db), STORE_OK);
+    }
+    assert_int_equal(policy_current(&b)->version, ask("SELECT max(n) FROM recording_rule_changes"));
+    assert_ptr_equal(policy_current(&b), b.now);
+    // The table is full: those that fit are kept, in order.
+    assert_int_equal(
+        store_script(
+            db, "INSERT INTO recording_rules (position, name, action) SELECT 1000 + i, 'r' || i, "
+                "'all' FROM generate_series(1, 200) i"),
+        STORE_OK);
+    assert_int_equal(store_script(db, change), STORE_OK);
+    assert_int_equal(policy_refresh(&b, db), STORE_OK);
+    p = policy_current(&b);
+    assert_int_equal(p->rules, POLICY_RULES);
+    assert_string_equal(p->rule[POLICY_RULES - 1].name, "r126");
+}
+
 // A question of minutes does not hold up a stop.
 static void a_stop_interrupts(void **state)
 {
@@ -131,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_day_that_is_over_gets_its_words),
         cmocka_unit_test(an_interrupted_index_is_made_again),
         cmocka_unit_test(old_cursors_go),
+        cmocka_unit_test(rules_are_read_when_they_have_changed),
         cmocka_unit_test(a_stop_interrupts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -215,6 +215,24 @@ static bool is_drop(const char *name)
     return strstr(name, "dropped_total") != NULL || strstr(name, "overwritten") != NULL;
 }
 
+// The longest list is looked through once a second for each name of each harvester.
+static bool counter_name(struct world *w, struct span text, uint16_t *ret)
+{
+    struct counter_name n = {0};
+    size_t i = 0;
+    (void)span_utf8(text, n.s, sizeof n.s);
+    while (i < w->counter_names && strcmp(w->counter_name[i].s, n.s) != 0)
+        i++;
+    if (i == COUNTER_NAMES_MAX) {
+        count(STAT_FULL_COUNTERS);
+        return false;
+    }
+    if (i == w->counter_names)
+        w->counter_name[w->counter_names++] = n;
+    *ret = (uint16_t)i;
+    return true;
+}
+
 static void on_tick(struct world *w, struct publisher *p, const Callmesh__V1__Tick *t)
 {
     publisher_touch_feed(w, p, t->at_us);
@@ -223,9 +241,9 @@ static void on_tick(struct world *w, struct publisher *p, const Callmesh__V1__Ti
         p->drops = 0;
         for (size_t i = 0; i < t->n_counters && i < COUNTERS_MAX; i++) {
             const Callmesh__V1__Counter *c = t->counters[i];
-            struct counter *at = &p->counter[p->counters_n++];
-            (void)span_utf8(span_str(c->name), at->name, sizeof at->name);
-            at->value = c->value;
+            uint16_t name;
+            if (counter_name(w, span_str(c->name), &name))
+                p->counter[p->counters_n++] = (struct counter){c->value, name};
             if (strcmp(c->name, "capture_packets_total") == 0)
                 p->packets = c->value;
             else if (strcmp(c->name, "capture_rtp_packets_total") == 0)

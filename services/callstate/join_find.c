@@ -191,7 +191,7 @@ struct call *join_dialog(struct world *w, uint16_t site, struct span call_id, st
          i = chain_next(w->by_call_id, i), looked++) {
         struct call *c = slab_at(w->calls, i);
         if (c->site != site || c->protocol != PROTOCOL_SIP || c->call_id_n != call_id.n ||
-            !span_eq(span_of(c->call_id, kept.n), kept))
+            !span_eq(call_id_span(c), span_sub(kept, 0, c->call_id_kept)))
             continue;
         if (!tag_a.n) // by Call-ID alone
             return c;

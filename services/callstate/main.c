@@ -18,6 +18,8 @@
 #define EXIT_CREATE      73
 #define EXIT_SCHEMA      76
 #define KNOWN_MAX        4096
+#define QUEUE_BYTES      (2u << 20) // more waits in the journals; 16 MiB was not faster
+#define ARENA_BYTES      (2u << 20) // an envelope of 64 kB, unpacked
 
 static const struct conf_def defs[] = {
     {"bus.sig-url", CONF_STR, "tcp://127.0.0.1:7641", 0, 0, "sig and report feeds; listened on",
@@ -40,7 +42,7 @@ static const struct conf_def defs[] = {
      "PostgreSQL: libpq connection string", true},
     {"store.schema-dir", CONF_STR, "deploy/schema", 0, 0, "folder of the migrations NNNN_*.sql",
      false},
-    {"store.batch-rows", CONF_INT, "500", 50, 5000,
+    {"store.batch-rows", CONF_INT, "400", 50, 5000,
      "SIP messages a transaction: larger gains nothing measurable", false},
     {"store.batch-time", CONF_DURATION, "20ms", 1000, 1000000,
      "age at which a batch goes: 50 commits a second", false},
@@ -57,10 +59,10 @@ static const struct conf_def defs[] = {
     {"limits.calls", CONF_INT, "10000", 16, 10000000,
      "calls in memory; full: the oldest ended leave, then refuse", false},
     {"limits.legs", CONF_INT, "16384", 16, 20000000, "dialogs, forks too", false},
-    {"limits.streams", CONF_INT, "32768", 16, 20000000, "streams, joined or waiting for their SDP",
+    {"limits.streams", CONF_INT, "24576", 16, 20000000, "streams, joined or waiting for their SDP",
      false},
-    {"limits.addresses", CONF_INT, "65536", 16, 20000000, "media addresses that SDP named", false},
-    {"limits.pending", CONF_INT, "1024", 16, 1000000,
+    {"limits.addresses", CONF_INT, "49152", 16, 20000000, "media addresses that SDP named", false},
+    {"limits.pending", CONF_INT, "256", 16, 1000000,
      "messages waiting for their INVITE, 4 KiB each", false},
     {"limits.publishers", CONF_INT, "256", 2, 1024,
      "harvesters and recorders; each replayed file is one, its place is free again after a while",
@@ -75,6 +77,10 @@ static const struct conf_def defs[] = {
     {"join.call-id-suffixes", CONF_STR, "_b2b-1", 0, 0,
      "what a box appends to the Call-ID of its other side", false},
     {"join.park", CONF_STR, "park, orbit", 0, 0, "beginnings of numbers where calls are parked",
+     false},
+    {"policy.inside-digits", CONF_INT, "6", 0, 23,
+     "a number of at most so many digits, or a name, is of the house: rules of recording by "
+     "direction",
      false},
     {"timers.no-answer", CONF_DURATION, "32s", 1000000, 3600000000,
      "INVITE without any response: 64 * T1", false},
@@ -108,6 +114,7 @@ static struct {
     char holder[160];
     int64_t fence;
     struct admit *admit;
+    struct policy_board policy;
     struct join *join;
 } g;
 
@@ -122,7 +129,7 @@ static struct limits limits_of(const struct conf *c)
         .pending = (size_t)conf_int(c, "limits.pending"),
         .publishers = (size_t)conf_int(c, "limits.publishers"),
         .sites = (size_t)conf_int(c, "limits.publishers") * 2,
-        .waits = (size_t)conf_int(c, "limits.calls") * 4,
+        .waits = (size_t)conf_int(c, "limits.calls") * 2,
         .taps = (size_t)conf_int(c, "limits.taps"),
         .no_answer_us = conf_int(c, "timers.no-answer"),
         .provisional_us = conf_int(c, "timers.provisional"),
@@ -138,6 +145,7 @@ static struct limits limits_of(const struct conf *c)
                                                       : 2,
         .join_threshold = (int)conf_int(c, "join.threshold"),
         .join_window_us = conf_int(c, "join.window"),
+        .inside_digits = (uint32_t)conf_int(c, "policy.inside-digits"),
     };
     (void)span_copy(span_str(conf_str(c, "join.headers")), l.join_headers, sizeof l.join_headers);
     (void)span_copy(span_str(conf_str(c, "join.call-id-suffixes")), l.join_suffixes,
@@ -167,7 +175,10 @@ static int try_to_lead(const struct conf *c, char *err, size_t cap)
         return r == LEASE_E_HELD ? r : SCHEMA_E_AWAY;
     if (admit_sites(c) < 0)
         return SCHEMA_E_AWAY;
-    r = partitions_make(g.store, wall_now_us(), -1, 7, &made);
+    r = policy_refresh(&g.policy, g.store); // before the first call
+    (void)policy_current(&g.policy);
+    if (!r)
+        r = partitions_make(g.store, wall_now_us(), -1, 7, &made);
     if (!r)
         r = restore_world(g.store, g.world, g.known, KNOWN_MAX, &g.knowns);
     // Reading the state back may have taken longer than the lease lasts.
@@ -220,7 +231,9 @@ static int open_bus(const struct conf *c)
     struct feed_sub_opts so = {.name = "callstate",
                                .sub_url = conf_str(c, "bus.sig-url"),
                                .ask_url = conf_str(c, "bus.sig-ask-url"),
-                               .publishers_max = (uint32_t)conf_int(c, "limits.publishers")};
+                               .publishers_max = (uint32_t)conf_int(c, "limits.publishers"),
+                               .queue_bytes = QUEUE_BYTES,
+                               .arena_bytes = ARENA_BYTES};
     if (feed_sub_open(&g.sub, &so, err, sizeof err) ||
         cast_pub_open(&g.mesh, conf_str(c, "bus.mesh-url"), true, "callstate", conf_str(c, "site"),
                       CALLMESH__V1__KIND__KIND_MESH, err, sizeof err)) {
@@ -274,6 +287,8 @@ static int open_state(const struct conf *c)
         return EXIT_CREATE;
     g.world->wall_us = wall_now_us();
     g.world->realm = admit_realm;
+    policy_board_init(&g.policy);
+    g.world->policy = &g.policy;
     return 0;
 }
 
@@ -327,7 +342,7 @@ static int start(const struct conf *c)
                             .knowns = g.knowns};
     g.state = g.control ? state_new(&so) : NULL;
     char err[256] = "out of memory";
-    g.housekeeping = housekeeping_new(conf_str(c, "store.dsn"));
+    g.housekeeping = housekeeping_new(conf_str(c, "store.dsn"), &g.policy);
     if (!g.state || !g.housekeeping || persist_start(g.persist) || state_start(g.state) ||
         housekeeping_start(g.housekeeping) ||
         answer_open(&g.answer, conf_str(c, "bus.control-url"), control_answer, g.control, err,

@@ -1,8 +1,10 @@
-// SDP and streams: whose address is it, whose stream.
+// SDP and streams: whose address is it, whose stream. Over 450 lines: one set of rules, tried in order.
 #include "media_join.h"
 #include <string.h>
 #include "base/mono.h"
 #include "call.h"
+#include "event.h"
+#include "media_hosts.h"
 #include "parts.h"
 #include "recordings.h"
 #include "rows.h"
@@ -156,6 +158,21 @@ static struct address *find_address(const struct world *w, const struct stream *
     return a ? a : in_chain(w, s, at, within, hash_address(w, s->site, at, 0));
 }
 
+// What no SDP named, by the hosts that SIP came from.
+static void try_hosts(struct world *w, struct stream *s)
+{
+    enum side side = SIDE_NONE;
+    int score = 0;
+    char why[80];
+    struct leg *l = media_hosts_find(w, s, &side, &score, why);
+    if (!l)
+        return;
+    media_join(w, s, l, side);
+    count(STAT_STREAMS_BY_HOSTS);
+    event_note(w, l->call, l, call_time(w, l->call, s->publisher, s->first_us), "media_by_hosts",
+               side, 0, "%s: score %d", why, score);
+}
+
 static void try_join(struct world *w, struct stream *s)
 {
     if (!uuid_is_zero(&s->call_id))
@@ -186,6 +203,7 @@ static void try_join(struct world *w, struct stream *s)
             return;
         }
     }
+    try_hosts(w, s);
 }
 
 // ---- SDP ----------------------------------------------------------------------------------------------------------
@@ -298,6 +316,7 @@ struct stream *media_stream_new(struct world *w, uint16_t site, const struct uui
     chain_add(w->by_stream, hash_uuid(id), slot);
     chain_add(w->by_src, hash_site_endpoint(w, site, src), slot);
     chain_add(w->by_dst, hash_site_endpoint(w, site, dst), slot);
+    media_hosts_add_stream(w, s);
     return s;
 }
 
@@ -384,6 +403,7 @@ void media_forget_stream(struct world *w, struct stream *s)
     chain_del(w->by_stream, slot);
     chain_del(w->by_src, slot);
     chain_del(w->by_dst, slot);
+    media_hosts_del_stream(w, s);
     slab_give(w->streams, s);
 }
 

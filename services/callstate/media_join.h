@@ -14,6 +14,9 @@ void media_on_sdp(struct world *w, struct leg *l, enum side side, const struct s
 void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__StreamReport *r);
 // media_format.c. Codec and clock of a payload type as this leg's SDP has it (the receiver's own first), else by RFC 3551.
 bool media_format(const struct stream *s, uint8_t payload_type, struct format *ret);
+struct format media_leg_format(const struct leg_format *f);
+// Of a leg that goes.
+void media_forget_formats(struct leg *l);
 // Ties a stream to a leg; also used when state is read back.
 void media_join(struct world *w, struct stream *s, struct leg *l, enum side side);
 // ssrc 0: any stream there; else that one only.

@@ -66,7 +66,7 @@ static Callmesh__V1__Leg *leg(struct arena *a, const struct leg *in)
         return NULL;
     callmesh__v1__leg__init(l);
     l->id = view(in->id.b, sizeof in->id.b);
-    l->sip_call_id = view(c->call_id, c->call_id_n < CALL_ID_MAX ? c->call_id_n : CALL_ID_MAX);
+    l->sip_call_id = view(c->call_id, c->call_id_kept);
     l->from = party(a, &c->from, &c->from_tag);
     l->to = party(a, &c->to, &in->to_tag);
     l->state = (Callmesh__V1__CallState)in->state;
@@ -97,18 +97,18 @@ static bool payload_map(struct arena *a, const struct stream *s, Callmesh__V1__C
     for (int k = 0; k < 2; k++) {
         enum side side = k ? second : first;
         for (uint8_t i = 0; i < l->formats[side]; i++) {
-            const struct format *f = &l->format[side - 1][i];
+            const struct leg_format *f = &l->format[side - 1][i];
             bool known = false;
             for (size_t n = 0; n < out->n_payload_map; n++)
                 known |= out->payload_map[n]->payload_type == f->payload_type;
-            if (known || !f->codec[0])
+            if (known || f->codec == CODEC_NONE)
                 continue;
             Callmesh__V1__PayloadMap *m = TAKE(a, Callmesh__V1__PayloadMap);
             if (!m)
                 return false;
             callmesh__v1__payload_map__init(m);
             m->payload_type = f->payload_type;
-            m->codec = borrow(f->codec);
+            m->codec = borrow(codec_name(f->codec));
             m->clock_rate = f->clock_rate;
             m->channels = f->channels;
             m->fmtp_flags = f->fmtp_flags;
@@ -174,6 +174,21 @@ static bool fill_lists(struct arena *a, const struct world *w, const struct call
     return true;
 }
 
+static Callmesh__V1__RecordingDecision *mesh_decision(struct arena *a, const struct decision *in)
+{
+    Callmesh__V1__RecordingDecision *d = TAKE(a, Callmesh__V1__RecordingDecision);
+    if (!d)
+        return NULL;
+    callmesh__v1__recording_decision__init(d);
+    d->record = in->record;
+    d->reason = (Callmesh__V1__RecordingReason)in->reason;
+    d->rule = borrow(in->rule);
+    d->by = borrow(in->by);
+    d->sides = in->sides;
+    d->from_answer = in->from_answer;
+    return d;
+}
+
 Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, const struct call *in)
 {
     Callmesh__V1__MeshChange *m = change(a, CALLMESH__V1__MESH_CHANGE__CHANGE_CALL);
@@ -206,6 +221,7 @@ Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, cons
     c->message_count = in->message_count;
     c->one_way = (Callmesh__V1__Side)media_one_way(in);
     c->story = mesh_story(a, in);
+    c->recording_policy = mesh_decision(a, &in->decision);
     return fill_lists(a, w, in, c) && !arena_overflowed(a) ? m : NULL;
 }
 
@@ -251,7 +267,7 @@ Callmesh__V1__MeshChange *mesh_harvester(struct arena *a, const struct world *w,
         if (!v)
             return NULL;
         callmesh__v1__counter_value__init(v);
-        v->name = borrow(p->counter[i].name);
+        v->name = borrow(w->counter_name[p->counter[i].name].s);
         v->value = p->counter[i].value;
         h->counters[h->n_counters++] = v;
     }

@@ -35,8 +35,7 @@ static bool fill_parts(struct arena *a, const struct call *in, Callmesh__V1__Cal
         part->call_id = view(p->id.b, sizeof p->id.b);
         part->relation = parts_relation(p);
         part->score = (uint32_t)edge_score(&p->edge);
-        part->sip_call_id =
-            view(p->call_id, p->call_id_n < CALL_ID_MAX ? p->call_id_n : CALL_ID_MAX);
+        part->sip_call_id = view(p->call_id, p->call_id_kept);
         s->parts[s->n_parts++] = part;
     }
     return true;

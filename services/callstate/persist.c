@@ -21,7 +21,7 @@
 
 struct persist {
     struct persist_opts o;
-    struct batch *batch[BATCHES_MAX], *scratch;
+    struct batch *batch[BATCHES_MAX];
     struct ring *free, *sealed;
     struct thread thread;
     int64_t opened_us;
@@ -40,8 +40,7 @@ struct persist *persist_new(const struct persist_opts *o)
     must(o->batches >= 2 && o->batches <= BATCHES_MAX);
     p->free = ring_new(BATCHES_MAX, sizeof(struct batch *));
     p->sealed = ring_new(BATCHES_MAX, sizeof(struct batch *));
-    p->scratch = batch_new(o->rows, o->publishers);
-    if (!p->free || !p->sealed || !p->scratch)
+    if (!p->free || !p->sealed)
         return persist_free(p);
     for (size_t i = 0; i < o->batches; i++) {
         p->batch[i] = batch_new(o->rows, o->publishers);
@@ -59,7 +58,6 @@ struct persist *persist_free(struct persist *p)
         return NULL;
     for (size_t i = 0; i < BATCHES_MAX; i++)
         batch_free(p->batch[i]);
-    batch_free(p->scratch);
     ring_free(p->free);
     ring_free(p->sealed);
     mem_give(p, sizeof *p);
@@ -68,7 +66,7 @@ struct persist *persist_free(struct persist *p)
 
 size_t persist_memory(const struct persist *p)
 {
-    return (p->o.batches + 1) * batch_memory(p->scratch);
+    return p->o.batches * batch_memory(p->batch[0]);
 }
 
 void persist_set_lease(struct persist *p, int64_t fence, int64_t ttl_us)
@@ -191,7 +189,7 @@ static bool write_surely(struct persist *p, struct thread *t, struct batch *b)
 {
     int64_t said_us = 0;
     for (;;) {
-        int r = persist_write(p->o.store, b, p->scratch, &p->lease);
+        int r = persist_write(p->o.store, b, &p->lease);
         if (r == STORE_OK) {
             committed(p, b);
             if (said_us)

@@ -50,5 +50,4 @@ enum {
 struct persist_lease {
     int64_t fence, ttl_us; // fence 0: none
 };
-int persist_write(struct store *s, struct batch *b, struct batch *scratch,
-                  const struct persist_lease *lease);
+int persist_write(struct store *s, struct batch *b, const struct persist_lease *lease);

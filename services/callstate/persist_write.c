@@ -95,7 +95,7 @@ static int already_there(struct store *s, const struct batch *b)
 
 // ---- the careful way ----------------------------------------------------------------------------------------------
 
-// A message row is kept whole as JSON: quarantine_retry of the schema drives it again. The slice of one row is in scratch.
+// A message row is kept whole as JSON: quarantine_retry of the schema drives it again.
 static const char *const quarantine_message_sql =
     "INSERT INTO quarantine (publisher, seq, n, reason, body, site, message)"
     " SELECT u.publisher, u.seq, u.n, $19, u.raw, u.site, to_jsonb(u) FROM unnest($1, $2, $3, $4, "
@@ -103,8 +103,8 @@ static const char *const quarantine_message_sql =
     "seq, n, call_id, leg_id, sip_call_id, method, status, reason, src_ip, src_port, dst_ip, "
     "dst_port, transport, retransmission, raw) ON CONFLICT DO NOTHING";
 
-static int to_quarantine(struct store *s, const struct batch *b, const struct batch *scratch,
-                         enum row_table kind, size_t row, const char *why)
+static int to_quarantine(struct store *s, const struct batch *b, enum row_table kind, size_t row,
+                         const char *why)
 {
     struct store_args a;
     char reason[400];
@@ -113,9 +113,11 @@ static int to_quarantine(struct store *s, const struct batch *b, const struct ba
              rows_def[kind].name, why);
     store_args_init(&a);
     if (kind == ROWS_MESSAGES) {
-        table_args(scratch->t[kind], &a);
+        table_part_args(b->t[kind], row, 1, &a);
         store_arg_str(&a, reason);
-        return store_query(s, quarantine_message_sql, &a, NULL);
+        int r = store_query(s, quarantine_message_sql, &a, NULL);
+        table_part_end(b->t[kind]);
+        return r;
     }
     store_arg_str(&a, b->moves ? b->move[0].publisher : "");
     store_arg_int(&a, b->moves ? (int64_t)b->move[0].to.seq : 0);
@@ -127,17 +129,17 @@ static int to_quarantine(struct store *s, const struct batch *b, const struct ba
                        &a, NULL);
 }
 
-static int insert_range(struct store *s, const struct batch *b, struct batch *scratch,
-                        enum row_table kind, size_t from, size_t n)
+static int insert_range(struct store *s, const struct batch *b, enum row_table kind, size_t from,
+                        size_t n)
 {
     struct store_args a;
     int r = store_query(s, "SAVEPOINT part", NULL, NULL);
     if (r)
         return r;
-    table_slice(b->t[kind], from, n, scratch->t[kind]);
     store_args_init(&a);
-    table_args(scratch->t[kind], &a);
+    table_part_args(b->t[kind], from, n, &a);
     r = store_query(s, rows_def[kind].sql, &a, NULL);
+    table_part_end(b->t[kind]);
     if (r == STORE_OK)
         return store_query(s, "RELEASE SAVEPOINT part", NULL, NULL);
     if (r != STORE_E_DATA)
@@ -149,14 +151,13 @@ static int insert_range(struct store *s, const struct batch *b, struct batch *sc
         return r;
     if (n == 1) {
         count(STAT_DB_REFUSED);
-        return to_quarantine(s, b, scratch, kind, from, why);
+        return to_quarantine(s, b, kind, from, why);
     }
-    r = insert_range(s, b, scratch, kind, from, n / 2);
-    return r ? r : insert_range(s, b, scratch, kind, from + n / 2, n - n / 2);
+    r = insert_range(s, b, kind, from, n / 2);
+    return r ? r : insert_range(s, b, kind, from + n / 2, n - n / 2);
 }
 
-static int write_carefully(struct store *s, struct batch *b, struct batch *scratch,
-                           const struct persist_lease *lease)
+static int write_carefully(struct store *s, struct batch *b, const struct persist_lease *lease)
 {
     int r = store_query(s, "BEGIN", NULL, NULL);
     if (!r && lease->fence)
@@ -168,7 +169,7 @@ static int write_carefully(struct store *s, struct batch *b, struct batch *scrat
     }
     for (size_t i = 0; i < ROWS_TABLES && !r; i++)
         if (table_rows(b->t[i]))
-            r = insert_range(s, b, scratch, (enum row_table)i, 0, table_rows(b->t[i]));
+            r = insert_range(s, b, (enum row_table)i, 0, table_rows(b->t[i]));
     if (!r)
         return store_query(s, "COMMIT", NULL, NULL);
     if (store_connected(s) && store_query(s, "ROLLBACK", NULL, NULL))
@@ -176,8 +177,7 @@ static int write_carefully(struct store *s, struct batch *b, struct batch *scrat
     return r == STORE_E_DATA || r == STORE_E_SQL ? STORE_E_RETRY : r;
 }
 
-int persist_write(struct store *s, struct batch *b, struct batch *scratch,
-                  const struct persist_lease *lease)
+int persist_write(struct store *s, struct batch *b, const struct persist_lease *lease)
 {
     int failed = -1;
     int r = write_straight(s, b, lease, &failed);
@@ -188,5 +188,5 @@ int persist_write(struct store *s, struct batch *b, struct batch *scratch,
         return PERSIST_FENCED;
     if (r == STORE_E_DATA && failed >= 0 && (size_t)failed < b->moves)
         return already_there(s, b);
-    return r == STORE_E_DATA ? write_carefully(s, b, scratch, lease) : STORE_E_RETRY;
+    return r == STORE_E_DATA ? write_carefully(s, b, lease) : STORE_E_RETRY;
 }

@@ -58,6 +58,43 @@ void recordings_expect(struct world *w, uint16_t site, const struct uuid *call_i
         count(STAT_FULL_WAITS);
 }
 
+// Asked once; what it was called and who was on the line then is what the rules saw.
+static void decide(struct world *w, struct call *c)
+{
+    if (c->decision.reason != POLICY_UNDECIDED)
+        return;
+    struct policy_facts f = {.call_id = &c->id,
+                             .site = span_str(w->site[c->site].name),
+                             .from_user = span_of(c->from.user, c->from.user_n),
+                             .to_user = span_of(c->to.user, c->to.user_n)};
+    policy_digits(f.from_user, f.from_number);
+    policy_digits(f.to_user, f.to_number);
+    f.direction = (uint8_t)policy_direction_of(f.from_user, f.to_user, w->lim.inside_digits);
+    const struct leg *first = c->legs;
+    for (const struct leg *l = c->legs; l; l = l->next)
+        if (l->started_us < first->started_us)
+            first = l;
+    if (first) {
+        f.src = first->src.ip;
+        f.dst = first->dst.ip;
+    }
+    policy_decide(w->policy ? w->policy->now : NULL, &f, &c->decision);
+}
+
+// The word of the rules now that the call has come this far. False: it is not recorded.
+static bool is_wanted(struct world *w, struct call *c)
+{
+    decide(w, c);
+    struct decision *d = &c->decision;
+    bool over = c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED;
+    if (d->record && d->reason != POLICY_ASKED && over && !c->answered_us &&
+        (d->after_answer || d->from_answer)) {
+        d->record = false;
+        d->reason = POLICY_NOT_ANSWERED;
+    }
+    return d->record;
+}
+
 static bool has_media(const struct call *c)
 {
     for (const struct stream *s = c->streams; s; s = s->next)
@@ -78,7 +115,7 @@ static void expect(struct world *w, struct call *c)
 
 void recordings_on_media(struct world *w, struct call *c)
 {
-    if (c->recording_state != NONE || !has_media(c))
+    if (c->recording_state != NONE || !has_media(c) || !is_wanted(w, c))
         return;
     if (c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED)
         expect(w, c);
@@ -88,8 +125,34 @@ void recordings_on_media(struct world *w, struct call *c)
 
 void recordings_on_end(struct world *w, struct call *c)
 {
-    if (c->recording_state == ACTIVE || (c->recording_state == NONE && has_media(c)))
+    bool media = has_media(c);
+    decide(
+        w,
+        c); // a call that no rule wants is skipped, and not lost, also when nobody said a word in it
+    if (c->recording_state != ACTIVE && (c->recording_state != NONE || !media))
+        return;
+    if (is_wanted(w, c)) {
         expect(w, c);
+        return;
+    }
+    c->recording_state = NONE;
+    count(STAT_SKIPPED);
+}
+
+void recordings_ask(struct world *w, struct call *c, struct span by)
+{
+    struct decision *d = &c->decision;
+    decide(w, c);
+    if (d->record && d->reason != POLICY_ASKED)
+        return; // a rule says so already
+    if (d->reason != POLICY_ASKED) {
+        count(STAT_ASKED);
+        *d = (struct decision){
+            .reason = POLICY_ASKED, .record = true, .sides = d->sides ? d->sides : 3};
+        (void)span_utf8(by, d->by, sizeof d->by);
+    }
+    recordings_on_media(w, c);
+    call_touch(w, c, true);
 }
 
 // The call's word on it, wherever the call is: in memory, or only in the database.

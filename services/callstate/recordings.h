@@ -7,6 +7,8 @@
 // The call has (or gets) a stream with packets.
 void recordings_on_media(struct world *w, struct call *c);
 void recordings_on_end(struct world *w, struct call *c);
+// Someone wants this call, whatever the rules said: from its first packet, also when it has ended.
+void recordings_ask(struct world *w, struct call *c, struct span by);
 void recordings_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__Recording *r);
 void recordings_on_alive(struct world *w);
 bool recordings_awaited(const struct world *w, const struct uuid *call_id);

@@ -223,11 +223,6 @@ static void digits(struct table *t, const struct party *p)
     row_text(t, span_of(out, n));
 }
 
-static struct span call_id_span(const struct call *c)
-{
-    return span_of(c->call_id, c->call_id_n < CALL_ID_MAX ? c->call_id_n : CALL_ID_MAX);
-}
-
 static void call_row(struct world *w, const struct call *c)
 {
     struct table *t = w->batch->t[ROWS_CALLS];
@@ -363,7 +358,7 @@ void rows_publisher(struct world *w, const struct publisher *p)
     json_init(&j, json, sizeof json - 1);
     json_obj(&j);
     for (uint16_t i = 0; i < p->counters_n; i++)
-        json_kuint(&j, p->counter[i].name, p->counter[i].value);
+        json_kuint(&j, w->counter_name[p->counter[i].name].s, p->counter[i].value);
     json_obj_end(&j);
     (void)snprintf(json + (j.overflow ? 0 : j.n), 3, "%s", j.overflow ? "{}" : "");
     struct table *t = w->batch->t[ROWS_HARVESTERS];
@@ -455,6 +450,8 @@ void rows_flush_dirty(struct world *w)
         struct publisher *p = &w->publisher[i];
         if (!p->used || !p->dirty)
             continue;
+        if (table_rows(w->batch->t[ROWS_HARVESTERS]) == BATCH_HARVESTERS)
+            break; // still dirty: in the next batch
         rows_site(w, &w->site[p->site]);
         rows_publisher(w, p);
         p->dirty = false;

@@ -9,8 +9,7 @@ const struct table_def rows_def[ROWS_TABLES] = {
         {.name = "sites",
          .sql = "INSERT INTO sites (site) SELECT DISTINCT * FROM unnest($1) ON CONFLICT DO NOTHING",
          .columns = 1,
-         .text_max = 64,
-         .kind = {COL_TEXT}},
+         .kind = {COL_NAME}},
     [ROWS_HARVESTERS] =
         {.name = "harvesters",
          .sql = "INSERT INTO harvesters AS h (site, name, version, input, live, started_at, "
@@ -26,8 +25,7 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 "excluded.last_seen_at,"
                 " feed_at = excluded.feed_at, ended = excluded.ended, counters = excluded.counters",
          .columns = 10,
-         .text_max = 160,
-         .kind = {COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_BOOL, COL_TIME, COL_TIME, COL_TIME,
+         .kind = {COL_NAME, COL_NAME, COL_NAME, COL_NAME, COL_BOOL, COL_TIME, COL_TIME, COL_TIME,
                   COL_BOOL, COL_BYTES}},
     [ROWS_CALLS] =
         {.name = "calls",
@@ -77,11 +75,11 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 " WHERE c.revision < excluded.revision",
          .columns = 38,
          .text_max = TEXT_MAX,
-         .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_INT8, COL_TEXT, COL_TEXT, COL_INT4, COL_TEXT,
-                  COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT,
-                  COL_TEXT, COL_TIME, COL_TIME, COL_TIME, COL_REAL, COL_INT4, COL_TEXT, COL_TEXT,
-                  COL_INT4, COL_TEXT, COL_BOOL, COL_INT8, COL_REAL, COL_TEXT, COL_TEXT, COL_TEXT,
-                  COL_INT4, COL_TEXT, COL_UUID, COL_TIME, COL_TEXT, COL_BYTES}},
+         .kind = {COL_NAME, COL_TIME, COL_UUID, COL_INT8, COL_WORD, COL_WORD, COL_INT4, COL_NAME,
+                  COL_WORD, COL_LINE, COL_NAME, COL_NAME, COL_LINE, COL_NAME, COL_NAME, COL_NAME,
+                  COL_NAME, COL_TIME, COL_TIME, COL_TIME, COL_REAL, COL_INT4, COL_TEXT, COL_TEXT,
+                  COL_INT4, COL_WORD, COL_BOOL, COL_INT8, COL_REAL, COL_WORD, COL_WORD, COL_WORD,
+                  COL_INT4, COL_WORD, COL_UUID, COL_TIME, COL_TEXT, COL_BYTES}},
     [ROWS_OPEN] =
         {.name = "open_calls",
          .sql =
@@ -89,8 +87,7 @@ const struct table_def rows_def[ROWS_TABLES] = {
              " SELECT * FROM unnest($1, $2, $3, $4, $5)"
              " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, state = excluded.state",
          .columns = 5,
-         .text_max = 64,
-         .kind = {COL_UUID, COL_TEXT, COL_TIME, COL_INT8, COL_BYTES}},
+         .kind = {COL_UUID, COL_NAME, COL_TIME, COL_INT8, COL_BYTES}},
     [ROWS_OPEN_GONE] =
         {.name = "open_calls (gone)",
          .sql = "DELETE FROM open_calls USING unnest($1) AS u(id) WHERE open_calls.id = u.id",
@@ -111,9 +108,9 @@ const struct table_def rows_def[ROWS_TABLES] = {
                           " answered_at = excluded.answered_at, ended_at = excluded.ended_at",
                    .columns = 20,
                    .text_max = TEXT_MAX,
-                   .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_UUID, COL_TEXT, COL_TEXT, COL_TEXT,
-                            COL_TEXT, COL_TEXT, COL_TEXT, COL_INT4, COL_TIME, COL_TIME, COL_TIME,
-                            COL_INET, COL_INT4, COL_INET, COL_INT4, COL_TEXT, COL_TEXT}},
+                   .kind = {COL_NAME, COL_TIME, COL_UUID, COL_UUID, COL_TEXT, COL_NAME, COL_NAME,
+                            COL_LINE, COL_LINE, COL_WORD, COL_INT4, COL_TIME, COL_TIME, COL_TIME,
+                            COL_INET, COL_INT4, COL_INET, COL_INT4, COL_WORD, COL_NAME}},
     [ROWS_STREAMS] =
         {.name = "streams",
          .sql = "INSERT INTO streams AS s (site, first_at, id, call_id, leg_id, side, harvester, "
@@ -158,11 +155,11 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 " capture_lost_bound = excluded.capture_lost_bound",
          .columns = 40,
          .text_max = 1024,
-         .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_UUID, COL_UUID, COL_TEXT, COL_TEXT, COL_INT8,
-                  COL_INET, COL_INT4, COL_INET, COL_INT4, COL_TEXT, COL_INT4, COL_INT4, COL_REAL,
+         .kind = {COL_NAME, COL_TIME, COL_UUID, COL_UUID, COL_UUID, COL_WORD, COL_NAME, COL_INT8,
+                  COL_INET, COL_INT4, COL_INET, COL_INT4, COL_WORD, COL_INT4, COL_INT4, COL_REAL,
                   COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_INT8, COL_REAL, COL_REAL, COL_REAL,
                   COL_INT8, COL_BOOL, COL_TEXT, COL_TIME, COL_BOOL, COL_REAL, COL_REAL, COL_REAL,
-                  COL_REAL, COL_REAL, COL_REAL, COL_TEXT, COL_TEXT, COL_REAL, COL_INT8, COL_BOOL}},
+                  COL_REAL, COL_REAL, COL_REAL, COL_LINE, COL_LINE, COL_REAL, COL_INT8, COL_BOOL}},
     [ROWS_MESSAGES] =
         {.name = "sip_messages",
          .sql = "INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, leg_id, "
@@ -173,8 +170,8 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 " $18) ON CONFLICT DO NOTHING",
          .columns = 18,
          .text_max = 1024,
-         .kind = {COL_TEXT, COL_TIME, COL_TEXT, COL_INT8, COL_INT4, COL_UUID, COL_UUID, COL_TEXT,
-                  COL_TEXT, COL_INT4, COL_TEXT, COL_INET, COL_INT4, COL_INET, COL_INT4, COL_TEXT,
+         .kind = {COL_NAME, COL_TIME, COL_NAME, COL_INT8, COL_INT4, COL_UUID, COL_UUID, COL_TEXT,
+                  COL_NAME, COL_INT4, COL_TEXT, COL_INET, COL_INT4, COL_INET, COL_INT4, COL_WORD,
                   COL_BOOL, COL_BYTES}},
     [ROWS_ASSIGN] = {.name = "sip_messages (call found)",
                      .sql = "UPDATE sip_messages m SET call_id = u.call_id, leg_id = u.leg_id, "
@@ -184,8 +181,7 @@ const struct table_def rows_def[ROWS_TABLES] = {
                             " WHERE m.site = u.site AND m.at = u.at AND m.publisher = u.publisher "
                             "AND m.seq = u.seq AND m.n = u.n",
                      .columns = 8,
-                     .text_max = 96,
-                     .kind = {COL_TEXT, COL_TIME, COL_TEXT, COL_INT8, COL_INT4, COL_UUID, COL_UUID,
+                     .kind = {COL_NAME, COL_TIME, COL_NAME, COL_INT8, COL_INT4, COL_UUID, COL_UUID,
                               COL_BOOL}},
     [ROWS_REGISTRATIONS] =
         {.name = "registrations",
@@ -207,7 +203,7 @@ const struct table_def rows_def[ROWS_TABLES] = {
              " expires_at = excluded.expires_at",
          .columns = 8,
          .text_max = 512,
-         .kind = {COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT, COL_INET, COL_INT4, COL_TIME, COL_TIME}},
+         .kind = {COL_NAME, COL_TEXT, COL_TEXT, COL_TEXT, COL_INET, COL_INT4, COL_TIME, COL_TIME}},
     // A deleted recording stays as a tombstone, whatever is reported of it later.
     [ROWS_RECORDINGS] =
         {.name = "recordings",
@@ -242,9 +238,9 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 "chain_n = excluded.chain_n, chain_hash = excluded.chain_hash",
          .columns = 24,
          .text_max = 16384,
-         .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_UUID, COL_TEXT, COL_TEXT, COL_TIME, COL_REAL,
-                  COL_TEXT, COL_INT4, COL_TEXT, COL_INT8, COL_TEXT, COL_TEXT, COL_TEXT, COL_TEXT,
-                  COL_TEXT, COL_TEXT, COL_INT8, COL_TEXT, COL_TEXT, COL_TEXT, COL_INT8, COL_TEXT}},
+         .kind = {COL_NAME, COL_TIME, COL_UUID, COL_UUID, COL_WORD, COL_LINE, COL_TIME, COL_REAL,
+                  COL_NAME, COL_INT4, COL_NAME, COL_INT8, COL_NAME, COL_TEXT, COL_NAME, COL_TEXT,
+                  COL_TEXT, COL_NAME, COL_INT8, COL_NAME, COL_NAME, COL_NAME, COL_INT8, COL_NAME}},
     [ROWS_RECORDING_STATE] =
         {.name = "calls (recording state)",
          .sql = "UPDATE calls c SET recording_state = u.state, revision = c.revision + 1"
@@ -253,24 +249,21 @@ const struct table_def rows_def[ROWS_TABLES] = {
                 " AND c.started_at >= u.at AND c.started_at < u.at + interval '1 ms'"
                 " AND c.recording_state <> u.state",
          .columns = 4,
-         .text_max = 64,
-         .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_TEXT}},
+         .kind = {COL_NAME, COL_TIME, COL_UUID, COL_WORD}},
     [ROWS_EVENTS] =
         {.name = "call_events",
          .sql = "INSERT INTO call_events (site, at, call_id, n, leg_id, type, side, sip_status, "
                 "detail) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO "
                 "NOTHING",
          .columns = 9,
-         .text_max = 192,
-         .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_INT4, COL_UUID, COL_TEXT, COL_TEXT, COL_INT4,
-                  COL_TEXT}},
+         .kind = {COL_NAME, COL_TIME, COL_UUID, COL_INT4, COL_UUID, COL_WORD, COL_WORD, COL_INT4,
+                  COL_LINE}},
     [ROWS_EVIDENCE] =
         {.name = "call_evidence",
          .sql = "INSERT INTO call_evidence (site, at, call_id, n, joined_to, kind, score, detail)"
                 " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
          .columns = 8,
-         .text_max = 160,
-         .kind = {COL_TEXT, COL_TIME, COL_UUID, COL_INT4, COL_UUID, COL_TEXT, COL_INT4, COL_TEXT}},
+         .kind = {COL_NAME, COL_TIME, COL_UUID, COL_INT4, COL_UUID, COL_WORD, COL_INT4, COL_LINE}},
     [ROWS_LOSSES] =
         {.name = "losses",
          .sql =
@@ -279,14 +272,12 @@ const struct table_def rows_def[ROWS_TABLES] = {
              " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
              " ON CONFLICT DO NOTHING",
          .columns = 13,
-         .text_max = 256,
-         .kind = {COL_TEXT, COL_TEXT, COL_INT8, COL_INT4, COL_TEXT, COL_INT8, COL_TIME, COL_TIME,
-                  COL_TEXT, COL_INT8, COL_INT8, COL_INT8, COL_BOOL}},
+         .kind = {COL_NAME, COL_NAME, COL_INT8, COL_INT4, COL_NAME, COL_INT8, COL_TIME, COL_TIME,
+                  COL_LINE, COL_INT8, COL_INT8, COL_INT8, COL_BOOL}},
     [ROWS_QUARANTINE] = {.name = "quarantine",
                          .sql = "INSERT INTO quarantine (publisher, seq, n, reason, body, site)"
                                 " SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT DO "
                                 "NOTHING",
                          .columns = 6,
-                         .text_max = 256,
-                         .kind = {COL_TEXT, COL_INT8, COL_INT4, COL_TEXT, COL_BYTES, COL_TEXT}},
+                         .kind = {COL_NAME, COL_INT8, COL_INT4, COL_LINE, COL_BYTES, COL_NAME}},
 };

@@ -158,6 +158,24 @@ static int transfers_json(struct json *j, const struct call *c)
     return shown;
 }
 
+static void decision_json(struct json *j, const struct decision *d)
+{
+    static const char *const sides[] = {"both", "caller", "callee", "both"};
+    json_key(j, "recording_policy");
+    if (d->reason == POLICY_UNDECIDED) {
+        json_null(j);
+        return;
+    }
+    json_obj(j);
+    json_kstr(j, "decision", d->record ? "record" : "skip");
+    json_kstr(j, "reason", policy_reason_name(d->reason));
+    json_kstr(j, "rule", d->rule[0] ? d->rule : NULL);
+    json_kstr(j, "by", d->by[0] ? d->by : NULL);
+    json_kstr(j, "sides", sides[d->sides & 3]);
+    json_kbool(j, "from_answer", d->from_answer);
+    json_obj_end(j);
+}
+
 // False: there is nothing to tell, and the column stays null.
 static bool story_json(struct json *j, const struct call *c)
 {
@@ -187,15 +205,17 @@ static bool story_json(struct json *j, const struct call *c)
     }
     json_arr_end(j);
     json_kbool(j, "conference", c->conference);
+    decision_json(j, &c->decision);
     json_obj_end(j);
-    return anything;
+    // That no rule matched is what everyone has who made none.
+    return anything || c->decision.reason > POLICY_NO_RULE;
 }
 
 struct span rows_call_ids(const struct call *c, char *buf, size_t cap)
 {
     size_t n = 0;
     for (const struct call *p = c; p; p = parts_is_merged(c) ? NULL : p->next_part) {
-        size_t len = p->call_id_n < CALL_ID_MAX ? p->call_id_n : CALL_ID_MAX;
+        size_t len = p->call_id_kept;
         if (n && n + 1 + len > cap)
             continue;
         if (n)

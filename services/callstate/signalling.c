@@ -94,7 +94,7 @@ static struct call *find(struct world *w, uint16_t publisher,
          i = chain_next(w->by_call_id, i)) { // newest first
         struct call *c = slab_at(w->calls, i);
         if (realm_of(w, c->site) != realm_of(w, site) || c->protocol != e->protocol ||
-            !span_eq(span_of(c->call_id, c->call_id_n), key))
+            !span_eq(call_id_span(c), key))
             continue;
         int64_t at;
         uint8_t reason;
@@ -139,21 +139,34 @@ static struct call *begin(struct world *w, uint16_t publisher,
 
 // ---- what is said -------------------------------------------------------------------------------------------------
 
-static void take_text(ProtobufCBinaryData in, uint8_t *to, size_t cap, uint16_t *ret_n)
+// An empty one: what an earlier event said stays. One that was said longer before is written over; for a longer one there is
+// room in the texts of a call, and when all of that is used the earlier one stays.
+static void take_text(struct world *w, struct call *c, ProtobufCBinaryData in, size_t max,
+                      uint8_t **to, uint16_t *to_n)
 {
-    if (!in.len)
-        return; // what an earlier event said stays
-    *ret_n = (uint16_t)(in.len < cap ? in.len : cap);
-    memcpy(to, in.data, *ret_n);
+    struct span s = span_sub(span_of(in.data, in.len), 0, max);
+    if (!s.n || span_eq(s, span_of(*to, *to_n)))
+        return;
+    uint16_t n = (uint16_t)s.n;
+    if (s.n <= *to_n) {
+        memcpy(*to, s.p, s.n);
+    } else {
+        uint8_t *at = call_keep_text(w, c, s, &n);
+        if (n <= *to_n)
+            return;
+        *to = at;
+    }
+    *to_n = n;
 }
 
-static void take_party(struct party *p, const Callmesh__V1__Party *in)
+static void take_party(struct world *w, struct call *c, struct party *p,
+                       const Callmesh__V1__Party *in)
 {
     if (!in)
         return;
-    take_text(in->uri, p->uri, sizeof p->uri, &p->uri_n);
-    take_text(in->user, p->user, sizeof p->user, &p->user_n);
-    take_text(in->display_name, p->name, sizeof p->name, &p->name_n);
+    take_text(w, c, in->uri, PARTY_URI_MAX, &p->uri, &p->uri_n);
+    take_text(w, c, in->user, PARTY_USER_MAX, &p->user, &p->user_n);
+    take_text(w, c, in->display_name, PARTY_NAME_MAX, &p->name, &p->name_n);
 }
 
 static void take_media(struct world *w, struct leg *l, const Callmesh__V1__MediaAddress *m,
@@ -287,8 +300,8 @@ void signalling_on_event(struct world *w, uint16_t publisher,
     if (at_us > c->last_sip_us)
         c->last_sip_us = at_us;
     c->message_count++;
-    take_party(&c->from, e->from);
-    take_party(&c->to, e->to);
+    take_party(w, c, &c->from, e->from);
+    take_party(w, c, &c->to, e->to);
     move(c->legs, e, at_us);
     for (size_t i = 0; i < e->n_media && i < MEDIA_MAX; i++)
         take_media(w, c->legs, e->media[i], at_us);

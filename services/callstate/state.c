@@ -125,6 +125,7 @@ static void clocks(struct state *s)
 static void rest(struct state *s)
 {
     struct world *w = s->o.world;
+    (void)policy_current(w->policy);
     control_serve(s->o.control);
     intake_tick(&s->intake);
     expiry_sweep(w, SWEEP_SLOTS);

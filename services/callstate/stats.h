@@ -25,6 +25,7 @@
     X(USED_STREAMS, "callstate_table_used", "table=\"streams\"", "Slots in use", STAT_GAUGE)       \
     X(USED_ADDRESSES, "callstate_table_used", "table=\"addresses\"", "Slots in use", STAT_GAUGE)   \
     X(USED_PENDING, "callstate_table_used", "table=\"pending\"", "Slots in use", STAT_GAUGE)       \
+    X(USED_TEXTS, "callstate_table_used", "table=\"texts\"", "Slots in use", STAT_GAUGE)           \
     X(USED_WAITS, "callstate_table_used", "table=\"recordings_awaited\"", "Slots in use",          \
       STAT_GAUGE)                                                                                  \
     X(USED_PUBLISHERS, "callstate_table_used", "table=\"publishers\"", "Slots in use", STAT_GAUGE) \
@@ -36,6 +37,12 @@
       STAT_COUNTER)                                                                                \
     X(FULL_ADDRESSES, "callstate_table_refused_total", "table=\"addresses\"",                      \
       "Refused because full", STAT_COUNTER)                                                        \
+    X(FULL_CODECS, "callstate_table_refused_total", "table=\"codecs\"", "Refused because full",    \
+      STAT_COUNTER)                                                                                \
+    X(FULL_COUNTERS, "callstate_table_refused_total", "table=\"counter_names\"",                   \
+      "Counters of harvesters that were not kept", STAT_COUNTER)                                   \
+    X(FULL_TEXTS, "callstate_table_refused_total", "table=\"texts\"",                              \
+      "Texts of calls that were cut", STAT_COUNTER)                                                \
     X(FULL_PENDING, "callstate_table_refused_total", "table=\"pending\"",                          \
       "Pushed out because full", STAT_COUNTER)                                                     \
     X(FULL_WAITS, "callstate_table_refused_total", "table=\"recordings_awaited\"",                 \
@@ -84,9 +91,18 @@
       "Given up because a third came", STAT_COUNTER)                                               \
     X(STREAMS_JOINED, "callstate_streams_joined_total", NULL, "Streams tied to a leg",             \
       STAT_COUNTER)                                                                                \
+    X(STREAMS_BY_HOSTS, "callstate_streams_joined_by_hosts_total", NULL,                           \
+      "Pairs of streams tied to a leg by the hosts its SIP came from", STAT_COUNTER)               \
+    X(HOSTS_AMBIGUOUS, "callstate_streams_hosts_ambiguous_total", NULL,                            \
+      "Looks by hosts that found several calls or streams: not joined", STAT_COUNTER)              \
     X(STREAMS_UNJOINED, "callstate_streams_unjoined", NULL, "Streams in memory that no SDP named", \
       STAT_GAUGE)                                                                                  \
     X(RECORDINGS, "callstate_recordings_total", NULL, "Recording reports", STAT_COUNTER)           \
+    X(SKIPPED, "callstate_recordings_skipped_total", NULL,                                         \
+      "Calls with media that a rule left out", STAT_COUNTER)                                       \
+    X(ASKED, "callstate_recordings_asked_total", NULL, "Calls recorded because someone asked",     \
+      STAT_COUNTER)                                                                                \
+    X(POLICY_RULES, "callstate_recording_rules", NULL, "Rules of recording in force", STAT_GAUGE)  \
     X(NO_RECORDER, "callstate_recordings_given_up_total", "reason=\"no_recorder\"",                \
       "No report came", STAT_COUNTER)                                                              \
     X(RECORDER_SILENT, "callstate_recordings_given_up_total", "reason=\"recorder_silent\"",        \

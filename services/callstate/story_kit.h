@@ -312,15 +312,22 @@ static inline void kit_sweep(struct kit *k)
     recordings_sweep(k->w, 100);
 }
 
-static inline void kit_tick(struct kit *k, int64_t at_us)
+static inline void kit_counters(struct kit *k, int64_t at_us, Callmesh__V1__Counter **c, size_t n)
 {
     Callmesh__V1__Tick t = CALLMESH__V1__TICK__INIT;
     t.at_us = at_us;
+    t.counters = c;
+    t.n_counters = n;
     Callmesh__V1__SigEvent e = CALLMESH__V1__SIG_EVENT__INIT;
     e.event_case = CALLMESH__V1__SIG_EVENT__EVENT_TICK;
     e.tick = &t;
     kit_event(k, 1, &e);
     kit_sweep(k);
+}
+
+static inline void kit_tick(struct kit *k, int64_t at_us)
+{
+    kit_counters(k, at_us, NULL, 0);
 }
 
 static inline void kit_end(struct kit *k, int64_t at_us)

@@ -18,7 +18,8 @@ static bool make_tables(struct world *w)
     w->addresses = slab_new("addresses", l->addresses, sizeof(struct address));
     w->pending = slab_new("pending", l->pending, sizeof(struct pending));
     w->waits = slab_new("waits", l->waits, sizeof(struct wait));
-    return w->calls && w->legs && w->streams && w->addresses && w->pending && w->waits;
+    w->texts = slab_new("texts", limits_texts(l), TEXTS_BLOCK);
+    return w->calls && w->legs && w->streams && w->addresses && w->pending && w->waits && w->texts;
 }
 
 static bool make_chains(struct world *w)
@@ -37,6 +38,8 @@ static bool make_chains(struct world *w)
         {&w->wait_by_id, w->lim.waits},
         {&w->by_key, w->lim.calls * CALL_KEYS},
         {&w->by_target, w->lim.calls * TRANSFERS_MAX},
+        {&w->leg_by_hosts, w->lim.legs},
+        {&w->stream_by_hosts, w->lim.streams},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         *all[i].c = chain_new(all[i].n);
@@ -60,15 +63,17 @@ struct world *world_new(const struct limits *lim)
         list_init(heads[i]);
     w->site = mem_take(lim->sites * sizeof *w->site);
     w->publisher = mem_take(lim->publishers * sizeof *w->publisher);
+    w->counter_name = mem_take(COUNTER_NAMES_MAX * sizeof *w->counter_name);
     w->tap = mem_take(lim->taps * sizeof *w->tap);
     w->sip = mem_take(sizeof *w->sip);
     w->sip_pending = mem_take(sizeof *w->sip_pending);
     w->sdp = mem_take(sizeof *w->sdp);
     w->ua = ua_cache_new();
-    if (!w->site || !w->publisher || !w->tap || !w->sip || !w->sip_pending || !w->sdp || !w->ua ||
-        !make_tables(w) || !make_chains(w))
+    if (!w->site || !w->publisher || !w->counter_name || !w->tap || !w->sip || !w->sip_pending ||
+        !w->sdp || !w->ua || !make_tables(w) || !make_chains(w))
         return world_free(w);
-    struct slab *slabs[] = {w->calls, w->legs, w->streams, w->addresses, w->pending, w->waits};
+    struct slab *slabs[] = {w->calls,   w->legs,  w->streams, w->addresses,
+                            w->pending, w->waits, w->texts};
     for (size_t i = 0; i < sizeof slabs / sizeof slabs[0]; i++)
         w->memory += slab_stat(slabs[i]).bytes;
     w->memory += lim->publishers * sizeof *w->publisher + lim->sites * sizeof *w->site;
@@ -85,9 +90,11 @@ struct world *world_free(struct world *w)
     slab_free(w->addresses);
     slab_free(w->pending);
     slab_free(w->waits);
-    struct chain *chains[] = {w->by_call_id, w->by_id,      w->by_stream,          w->by_src,
-                              w->by_dst,     w->by_address, w->pending_by_call_id, w->wait_by_id,
-                              w->by_key,     w->by_target};
+    slab_free(w->texts);
+    struct chain *chains[] = {
+        w->by_call_id, w->by_id,      w->by_stream,          w->by_src,
+        w->by_dst,     w->by_address, w->pending_by_call_id, w->wait_by_id,
+        w->by_key,     w->by_target,  w->leg_by_hosts,       w->stream_by_hosts};
     for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++)
         chain_free(chains[i]);
     struct {
@@ -95,6 +102,7 @@ struct world *world_free(struct world *w)
         size_t n;
     } rest[] = {{w->site, w->lim.sites * sizeof *w->site},
                 {w->publisher, w->lim.publishers * sizeof *w->publisher},
+                {w->counter_name, COUNTER_NAMES_MAX * sizeof *w->counter_name},
                 {w->tap, w->lim.taps * sizeof *w->tap},
                 {w->sip, sizeof *w->sip},
                 {w->sip_pending, sizeof *w->sip_pending},

@@ -4,7 +4,7 @@
 //   site --- publisher --- call --- leg --- address (what an SDP of the leg named)
 //                            \------ stream (joined), streams without a call wait in the same table
 //
-// Limits: struct limits below; each table refuses when full and counts it. Times are capture times in Unix us.
+// A little over 450 lines: one place where the size of everything is seen. Limits: struct limits below; each table refuses when full and counts it. Times are capture times in Unix us.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,8 +14,10 @@
 #include "batch.h"
 #include "callmesh/v1/mesh.pb-c.h"
 #include "chain.h"
+#include "codecs.h"
 #include "dialog_states.h"
 #include "list.h"
+#include "policy_load.h"
 #include "wire/pkt.h"
 #include "wire/rtp.h"
 #include "wire/sdp.h"
@@ -36,6 +38,7 @@ struct limits {
     int other_keep;      // 0 none, 1 REGISTER only, 2 all
     int join_threshold;  // least score that joins two calls; 0: none is joined
     int64_t join_window_us;
+    uint32_t inside_digits; // a number of at most so many is of the house
     char join_headers[256], join_suffixes[128], park[128]; // comma lists
 };
 
@@ -60,9 +63,14 @@ struct site {
 };
 
 #define COUNTERS_MAX 256 // as many as a harvester tells (capture/outbox.c)
+#define COUNTER_NAMES_MAX                                                                          \
+    512 // of all publishers: those of one kind have the same; a name more is not kept, and counted
 struct counter {
-    char name[72];
     uint64_t value;
+    uint16_t name; // of counter_name
+};
+struct counter_name {
+    char s[72];
 };
 
 struct publisher {
@@ -87,16 +95,28 @@ struct publisher {
     bool dirty, tell;
 };
 
+// Texts of a call stand one after the other in `texts` of it, and where that is too small, in one of world's blocks (call_keep_text).
+#define PARTY_URI_MAX  250
+#define PARTY_USER_MAX 120
+#define PARTY_NAME_MAX 120
+#define TEXTS_INLINE   288 // half as much again as what a call of a usual telephone needs
+#define TEXTS_BLOCK    (CALL_ID_MAX + 2 * (PARTY_URI_MAX + PARTY_USER_MAX + PARTY_NAME_MAX))
 struct party {
     uint16_t uri_n, user_n, name_n;
-    uint8_t uri[250], user[120], name[120];
+    uint8_t *uri, *user, *name; // among the texts of the call
 };
 
 // What a payload type means (a=rtpmap).
 #define FORMATS_MAX 12
 struct format {
-    char codec[19];
+    char codec[CODEC_NAME];
     uint8_t payload_type, channels, fmtp_flags; // as PayloadMap says them
+    uint32_t clock_rate;
+};
+// The same as a leg keeps it.
+struct leg_format {
+    uint8_t codec; // codecs.h: one use of it
+    uint8_t payload_type, channels, fmtp_flags;
     uint32_t clock_rate;
 };
 
@@ -139,7 +159,7 @@ struct leg {
     uint8_t hold_by;                            // bit 1 << side
     uint8_t hold_how;                           // enum hold_how: of the last change
     uint8_t formats[3];
-    struct format format[2][FORMATS_MAX]; // by side - 1
+    struct leg_format format[2][FORMATS_MAX]; // by side - 1
     struct address *addresses;
     uint8_t address_count;
 };
@@ -251,10 +271,13 @@ struct diverted {
 struct call {
     struct uuid id;
     uint64_t call_id_hash;
-    uint16_t call_id_n, site;
-    uint8_t call_id[CALL_ID_MAX];
+    uint16_t call_id_n, site, texts_n, block_n; // used of texts and of the block
+    uint8_t *call_id;                           // of its bytes call_id_kept
+    uint16_t call_id_kept;
+    uint8_t *block; // NULL: none; owned, given back with the call
     struct tag from_tag;
     struct party from, to;
+    uint8_t texts[TEXTS_INLINE];
     uint16_t publisher[CALL_PUBLISHERS_MAX];
     uint8_t publishers;
     uint64_t revision;
@@ -273,11 +296,13 @@ struct call {
     uint32_t invite_cseq;
     uint8_t hops, recent_next;
     uint64_t hop[HOPS_MAX];
-    uint64_t recent[RECENT_MAX];
+    uint32_t
+        recent[RECENT_MAX]; // digests: one call's last messages only, so half of 64 bits is plenty
     struct leg *legs;
     struct stream *streams;
     uint8_t leg_count, stream_count;
     uint64_t lost_packets;
+    struct decision decision; // of the rules of recording
     // Its story beside its own dialogs (story.c, join.c, transfer.c).
     uint8_t end_reason; // numbers of mesh.proto
     uint16_t q850;      // of a Reason header; of what ended a call that is not SIP
@@ -369,9 +394,11 @@ struct world {
     struct limits lim;
     struct site *site;
     struct publisher *publisher;
-    struct slab *calls, *legs, *streams, *addresses, *pending, *waits;
+    struct counter_name *counter_name;
+    size_t counter_names;
+    struct slab *calls, *legs, *streams, *addresses, *pending, *waits, *texts;
     struct chain *by_call_id, *by_id, *by_stream, *by_src, *by_dst, *by_address,
-        *pending_by_call_id, *wait_by_id, *by_key, *by_target;
+        *pending_by_call_id, *wait_by_id, *by_key, *by_target, *leg_by_hosts, *stream_by_hosts;
     struct link dirty_calls, dirty_streams, tell_now, tell_later, ended, pending_age, wait_age,
         late_calls, idle_streams;
     size_t dirty_call_count, dirty_stream_count, dirty_leg_count, dirty_bytes;
@@ -385,8 +412,20 @@ struct world {
     size_t call_hand, stream_hand; // where the sweeps stand
     int64_t wall_us;               // set once a loop
     int64_t recorder_alive_wall_us;
+    struct policy_board *policy; // borrowed; NULL: no rules, all is recorded
     size_t memory;
 };
+
+// One call in sixteen may have longer texts than it has room for itself.
+static inline size_t limits_texts(const struct limits *l)
+{
+    return l->calls / 16 + 1;
+}
+
+static inline struct span call_id_span(const struct call *c)
+{
+    return span_of(c->call_id, c->call_id_kept);
+}
 
 // Everything now; NULL: no memory. Prints nothing.
 struct world *world_new(const struct limits *lim);

@@ -74,6 +74,72 @@ static void calls_fill_up(void **state)
     kit_close(&k);
 }
 
+// Long texts have a block while there is one; then they are cut, and the calls go on by what is kept.
+static void texts_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct limits lim = kit_limits();
+    kit_open(&k, &lim);
+    char pad[401];
+    memset(pad, 'z', 400);
+    pad[400] = 0;
+    uint64_t cut = stat(STAT_FULL_TEXTS);
+    size_t blocks = limits_texts(&lim), n = blocks + 4;
+    assert_true(n < lim.calls);
+    for (size_t i = 0; i < n; i++)
+        tell(&k, "0 A>B INVITE id=%zu-%s", i, pad);
+    assert_int_equal(used(k.w->texts), blocks);
+    assert_true(stat(STAT_FULL_TEXTS) - cut >= 4); // its others find no room either
+    for (size_t i = 0; i < n; i++)
+        tell(&k, "1 B>A 486 id=%zu-%s t=b", i, pad);
+    size_t ended = 0, whole = 0;
+    for (size_t i = 0; i < lim.calls; i++) {
+        const struct call *c = slab_at(k.w->calls, i);
+        ended += c && c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED;
+        whole += c && c->call_id_kept == c->call_id_n;
+    }
+    assert_int_equal(ended, n);
+    assert_int_equal(whole, blocks);
+    kit_drop(&k); // and over a restart
+    assert_int_equal(used(k.w->calls), n);
+    drain(&k, 4);
+    assert_empty(&k);
+    assert_int_equal(used(k.w->texts), 0);
+    kit_close(&k);
+}
+
+static void counter_names_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    tell(&k, "0 A>B INVITE");
+    struct publisher *p = &k.w->publisher[0];
+    uint64_t refused = stat(STAT_FULL_COUNTERS);
+    for (int round = 0; round < 2; round++)
+        for (int tick = 0; tick < 6; tick++) {
+            char name[96][24];
+            Callmesh__V1__Counter c[96], *list[96];
+            for (int i = 0; i < 96; i++) {
+                (void)snprintf(name[i], sizeof name[i], "made_up_%d_total", tick * 96 + i);
+                c[i] = (Callmesh__V1__Counter)CALLMESH__V1__COUNTER__INIT;
+                c[i].name = name[i];
+                c[i].value = (uint64_t)i;
+                list[i] = &c[i];
+            }
+            kit_counters(&k, KIT_T0 + tick, list, 96);
+            if (tick == 0)
+                assert_int_equal(p->counters_n, 96);
+        }
+    assert_int_equal(k.w->counter_names, COUNTER_NAMES_MAX);
+    assert_int_equal(p->counters_n, 32); // 512 - 5 * 96
+    assert_int_equal(stat(STAT_FULL_COUNTERS) - refused, 2 * 64);
+    assert_string_equal(k.w->counter_name[p->counter[0].name].s, "made_up_480_total");
+    drain(&k, 4);
+    kit_close(&k);
+}
+
 static void emergency(void **state)
 {
     (void)state;
@@ -758,6 +824,8 @@ int main(void)
         cmocka_unit_test(transfers_fill_up),
         cmocka_unit_test(events_fill_up),
         cmocka_unit_test(calls_fill_up),
+        cmocka_unit_test(texts_fill_up),
+        cmocka_unit_test(counter_names_fill_up),
         cmocka_unit_test(emergency),
         cmocka_unit_test(forks_fill_up),
         cmocka_unit_test(addresses_fill_up),

@@ -1,5 +1,5 @@
-// flows.h: the RTP streams: one SSRC on one address pair in one direction. A stream is two cache lines that each of its
-// packets touches (struct stream), its playout buffers (struct play) and what is needed seldom (struct stream_cold). Slots
+// flows.h: the RTP streams: one SSRC on one address pair in one direction. Each packet of a stream touches
+// the first four cache lines of its struct stream, which lie together; what is needed seldom is in struct stream_cold. Slots
 // are fixed; one owner thread.
 //
 // Each stream stands in one of two queues by the time when it is looked at next: those on probation each 3 s, the
@@ -38,8 +38,10 @@ struct stream {
     uint8_t payload_type; // of the last packet
     uint32_t no;          // stream_no of the protos
     struct quality q;
+    struct play play; // its first two lines
 };
-_Static_assert(sizeof(struct stream) == 128, "two cache lines");
+_Static_assert(offsetof(struct stream, play) == 128 && offsetof(struct play, codec) <= 128,
+               "four cache lines a packet");
 
 struct stream_rtcp {
     uint64_t packets;
@@ -117,7 +119,6 @@ struct stream *flows_find(const struct flows *f, const struct flow_key *k, uint6
 // A new stream on probation, or NULL when refused.
 struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t hash, int64_t now_us);
 struct stream_cold *flows_cold(const struct flows *f, const struct stream *s);
-struct play *flows_play(const struct flows *f, const struct stream *s);
 void flows_confirm(struct flows *f, struct stream *s, int64_t now_us);
 // Looks at what is due.
 void flows_advance(struct flows *f, int64_t now_us);

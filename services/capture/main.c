@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/mono.h"
 #include "daemon/daemon.h"
 #include "inputs.h"
@@ -15,6 +16,7 @@
 #include "live_report.h"
 #include "live_sender.h"
 #include "report.h"
+#include "sandbox.h"
 #include "sender.h"
 #include "settings.h"
 #include "worker.h"
@@ -156,6 +158,7 @@ static int start(const struct conf *c)
     capture_stats_register();
     if (g.split)
         return start_split(c);
+    mem_want_huge_pages(); // an interface's workers are forked, this one is not
     int r = open_inputs(c);
     if (r || (r = open_keylog(c)) != 0)
         return r;
@@ -310,9 +313,19 @@ static void print_report(bool truncated)
         report_print_text(g.report, &in, stdout);
 }
 
+// Nothing is opened any more. With a bus its threads look up names and dial again: such a process cannot give that up.
+// Where there is no seccomp (an old container runtime, valgrind) the file is read all the same, and that is said.
+static void cage(void)
+{
+    char err[256];
+    if (!g.sender && sandbox_enter_reader(err, sizeof err) != 0)
+        log_warn("the file is read without a cage", "step=\"%s\"", err);
+}
+
 static int run_file(void)
 {
     bool truncated = false;
+    cage();
     enum source_result r = SOURCE_MORE;
     while (r != SOURCE_END && r != SOURCE_FAILED && !daemon_stopping() && !send_failed()) {
         r = inputs_read(g.inputs, POLL_US, g.worker);

@@ -80,7 +80,7 @@ static void stream_payload_type(const struct worker *w, struct stream *s, struct
         c->clock_from_us = s->q.last_at_us;
         c->clock_from_timestamp = r->timestamp;
     }
-    stream_take_codec(c, flows_play(w->flows, s), &f);
+    stream_take_codec(c, &s->play, &f);
     for (uint8_t i = 0; i < c->payload_types; i++)
         if (c->payload_type[i] == r->payload_type)
             return;
@@ -183,7 +183,7 @@ static void stream_on_probation(struct worker *w, struct stream *s, const struct
 }
 
 // Into the playout buffers.
-static inline void stream_play(struct play *p, const struct play_packet *k)
+static inline void play_packet(struct play *p, const struct play_packet *k)
 {
     if (__builtin_expect(k->step == QUALITY_DUPLICATE || k->step == QUALITY_STRAY, 0))
         return;
@@ -261,8 +261,8 @@ void media_rtp(struct worker *w, const struct pkt *p)
     bool timed = !(s->flags & STREAM_UNTIMED);
     int32_t step =
         quality_packet(&s->q, r.seq, r.timestamp, p->at_us, (uint32_t)r.payload.n, timed);
-    stream_play(flows_play(w->flows, s), &(struct play_packet){p->at_us, r.timestamp, step,
-                                                               s->q.us_per_tick, timed, r.marker});
+    play_packet(&s->play, &(struct play_packet){p->at_us, r.timestamp, step, s->q.us_per_tick,
+                                                timed, r.marker});
     if (__builtin_expect(step == QUALITY_DUPLICATE, 0) && w->duplicates)
         duplicates_suspect(w->duplicates, p->at_us);
     if (__builtin_expect(s->flags & STREAM_EVENT, 0))
@@ -272,7 +272,7 @@ void media_rtp(struct worker *w, const struct pkt *p)
         if (__builtin_expect(!w->shed_level || !stream_is_shed(w, s, p->at_us), 1))
             outbox_media(w->o.out, s->no, p->at_us, r.packet, s->state != STREAM_CONFIRMED);
         if (fresh) // the mesh sees a stream at once, not after five seconds
-            outbox_report(w->o.out, s, flows_cold(w->flows, s), flows_play(w->flows, s), false);
+            outbox_report(w->o.out, s, flows_cold(w->flows, s), &s->play, false);
     }
 }
 
@@ -303,11 +303,11 @@ static void stream_stamp_drops(struct worker *w, const struct stream *s, struct 
         c->capture_lost_bound = true;
 }
 
-static void stream_set_ptime(struct worker *w, const struct stream *s)
+static void stream_set_ptime(struct stream *s)
 {
     uint32_t ptime_us = quality_ptime_us(&s->q);
     if (ptime_us)
-        flows_play(w->flows, s)->ptime_us = ptime_us;
+        s->play.ptime_us = ptime_us;
 }
 
 static void stream_report(struct worker *w, struct stream *s, struct stream_cold *c)
@@ -315,18 +315,18 @@ static void stream_report(struct worker *w, struct stream *s, struct stream_cold
     if (s->q.us_per_tick <= 0)
         stream_guess_clock(s, c);
     stream_stamp_drops(w, s, c);
-    stream_set_ptime(w, s);
+    stream_set_ptime(s);
     if (!c->codec[0]) { // an SDP may have come since
         struct announced a = stream_announced(w, s);
         struct media_format f = format_of(&a, c->first_payload_type);
-        stream_take_codec(c, flows_play(w->flows, s), &f);
+        stream_take_codec(c, &s->play, &f);
         if (f.codec[0] && c->first_payload_type == s->payload_type)
             s->payload_type = UINT8_MAX;
     }
     if (!w->o.out)
         return;
     if (c->reported != s->q.packets)
-        outbox_report(w->o.out, s, c, flows_play(w->flows, s), false);
+        outbox_report(w->o.out, s, c, &s->play, false);
     c->reported = s->q.packets;
 }
 
@@ -363,10 +363,10 @@ void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_
     }
     w->counts.n[CAPTURE_STREAMS_EVICTED] += why == FLOW_END_EVICTED;
     if (s->state == STREAM_CONFIRMED) {
-        struct play *play = flows_play(w->flows, s);
+        struct play *play = &s->play;
         stream_stamp_drops(w, s, c);
         stream_tell_shed(w, s, c);
-        stream_set_ptime(w, s);
+        stream_set_ptime(s);
         play_end(play);
         if (w->o.on_stream)
             w->o.on_stream(w->o.ctx, s, c, play);

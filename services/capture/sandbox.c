@@ -11,10 +11,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 #if defined(__has_feature)
@@ -69,8 +71,9 @@ static int own_user(void)
     if (geteuid() != 0 || (setgroups(0, NULL) != 0 && errno == EPERM))
         return 0;
     id_t own = USER_FIRST + (id_t)getpid() % USERS;
-    if (setresgid(own, own, own) != 0 || setresuid(own, own, own) != 0 ||
-        setrlimit(RLIMIT_NPROC, &few) != 0)
+    if (setresgid(own, own, own) != 0)
+        return errno == EINVAL ? 0 : -errno; // a user namespace that has no such user
+    if (setresuid(own, own, own) != 0 || setrlimit(RLIMIT_NPROC, &few) != 0)
         return -errno;
     return 0;
 }
@@ -143,19 +146,53 @@ static const int plain[] = {
     SCMP_SYS(rt_sigaction),
 };
 
-// Refused with an error instead of death: printing and OpenSSL ask for them and can do without.
-static const int refused[] = {SCMP_SYS(ioctl), SCMP_SYS(openat), SCMP_SYS(lseek)};
+// What a reader of files needs beside that: its place in the file, the health port that is open already and who asks there,
+// the thread that waits for signals.
+static const int reader[] = {
+    SCMP_SYS(lseek),    SCMP_SYS(accept4),    SCMP_SYS(recvfrom),        SCMP_SYS(sendmsg),
+    SCMP_SYS(shutdown), SCMP_SYS(setsockopt), SCMP_SYS(rt_sigtimedwait),
+};
 
-static int rules(scmp_filter_ctx f)
+static int add_all(scmp_filter_ctx f, uint32_t action, const int *call, size_t n)
 {
     int r = 0;
-    for (size_t i = 0; r == 0 && i < sizeof plain / sizeof plain[0]; i++)
-        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, plain[i], 0);
-    for (size_t i = 0; r == 0 && i < sizeof refused / sizeof refused[0]; i++)
-        r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), refused[i], 0);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = seccomp_rule_add(f, action, call[i], 0);
+    return r;
+}
+#define ADD_ALL(f, action, calls) add_all(f, action, calls, sizeof(calls) / sizeof(calls)[0])
+
+// Refused with an error instead of death: printing and OpenSSL ask for them and can do without.
+static int worker_rules(scmp_filter_ctx f)
+{
+    static const int refused[] = {SCMP_SYS(ioctl), SCMP_SYS(openat), SCMP_SYS(lseek)};
+    int r = ADD_ALL(f, SCMP_ACT_ERRNO(EACCES), refused);
     if (r == 0) // fork, never a thread nor a namespace
         r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                              SCMP_A0(SCMP_CMP_EQ, FORK_FLAGS, 0));
+    return r;
+}
+
+static int reader_rules(scmp_filter_ctx f)
+{
+    static const int refused[] = {SCMP_SYS(openat)};
+    int r = ADD_ALL(f, SCMP_ACT_ALLOW, reader);
+    if (r == 0)
+        r = ADD_ALL(f, SCMP_ACT_ERRNO(EACCES), refused);
+    if (r == 0) // is it a terminal?
+        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_EQ, TCGETS, 0));
+    if (r == 0) // one thread of ours to another
+        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+    if (r == 0) // all its threads, those that are running too
+        r = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
+    return r;
+}
+
+static int common_rules(scmp_filter_ctx f)
+{
+    int r = ADD_ALL(f, SCMP_ACT_ALLOW, plain);
     if (r == 0) // fstat as the C library makes it: of what is open (the key log that grows)
         r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
                              SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
@@ -176,19 +213,31 @@ static int rules(scmp_filter_ctx f)
     return r;
 }
 
-static int seccomp_all(void)
+static int seccomp_with(int (*own_rules)(scmp_filter_ctx))
 {
     scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!f)
         return -ENOMEM;
-    int r = rules(f);
+    int r = common_rules(f);
+    if (r == 0)
+        r = own_rules(f);
     if (r == 0)
         r = seccomp_load(f);
     seccomp_release(f);
     return r;
 }
 
-int sandbox_enter(char *err, size_t err_cap)
+static int seccomp_worker(void)
+{
+    return seccomp_with(worker_rules);
+}
+
+static int seccomp_reader(void)
+{
+    return seccomp_with(reader_rules);
+}
+
+static int enter(int (*seccomp)(void), char *err, size_t err_cap)
 {
     if (!sandbox_is_built_in())
         return 0;
@@ -200,7 +249,7 @@ int sandbox_enter(char *err, size_t err_cap)
         {"changing to a user of its own", own_user},
         {"giving up rights", sandbox_drop_rights},
         {"Landlock", landlock_all},
-        {"seccomp", seccomp_all},
+        {"seccomp", seccomp},
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int r = steps[i].step();
@@ -210,4 +259,14 @@ int sandbox_enter(char *err, size_t err_cap)
         }
     }
     return 0;
+}
+
+int sandbox_enter(char *err, size_t err_cap)
+{
+    return enter(seccomp_worker, err, err_cap);
+}
+
+int sandbox_enter_reader(char *err, size_t err_cap)
+{
+    return enter(seccomp_reader, err, err_cap);
 }

@@ -1,4 +1,4 @@
-// sandbox.h: what the processes of live capture give up. One way only: nothing given up comes back, not by exec either.
+// sandbox.h: what the processes that read hostile bytes give up. One way only: nothing given up comes back, not by exec either.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,5 +12,9 @@ int sandbox_drop_rights(void);
 // (Landlock, where the kernel has it). Also: an own user where root started us. 0 or negative errno; err has the
 // step that failed.
 int sandbox_enter(char *err, size_t err_cap);
+// The same for a process that reads a capture and sends nothing (--no-bus): for all its threads, of which one answers on the
+// health port that is open. Besides what the worker has: that port and its callers, its place in the file, whether it writes to a
+// terminal; and not to fork.
+int sandbox_enter_reader(char *err, size_t err_cap);
 bool sandbox_is_built_in(
     void); // false under sanitizers, which need calls of their own: sandbox_enter does nothing then

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,7 +173,6 @@ static const struct {
     {"socket: Unix", act_socket_unix},
     {"socket: packets", act_socket_packet},
     {"connect", act_connect},
-    {"send on an inherited socket", act_sendmsg},
     {"exec", act_exec},
     {"a thread", act_thread},
     {"a user namespace", act_namespace},
@@ -186,20 +187,26 @@ static const struct {
     {"io_uring", act_io_uring},
     {"mount", act_mount},
     {"memfd", act_memfd},
+    // From here on what the reader may, for its health port.
+    {"send on an inherited socket", act_sendmsg},
     {"setsockopt on an inherited socket", act_setsockopt},
 };
+#define ACTS        (sizeof acts / sizeof acts[0])
+#define ACTS_READER (ACTS - 2)
 
 #define WORKED  42
 #define REFUSED 43
 #define NO_CAGE 44
 
-static int outcome_of(long (*act)(void), bool caged)
+typedef int (*cage_fn)(char *err, size_t err_cap);
+
+static int outcome_of(long (*act)(void), cage_fn cage)
 {
     char err[128];
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        if (caged && sandbox_enter(err, sizeof err) != 0)
+        if (cage && cage(err, sizeof err) != 0)
             _exit(NO_CAGE);
         _exit(act() >= 0 ? WORKED : REFUSED);
     }
@@ -208,17 +215,94 @@ static int outcome_of(long (*act)(void), bool caged)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+static void all_are_denied(cage_fn cage, size_t n)
+{
+    if (!sandbox_is_built_in())
+        skip();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, inherited), 0);
+    for (size_t i = 0; i < n; i++) {
+        int got = outcome_of(acts[i].act, cage);
+        if (got != -SIGSYS && got != REFUSED)
+            fail_msg("%s: %d", acts[i].name, got);
+    }
+}
+
 static void test_every_forbidden_act_is_denied(void **state)
+{
+    (void)state;
+    all_are_denied(sandbox_enter, ACTS);
+}
+
+static long act_fork(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    return child;
+}
+
+static void test_the_same_in_the_readers_cage(void **state)
+{
+    (void)state;
+    all_are_denied(sandbox_enter_reader, ACTS_READER);
+    int got = outcome_of(act_fork, sandbox_enter_reader);
+    assert_true(got == -SIGSYS || got == REFUSED);
+}
+
+// A thread that runs already when the cage closes is in it too.
+static atomic_bool closed;
+
+static void *opens_a_file(void *ctx)
+{
+    (void)ctx;
+    while (!closed)
+        sched_yield();
+    return open("/etc/passwd", O_RDONLY) < 0 ? NULL : &closed;
+}
+
+static long act_thread_of_before(void)
+{
+    char err[128];
+    pthread_t t;
+    void *opened;
+    if (pthread_create(&t, NULL, opens_a_file, NULL) != 0 ||
+        sandbox_enter_reader(err, sizeof err) != 0)
+        return 0; // WORKED: the test fails
+    closed = true;
+    return pthread_join(t, &opened) == 0 && !opened ? -1 : 0;
+}
+
+static void test_threads_of_before_are_in_the_readers_cage(void **state)
 {
     (void)state;
     if (!sandbox_is_built_in())
         skip();
+    assert_int_equal(outcome_of(act_thread_of_before, NULL), REFUSED);
+}
+
+static long act_what_the_reader_does(void)
+{
+    static char buf[8];
+    FILE *f = tmpfile();
+    char err[128];
+    if (!f || fputs("x", f) < 0 || fflush(f) != 0 || sandbox_enter_reader(err, sizeof err) != 0)
+        return -1;
+    rewind(f);
+    (void)isatty(2);
+    if (fread(buf, 1, 1, f) != 1 || ftell(f) != 1)
+        return -1;
+    struct iovec one = {buf, 1};
+    if (sendmsg(inherited[0], &(struct msghdr){.msg_iov = &one, .msg_iovlen = 1}, 0) != 1 ||
+        recv(inherited[1], buf, 1, 0) != 1)
+        return -1;
+    return shutdown(inherited[1], SHUT_RDWR);
+}
+
+static void test_the_reader_can_do_its_work(void **state)
+{
+    (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, inherited), 0);
-    for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
-        int got = outcome_of(acts[i].act, true);
-        if (got != -SIGSYS && got != REFUSED)
-            fail_msg("%s: %d", acts[i].name, got);
-    }
+    assert_int_equal(outcome_of(act_what_the_reader_does, NULL), WORKED);
 }
 
 // The same acts are possible without it: else the test above would say nothing of the cage.
@@ -230,7 +314,7 @@ static void test_without_the_cage_they_work(void **state)
                                               act_mprotect_exec, act_memfd,       act_setsockopt};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, inherited), 0);
     for (size_t i = 0; i < sizeof free_acts / sizeof free_acts[0]; i++)
-        assert_int_equal(outcome_of(free_acts[i], false), WORKED);
+        assert_int_equal(outcome_of(free_acts[i], NULL), WORKED);
 }
 
 static long act_what_the_worker_does(void)
@@ -251,7 +335,7 @@ static void test_the_worker_can_do_its_work(void **state)
 {
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, inherited), 0);
-    assert_int_equal(outcome_of(act_what_the_worker_does, true), WORKED);
+    assert_int_equal(outcome_of(act_what_the_worker_does, sandbox_enter), WORKED);
 }
 
 static long act_have_rights(void)
@@ -276,13 +360,16 @@ static long act_drop_and_look(void)
 static void test_rights_are_gone_after_dropping(void **state)
 {
     (void)state;
-    assert_int_equal(outcome_of(act_drop_and_look, false), WORKED);
+    assert_int_equal(outcome_of(act_drop_and_look, NULL), WORKED);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_forbidden_act_is_denied),
+        cmocka_unit_test(test_the_same_in_the_readers_cage),
+        cmocka_unit_test(test_threads_of_before_are_in_the_readers_cage),
+        cmocka_unit_test(test_the_reader_can_do_its_work),
         cmocka_unit_test(test_without_the_cage_they_work),
         cmocka_unit_test(test_the_worker_can_do_its_work),
         cmocka_unit_test(test_rights_are_gone_after_dropping),

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,7 +101,10 @@ static struct source_stat file_stat(struct source *s)
 
 void source_close_pcap(struct source *s)
 {
-    pcap_close(s->pcap); // closes fp
+    bool ours = s->fp != stdin;
+    pcap_close(s->pcap); // closes fp, but not standard input, which keeps its buffer
+    if (ours)
+        free(s->buffer);
 }
 
 static const struct source_ops file_ops = {file_read, file_stat, source_close_pcap, NULL};
@@ -118,26 +122,33 @@ int source_file_open(struct source **ret, const struct source_opts *o, char *err
             fclose(fp);
         return why == EACCES ? EX_NOPERM : EX_NOINPUT;
     }
-    setvbuf(fp, NULL, _IOFBF, FILE_BUFFER_BYTES);
-    pcap_t *pcap = pcap_fopen_offline(fp, pcap_err);
-    if (!pcap) {
-        snprintf(err, err_cap, "%s: not a capture file: %s", o->name, pcap_err);
+    struct source *s = calloc(1, sizeof *s);
+    char *buffer = malloc(FILE_BUFFER_BYTES);
+    if (!s || !buffer) {
+        snprintf(err, err_cap, "no memory");
+        free(buffer);
+        free(s);
         if (!pipe)
             fclose(fp);
-        return EX_DATAERR;
-    }
-    struct source *s = calloc(1, sizeof *s);
-    if (!s) {
-        pcap_close(pcap); // closes fp
-        snprintf(err, err_cap, "no memory");
         return EX_OSERR;
     }
-    s->pcap = pcap;
+    // glibc heeds the size only with a buffer that is given: with NULL it reads 4 KiB at a time.
+    setvbuf(fp, buffer, _IOFBF, FILE_BUFFER_BYTES);
+    __fsetlocking(fp, FSETLOCKING_BYCALLER); // one thread reads it: no lock at each packet
+    s->pcap = pcap_fopen_offline(fp, pcap_err);
+    s->buffer = buffer;
     s->fp = fp;
     s->ops = &file_ops;
     s->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     s->speed = o->speed;
     s->fd = -1;
+    if (!s->pcap) {
+        snprintf(err, err_cap, "%s: not a capture file: %s", o->name, pcap_err);
+        fclose(fp); // standard input too: its buffer goes
+        free(s->buffer);
+        free(s);
+        return EX_DATAERR;
+    }
     int r = source_set_filter(s, o->filter, err, err_cap);
     if (r) {
         source_close(s);

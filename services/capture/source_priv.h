@@ -10,6 +10,7 @@ struct source {
     char error[PCAP_ERRBUF_SIZE + 64];
     // file
     FILE *fp;
+    char *buffer; // of fp
     uint64_t size;
     double speed;
     int64_t first_at_us, first_mono_us; // pacing

@@ -190,6 +190,15 @@ static void fill(struct calls *c, struct call *call, const Callmesh__V1__Call *m
     call->started_us = m->started_at_us;
     call->ended_us = m->ended_at_us;
     copy_text(call->site, sizeof(call->site), m->site);
+    call->answered_us = m->answered_at_us;
+    call->sides = 0;
+    call->from_answer = false;
+    call->rule[0] = '\0';
+    if (m->recording_policy) {
+        call->sides = (uint8_t)(m->recording_policy->sides & 3u);
+        call->from_answer = m->recording_policy->from_answer;
+        copy_text(call->rule, sizeof(call->rule), m->recording_policy->rule);
+    }
     call->harvesters = 0;
     for (size_t i = 0; i < m->n_harvesters && i < CALLS_HARVESTERS; i++)
         copy_text(call->harvester[call->harvesters++], sizeof(call->harvester[0]),
@@ -274,6 +283,22 @@ void calls_fill_job(const struct call *call, struct job *ret)
     ret->ended_us = call->ended_us;
     for (const struct call_stream *s = call->streams; s; s = s->next)
         ret->stream[ret->streams++] = s->s;
+}
+
+void calls_fill_cut(const struct call *call, struct job *ret)
+{
+    calls_fill_job(call, ret);
+    memcpy(ret->rule, call->rule, sizeof(ret->rule));
+    if (call->from_answer)
+        ret->from_us = call->answered_us;
+    if (call->sides == 0 || call->sides == 3)
+        return;
+    // A stream whose side nobody knows may be the one that is not wanted.
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < ret->streams; i++)
+        if (ret->stream[i].side == (call->sides == 1 ? JOB_CALLER : JOB_CALLEE))
+            ret->stream[n++] = ret->stream[i];
+    ret->streams = n;
 }
 
 int64_t calls_wanted_us(const struct calls *c)

@@ -36,6 +36,11 @@ struct call {
     int64_t tap_until_us; // wall clock, 0: no tap
     uint32_t round;       // of the snapshot that named it last
     bool live, removed;
+    // What the rules of recording want of it.
+    bool from_answer;
+    uint8_t sides; // bit 0 caller, bit 1 callee; 0: nobody has said
+    char rule[64];
+    int64_t answered_us;
     bool again;           // more streams came while it was cut
     uint32_t cut_streams; // that the last cut knew of
     enum call_stage stage;
@@ -69,5 +74,7 @@ void calls_set_stage(struct calls *c, struct call *call, enum call_stage stage, 
 // The cutter is done with it (abandoned: it waits again).
 void calls_on_done(struct calls *c, const struct done *d, int64_t wall_us);
 void calls_fill_job(const struct call *call, struct job *ret);
+// The same for a cut: what the rules of recording do not want of it is left out.
+void calls_fill_cut(const struct call *call, struct job *ret);
 // Wall time since when media must be kept; INT64_MAX: nobody needs any.
 int64_t calls_wanted_us(const struct calls *c);

@@ -81,6 +81,36 @@ static void the_way_of_a_call(void **state)
     calls_deinit(&c);
 }
 
+static void a_cut_has_what_the_rules_want(void **state)
+{
+    (void)state;
+    struct calls c;
+    struct message m;
+    struct job j;
+    char rule[] = "one side";
+    Callmesh__V1__RecordingDecision d = CALLMESH__V1__RECORDING_DECISION__INIT;
+    d.record = true;
+    d.rule = rule;
+    assert_int_equal(calls_init(&c, 16), 0);
+    for (uint32_t sides = 0; sides <= 3; sides++) {
+        (void)say(&m, 1, 1 + sides, UP, ACTIVE, 3);
+        m.cs[2].side = CALLMESH__V1__SIDE__SIDE_UNSPECIFIED;
+        m.call.answered_at_us = T0 + 400000;
+        m.call.recording_policy = &d;
+        d.sides = sides;
+        d.from_answer = sides == 1;
+        struct call *call = calls_apply(&c, &m.call, 1000);
+        calls_fill_cut(call, &j);
+        assert_int_equal(j.streams, sides == 0 || sides == 3 ? 3 : 1);
+        assert_int_equal(j.stream[0].side, sides == 2 ? JOB_CALLEE : JOB_CALLER);
+        assert_int_equal(j.from_us, sides == 1 ? T0 + 400000 : 0);
+        assert_string_equal(j.rule, "one side");
+        calls_fill_job(call, &j); // who listens hears all
+        assert_int_equal(j.streams, 3);
+    }
+    calls_deinit(&c);
+}
+
 static void late_streams_are_cut_again(void **state)
 {
     (void)state;
@@ -317,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_way_of_a_call),
+        cmocka_unit_test(a_cut_has_what_the_rules_want),
         cmocka_unit_test(late_streams_are_cut_again),
         cmocka_unit_test(unheard_reports_are_made_again),
         cmocka_unit_test(full_mirror_has_a_rule),

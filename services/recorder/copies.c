@@ -13,29 +13,35 @@ static bool rtp_distance(const struct timeline_segment *from, const struct timel
     return true;
 }
 
-// Where the segment would stand if the best copy had seen it. False: it is of another stream.
-static bool place_of(const struct timeline_segment *s, const struct timeline *best, int64_t *ret_us)
+// Where the segment would stand if the best copy had seen it, and how its clock runs there. False: it is of another stream.
+static bool place_of(const struct timeline_segment *s, const struct timeline *best, int64_t *ret_us,
+                     int32_t *ret_stretch)
 {
-    int64_t us;
+    bool found = false;
     for (size_t i = 0; i < best->n; i++) {
-        if (!rtp_distance(&best->segments[i], s, &us))
-            continue;
-        int64_t at = best->segments[i].anchor_us + us, apart = at - s->anchor_us;
+        const struct timeline_segment *b = &best->segments[i];
+        int64_t us;
+        if (!rtp_distance(b, s, &us) || (found && us < 0))
+            continue; // of the pieces of a clock that changes the last that begins before it
+        int64_t at = b->anchor_us + us + us * b->stretch / DRIFT_ONE, apart = at - s->anchor_us;
         if (apart > -COPIES_APART_US && apart < COPIES_APART_US) {
             *ret_us = at;
-            return true;
+            *ret_stretch = b->stretch;
+            found = true;
         }
     }
-    return false;
+    return found;
 }
 
 static void align(struct track *t, const struct track *best)
 {
     int64_t us;
+    int32_t stretch;
     for (size_t i = 0; i < t->timeline.n; i++) {
-        if (!place_of(&t->timeline.segments[i], &best->timeline, &us))
+        if (!place_of(&t->timeline.segments[i], &best->timeline, &us, &stretch))
             continue;
         t->timeline.segments[i].anchor_us = us;
+        t->timeline.segments[i].stretch = stretch;
         t->copy_of = best;
     }
 }
@@ -49,8 +55,9 @@ void copies_align(struct render *r)
         for (size_t k = 0; k < r->tracks; k++) {
             struct track *o = &r->track[k];
             int64_t us;
+            int32_t stretch;
             if (o->channel == t->channel && o->rank > t->rank && t->timeline.n > 0 &&
-                place_of(&t->timeline.segments[0], &o->timeline, &us) &&
+                place_of(&t->timeline.segments[0], &o->timeline, &us, &stretch) &&
                 (!best || o->rank > best->rank))
                 best = o;
         }

@@ -28,12 +28,14 @@ int cutter_open(struct cutter *c, char *err, size_t err_cap)
     c->reader = spool_reader_new(c->o.spool_dir);
     c->render = mem_take(sizeof(*c->render));
     if (!c->reader || !c->render ||
-        render_init(c->render, c->reader, c->o.blocks, c->o.segments, c->o.grace_us) < 0) {
+        render_init(c->render, c->reader, c->o.blocks, c->o.segments, c->o.grace_us,
+                    c->o.drift_us) < 0) {
         (void)snprintf(err, err_cap, "no memory for the cutter");
         return -ENOMEM;
     }
     c->render->cancelled = cancelled;
     c->render->cancelled_ctx = c;
+    c->render->keep_all = c->o.packets;
     int r = keyring_open(&c->keys, c->o.keys_dir, true, err, err_cap);
     if (r < 0)
         return r;
@@ -111,7 +113,7 @@ static int write_files(struct cutter *c)
             m->stored_bytes = c->proof[0].bytes;
         }
     }
-    if (r == 0 && c->result.undecodable > 0) {
+    if (r == 0 && (c->result.undecodable > 0 || c->o.packets)) {
         manifest_path(m, "rtp", m->dump_path, sizeof(m->dump_path));
         r = render_dump(c->render, &c->job, absolute(c, m->dump_path), &m->dump);
         if (r == 0)

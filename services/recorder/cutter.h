@@ -15,9 +15,9 @@
 
 struct cutter_opts {
     const char *spool_dir, *recordings_dir, *name, *keys_dir;
-    bool encrypt, upload;
+    bool encrypt, upload, packets;
     size_t blocks, segments; // of one call
-    int64_t grace_us;
+    int64_t grace_us, drift_us;
 };
 
 struct cutter {

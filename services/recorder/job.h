@@ -48,6 +48,8 @@ struct job {
     struct uuid call_id;
     char site[JOB_SITE_BYTES];
     int64_t started_us, ended_us;
+    int64_t from_us; // media before it is not wanted; 0: all of the call's is
+    char rule[64];   // of recording, that says so; "" none
     uint32_t streams, losses;
     struct job_stream stream[JOB_STREAMS_MAX];
     struct job_loss loss[JOB_LOSSES_MAX]; // what the harvesters declared as lost within the call

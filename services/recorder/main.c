@@ -38,6 +38,9 @@ static const struct conf_def defs[] = {
     {"recordings.encrypt", CONF_BOOL, "true", 0, 0,
      "AES-256-GCM with a key for each recording: a disk or backup that gets lost says nothing",
      false},
+    {"recordings.packets", CONF_BOOL, "false", 0, 0,
+     "keep each call's RTP packets beside its sound, for Wireshark: twice the disk and more",
+     false},
     {"keys.dir", CONF_STR, "/var/lib/callmesh/keys", 0, 0,
      "master keys, data keys and the signing key; made at the first start", false},
     DEPOT_CONF,
@@ -71,6 +74,10 @@ static const struct conf_def defs[] = {
     {"cut.blocks", CONF_INT, "524288", 1024, 1 << 26,
      "blocks of one call: 36 hours of two-way audio", false},
     {"cut.segments", CONF_INT, "16384", 64, 1 << 24, "pieces of timelines of one call", false},
+    {"cut.drift", CONF_DURATION, "20ms", 0, INT64_MAX / 2,
+     "a sender's clock that runs away by less leaves its sound as captured, by more it is "
+     "resampled",
+     false},
     {"live.taps", CONF_INT, "256", 1, 65536, "calls that can be listened to at once", false},
     {"journal.dir", CONF_STR, "/var/lib/callmesh/journal", 0, 0, "journal of the reports", false},
     {"journal.bytes", CONF_BYTES, "16M", 1 << 20, INT64_MAX / 2,
@@ -150,9 +157,11 @@ static void settings(const struct conf *c)
                                     .name = name,
                                     .keys_dir = conf_str(c, "keys.dir"),
                                     .encrypt = conf_bool(c, "recordings.encrypt"),
+                                    .packets = conf_bool(c, "recordings.packets"),
                                     .blocks = (size_t)conf_int(c, "cut.blocks"),
                                     .segments = (size_t)conf_int(c, "cut.segments"),
-                                    .grace_us = conf_int(c, "cut.delay")};
+                                    .grace_us = conf_int(c, "cut.delay"),
+                                    .drift_us = conf_int(c, "cut.drift")};
     reporter.o = (struct report_opts){.name = name,
                                       .site = site,
                                       .sig_url = conf_str(c, "bus.sig-url"),

@@ -255,6 +255,26 @@ static void put_gaps(struct json *j, const struct render_result *r, const struct
     json_kuint(j, "gaps_total", w->gaps_total);
 }
 
+// The pieces of streams whose sender's clock ran away, and were brought back (skew_ppm as of a stream: positive is fast).
+static void put_drift(struct json *j, const struct manifest *f)
+{
+    const struct render_result *r = f->result;
+    json_key(j, "drift");
+    json_arr(j);
+    for (size_t i = 0; i < r->drifts && i < RENDER_DRIFTS_MAX; i++) {
+        const struct render_drift *d = &r->drift[i];
+        json_obj(j);
+        json_kuuid(j, "stream_id", &f->job->stream[d->stream].id);
+        json_kint(j, "channel", f->job->stream[d->stream].side);
+        json_kreal(j, "from", seconds(r, d->from), 6);
+        json_kreal(j, "to", seconds(r, d->to), 6);
+        json_kreal(j, "skew_ppm", (double)-d->stretch * 1e6 / DRIFT_ONE, 2);
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+    json_kuint(j, "drift_total", r->drifts);
+}
+
 static void put_file(struct json *j, const struct manifest *f)
 {
     const struct render_result *r = f->result;
@@ -267,6 +287,7 @@ static void put_file(struct json *j, const struct manifest *f)
     put_hex(j, "sha512", r->sums.sha512, sizeof(r->sums.sha512));
     json_kstr(j, "path", f->path);
     put_gaps(j, r, f->window);
+    put_drift(j, f);
 }
 
 size_t manifest_json(const struct manifest *f, char *buf, size_t cap)
@@ -284,6 +305,7 @@ size_t manifest_json(const struct manifest *f, char *buf, size_t cap)
     json_kstr(&j, "reason", r->reason);
     json_ktime(&j, "call_started_at", f->job->started_us);
     json_ktime(&j, "call_ended_at", f->job->ended_us);
+    json_kstr(&j, "rule", f->job->rule[0] ? f->job->rule : NULL);
     json_ktime(&j, "started_at", r->start_us);
     json_kint(&j, "started_at_us", r->start_us);
     json_ktime(&j, "ended_at", r->start_us + length_us(r));

@@ -209,7 +209,7 @@ static void send_ripe(struct mesh *m)
             continue;
         }
         m->order.kind = ORDER_CUT;
-        calls_fill_job(call, &m->order.job);
+        calls_fill_cut(call, &m->order.job);
         if (!ring_push(m->orders, &m->order))
             return;
         calls_set_stage(&m->calls, call, CALL_QUEUED, wall_us);

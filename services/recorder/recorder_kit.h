@@ -38,7 +38,9 @@ struct kit {
     pthread_mutex_t lock;
     bool snapshot_has_call;
     bool ended;
-    bool plain; // recordings are not encrypted
+    bool plain;      // recordings are not encrypted
+    uint32_t sides;  // what the rules want, 0: nothing is said
+    int64_t from_us; // answered then, and nothing before is wanted
     uint64_t revision;
     struct uuid call_id, stream_id[KIT_STREAMS];
     size_t streams;
@@ -102,6 +104,7 @@ struct kit_call {
     Callmesh__V1__CallStream cs[KIT_STREAMS], *list[KIT_STREAMS];
     Callmesh__V1__StreamInfo info[KIT_STREAMS];
     Callmesh__V1__MeshChange change;
+    Callmesh__V1__RecordingDecision decision;
 };
 
 // The call as callstate would say it: stream i is sent by the caller when i is even.
@@ -126,6 +129,14 @@ static inline void kit_fill_call(struct kit *k, struct kit_call *m)
         m->cs[i].side =
             i % 2 == 0 ? CALLMESH__V1__SIDE__SIDE_CALLER : CALLMESH__V1__SIDE__SIDE_CALLEE;
         m->list[i] = &m->cs[i];
+    }
+    if (k->sides) {
+        callmesh__v1__recording_decision__init(&m->decision);
+        m->decision.record = true;
+        m->decision.sides = k->sides;
+        m->decision.from_answer = k->from_us != 0;
+        m->call.answered_at_us = k->from_us;
+        m->call.recording_policy = &m->decision;
     }
     m->call.streams = m->list;
     m->call.n_streams = k->streams;

@@ -133,6 +133,36 @@ static void a_call_becomes_a_file_and_a_report(void **state)
     kit_close(k);
 }
 
+// A rule: the callee alone, from the answer on. Not a sample of the rest is in the file.
+static void only_what_the_rules_want(void **state)
+{
+    (void)state;
+    static uint8_t file[200000];
+    struct kit *k = kit_next();
+    struct wav_info w;
+    kit_open(k, "rules");
+    k->sides = 2;
+    k->from_us = k->started_us + 100 * 20000;
+    kit_set(k, 2, true);
+    kit_spawn(k);
+    send_media(k, 0, PACKETS);
+    pass_the_end(k);
+    kit_send_call(k, true);
+    const Callmesh__V1__Recording *r = kit_recording(k, 20 * US_PER_S);
+    assert_non_null(r);
+    assert_int_equal(r->status, CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_READY);
+    assert_int_equal(r->started_at_us, k->from_us);
+    size_t n = kit_read(k, r->path, file, sizeof(file));
+    assert_true(wav_read_header(span_of(file, n), &w));
+    assert_int_equal(w.frames, (PACKETS - 100) * 160);
+    for (uint32_t i = 0; i < w.frames; i++) {
+        assert_int_equal(file[w.header_bytes + 2 * i], 0xFF);
+        assert_int_equal(file[w.header_bytes + 2 * i + 1], sound(2, 100 * 160 + i));
+    }
+    assert_int_equal(kit_term(k), 0);
+    kit_close(k);
+}
+
 static void encryption_may_be_off(void **state)
 {
     (void)state;
@@ -306,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_becomes_a_file_and_a_report),
+        cmocka_unit_test(only_what_the_rules_want),
         cmocka_unit_test(encryption_may_be_off),
         cmocka_unit_test(killed_in_mid_call_the_recording_is_whole),
         cmocka_unit_test(an_erased_recording_is_gone_for_good),

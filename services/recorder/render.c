@@ -6,13 +6,14 @@
 #include <string.h>
 #include "base/mem.h"
 #include "copies.h"
+#include "render_priv.h"
 #include "wire/rtp.h"
 
 #define EARLY_US                                                                                   \
     (5 * INT64_C(1000000)) // media before the first SIP message that still belongs to the call
 
 int render_init(struct render *r, struct spool_reader *reader, size_t blocks, size_t segments,
-                int64_t grace_us)
+                int64_t grace_us, int64_t drift_us)
 {
     memset(r, 0, sizeof(*r));
     r->reader = reader;
@@ -21,6 +22,7 @@ int render_init(struct render *r, struct spool_reader *reader, size_t blocks, si
     r->segments = mem_take(segments * sizeof(*r->segments));
     r->segments_cap = segments;
     r->grace_us = grace_us;
+    r->drift_us = drift_us;
     if (!r->refs || !r->segments)
         return -ENOMEM;
     return sink_init(&r->sink);
@@ -82,10 +84,11 @@ static bool hear(const struct track *t, const struct chain_packet *p, struct hea
 }
 
 // Packets of the call's own time only: a port may have served another call before, and after.
-static bool track_next(const struct render *r, const struct job *j, struct track *t)
+bool render_next(const struct render *r, const struct job *j, struct track *t)
 {
     while (chain_next(&t->chain, &t->next)) {
-        if (t->next.at_us >= j->started_us - EARLY_US && t->next.at_us <= j->ended_us + r->grace_us)
+        if (t->next.at_us >= j->from_us && t->next.at_us >= j->started_us - EARLY_US &&
+            t->next.at_us <= j->ended_us + r->grace_us)
             return t->has_next = true;
     }
     return t->has_next = false;
@@ -148,7 +151,7 @@ static void learn_track(struct render *r, const struct job *j, struct track *t,
     timeline_init(&t->timeline, r->segments + *segments, r->segments_cap - *segments);
     t->audio = t->other = 0;
     t->first_us = 0;
-    for (uint32_t n = 0; track_next(r, j, t); n++) {
+    for (uint32_t n = 0; render_next(r, j, t); n++) {
         struct heard h;
         if (n % 1024 == 0 && r->cancelled && r->cancelled(r->cancelled_ctx))
             break; // render_write will say so
@@ -157,12 +160,31 @@ static void learn_track(struct render *r, const struct job *j, struct track *t,
         if (hear(t, &t->next, &h))
             learn_packet(r, t, &h, ch);
     }
+    timeline_learnt(&t->timeline, r->drift_us);
     *segments += t->timeline.n;
+}
+
+// What the clocks of the senders did, for the manifest.
+static void tell_drift(struct render *r, const struct job *j, const struct track *t,
+                       struct render_result *res)
+{
+    for (size_t i = 0; i < t->timeline.n; i++) {
+        const struct timeline_segment *s = &t->timeline.segments[i];
+        if (s->stretch == 0)
+            continue;
+        if (res->drifts < RENDER_DRIFTS_MAX)
+            res->drift[res->drifts] =
+                (struct render_drift){.stream = (uint32_t)(t->stream - j->stream),
+                                      .from = timeline_pos(s, s->ticks_min, res->start_us, r->rate),
+                                      .to = timeline_pos(s, s->ticks_max, res->start_us, r->rate),
+                                      .stretch = s->stretch};
+        res->drifts++;
+    }
 }
 
 static enum wav_format format_of(const struct render *r)
 {
-    if (r->decoded > 0 || (r->pcmu > 0 && r->pcma > 0))
+    if (r->decoded > 0 || r->stretched > 0 || (r->pcmu > 0 && r->pcma > 0))
         return WAV_L16;
     return r->pcma == 0 ? WAV_PCMU : WAV_PCMA;
 }
@@ -216,7 +238,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
         const struct track *t = &r->track[i];
         // Its beginning has left the spool: the recording still begins where the call's sound did.
         if (t->chain.truncated && t->stream->first_at_us > 0 &&
-            t->stream->first_at_us < res->start_us &&
+            t->stream->first_at_us < res->start_us && t->stream->first_at_us >= j->from_us &&
             t->stream->first_at_us >= j->started_us - EARLY_US)
             res->start_us = t->stream->first_at_us;
     }
@@ -224,7 +246,9 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
         r->track[i].timeline.rate = r->rate;
         int64_t end = timeline_end(&r->track[i].timeline, res->start_us);
         frames = end > frames ? end : frames;
+        tell_drift(r, j, &r->track[i], res);
     }
+    r->stretched = res->drifts;
     res->wav = (struct wav_info){
         .format = format_of(r), .channels = 2, .sample_rate = r->rate, .frames = (uint64_t)frames};
     res->verdict = !any                                  ? RENDER_EMPTY
@@ -295,6 +319,7 @@ static void place_packet(struct render *r, struct track *t, struct render_result
     if (lost)
         window_mark(&r->window, t->channel, t->end, to, WINDOW_LOSS, place.pos);
     window_reach(&r->window, place.pos, place.samples);
+    voice_stretch(&t->voice, place.stretch);
     if (lost && h.codec.kind == CODEC_DECODED)
         voice_conceal(&t->voice, h.rtp.payload_type, t->end, to);
     put_sound(r, t, &h, &place, res);
@@ -302,7 +327,7 @@ static void place_packet(struct render *r, struct track *t, struct render_result
         t->end = place.pos + place.samples;
 }
 
-static struct track *earliest(struct render *r)
+struct track *render_earliest(struct render *r)
 {
     struct track *first = NULL;
     for (size_t i = 0; i < r->tracks; i++) {
@@ -313,7 +338,7 @@ static struct track *earliest(struct render *r)
     return first;
 }
 
-static void rewind_tracks(struct render *r, const struct job *j)
+void render_rewind(struct render *r, const struct job *j)
 {
     for (size_t i = 0; i < r->tracks; i++) {
         struct track *t = &r->track[i];
@@ -321,7 +346,7 @@ static void rewind_tracks(struct render *r, const struct job *j)
         timeline_rewind(&t->timeline);
         t->end = 0;
         t->filled = 0;
-        (void)track_next(r, j, t);
+        (void)render_next(r, j, t);
     }
 }
 
@@ -384,15 +409,15 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
         return e;
     sink_write(&r->sink, head, n);
     window_init(&r->window, &r->sink, res->wav.format, (int64_t)res->wav.frames);
-    rewind_tracks(r, j);
+    render_rewind(r, j);
     for (size_t i = 0; i < r->tracks; i++)
         voice_begin(&r->track[i].voice, &r->window, &r->room, r->rate, r->track[i].channel,
                     r->track[i].rank);
     tell_what_is_missing(r, j, res);
     uint32_t ticks = 0;
-    for (struct track *t = earliest(r); t; t = earliest(r)) {
+    for (struct track *t = render_earliest(r); t; t = render_earliest(r)) {
         place_packet(r, t, res);
-        (void)track_next(r, j, t);
+        (void)render_next(r, j, t);
         if (++ticks % 1024 == 0 &&
             ((r->cancelled && r->cancelled(r->cancelled_ctx)) || r->sink.error < 0)) {
             e = r->sink.error < 0 ? r->sink.error : -ECANCELED;
@@ -405,43 +430,4 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
     window_finish(&r->window);
     sum_up(r, res);
     return sink_commit(&r->sink, &res->sums);
-}
-
-static void put_be(uint8_t *p, uint64_t v, int n)
-{
-    for (int i = n - 1; i >= 0; i--, v >>= 8)
-        p[i] = (uint8_t)v;
-}
-
-int render_dump(struct render *r, const struct job *j, const char *path, struct sink_sums *ret)
-{
-    r->seal.part = SEAL_PAYLOAD;
-    int e = sink_open(&r->sink, path, &r->seal);
-    if (e < 0)
-        return e;
-    rewind_tracks(r, j);
-    const struct track *first = earliest(r);
-    int64_t zero_us = first ? first->next.at_us : 0;
-    static const char line[] = "#!rtpplay1.0 0.0.0.0/0\n";
-    uint8_t head[16] = {0}; // RD_hdr_t: start, source, port
-    put_be(head, (uint64_t)(zero_us / 1000000), 4);
-    put_be(head + 4, (uint64_t)(zero_us % 1000000), 4);
-    sink_write(&r->sink, line, sizeof(line) - 1);
-    sink_write(&r->sink, head, sizeof(head));
-    for (struct track *t = earliest(r); t; t = earliest(r)) {
-        if (t->other > 0) { // whole streams, what could be decoded of them too
-            uint8_t ph[8];  // RD_packet_t: length with this head, length on the wire, ms
-            put_be(ph, t->next.packet.n + sizeof(ph), 2);
-            put_be(ph + 2, t->next.packet.n, 2);
-            put_be(ph + 4, (uint64_t)((t->next.at_us - zero_us) / 1000), 4);
-            sink_write(&r->sink, ph, sizeof(ph));
-            sink_write(&r->sink, t->next.packet.p, t->next.packet.n);
-        }
-        (void)track_next(r, j, t);
-        if (r->cancelled && r->cancelled(r->cancelled_ctx)) {
-            sink_abandon(&r->sink);
-            return -ECANCELED;
-        }
-    }
-    return sink_commit(&r->sink, ret);
 }

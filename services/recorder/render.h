@@ -1,6 +1,7 @@
 // render.h: a stereo file out of the chains of a call's streams: caller left, callee right, for ever. Two passes over the
 // spool: what is there (codecs, timelines, length), then the sound. One law of G.711 alone keeps its bytes (WAV tags 7 and 6), all
-// else becomes 16-bit linear, at 16 kHz when a codec has that much. Memory of ours is fixed at start whatever the length
+// else becomes 16-bit linear, at 16 kHz when a codec has that much. A side whose clock runs away from the capture's by more
+// than drift_us is resampled to it. Memory of ours is fixed at start whatever the length
 // of the call; decoders live as long as the render. One thread (cutter).
 // Limits: `blocks` places of blocks per call (full: the oldest media is declared missing), `segments` of timelines per call.
 #pragma once
@@ -13,6 +14,7 @@
 #include "window.h"
 
 #define RENDER_REASON_BYTES 200u
+#define RENDER_DRIFTS_MAX   64u
 
 struct render_channel {
     uint64_t packets; // placed
@@ -28,6 +30,13 @@ enum render_verdict {
     RENDER_FAILED, // reason says why
 };
 
+// A piece of a stream that was brought to the capture's clock.
+struct render_drift {
+    uint32_t stream;  // of the job
+    int64_t from, to; // frames
+    int32_t stretch;  // in parts of DRIFT_ONE
+};
+
 struct render_result {
     enum render_verdict verdict;
     char reason[RENDER_REASON_BYTES]; // also beside READY, when something is to be told
@@ -36,6 +45,8 @@ struct render_result {
     struct sink_sums sums;
     struct render_channel channel[2];
     uint64_t undecodable; // packets
+    struct render_drift drift[RENDER_DRIFTS_MAX];
+    uint64_t drifts; // with those that did not fit
 };
 
 struct track {
@@ -62,9 +73,10 @@ struct render {
     struct timeline_segment *segments;
     size_t segments_cap;
     int64_t grace_us; // media this long after the end of the call still belongs to it
+    int64_t drift_us; // a drift that stays below is left alone
     struct track track[JOB_STREAMS_MAX];
     size_t tracks;
-    uint64_t pcmu, pcma, decoded, other;
+    uint64_t pcmu, pcma, decoded, other, stretched;
     uint32_t rate;          // of the file
     const char *other_name; // of a codec that has no decoder
     uint64_t encrypted, malformed;
@@ -72,12 +84,13 @@ struct render {
     struct window window;
     struct sink sink;
     struct sink_seal seal; // set before render_write and render_dump; key NULL: plain
+    bool keep_all; // render_dump takes every track, not only those with something not rendered
     bool (*cancelled)(void *ctx);
     void *cancelled_ctx;
 };
 
 int render_init(struct render *r, struct spool_reader *reader, size_t blocks, size_t segments,
-                int64_t grace_us);
+                int64_t grace_us, int64_t drift_us);
 void render_deinit(struct render *r);
 // Pass 1. After it the tracks stand; render_dump may be called too.
 void render_learn(struct render *r, const struct job *j, struct render_result *res);

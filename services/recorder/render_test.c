@@ -58,7 +58,7 @@ static void world_open(struct world *w)
     w->feed = feeds_bind(w->feeds, 1, "lab/capture", incarnation, "lab");
     w->reader = spool_reader_new(w->dir);
     w->render = calloc(1, sizeof(*w->render));
-    assert_int_equal(render_init(w->render, w->reader, 65536, 1024, 1000000), 0);
+    assert_int_equal(render_init(w->render, w->reader, 65536, 1024, 1000000, 20000), 0);
     (void)snprintf(w->path, sizeof(w->path), "%s/out.wav", w->dir);
     w->job.started_us = T0 - 1000000;
     w->job.ended_us = T0 + 3600 * US_PER_S;

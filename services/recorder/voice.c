@@ -1,7 +1,9 @@
 #include "voice.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
+#include "media/drift.h"
 
 void voice_begin(struct voice *v, struct window *w, struct voice_room *room, uint32_t rate,
                  int channel, uint8_t rank)
@@ -27,7 +29,7 @@ static void finish_run(struct voice *v)
         return;
     v->running = false;
     size_t n = resample_flush(&v->resample, v->room->out, CODEC_PCM_MAX);
-    int64_t room = v->expect - v->out;
+    int64_t room = (int64_t)llround(v->expect) - v->out;
     if ((int64_t)n > room)
         n = room > 0 ? (size_t)room : 0;
     (void)put(v, v->out, v->room->out, n, v->concealing);
@@ -42,29 +44,43 @@ static bool resampler_for(struct voice *v, uint32_t from)
     return resample_open(&v->resample, from, v->rate) == 0;
 }
 
+// Frames of the file that n samples take.
+static double frames_of(const struct voice *v, uint32_t from, size_t n)
+{
+    return (double)n * v->rate / from * (1 + (double)v->stretch / DRIFT_ONE);
+}
+
 // n samples of room->pcm at their own rate belong at pos.
 static size_t emit(struct voice *v, uint32_t from, size_t n, int64_t pos, bool concealed)
 {
-    if (from == v->rate) {
+    if (from == v->rate && v->stretch == 0) {
         finish_run(v);
         return put(v, pos, v->room->pcm, n, concealed);
     }
     if (!resampler_for(v, from))
         return 0;
-    // One sample is what rounding makes of time stamps at another clock.
-    if (!v->running || pos > v->expect + 1 || pos < v->expect - 1) {
+    // One sample is what rounding makes of time stamps at another clock, and one that of a stretch.
+    if (!v->running || fabs((double)pos - v->expect) > 2) {
         finish_run(v);
         resample_restart(&v->resample);
         v->out = pos;
+        v->expect = (double)pos;
         v->running = true;
     }
+    if (resample_stretch(&v->resample, v->stretch) < 0)
+        return 0;
     size_t cap = sizeof(v->room->out) / sizeof(v->room->out[0]);
     size_t made = resample_run(&v->resample, v->room->pcm, n, v->room->out, cap);
     size_t placed = put(v, v->out, v->room->out, made, concealed);
     v->out += (int64_t)made;
-    v->expect = pos + (int64_t)n * v->rate / from;
+    v->expect += frames_of(v, from, n);
     v->concealing = concealed;
     return placed;
+}
+
+void voice_stretch(struct voice *v, int32_t stretch)
+{
+    v->stretch = stretch;
 }
 
 static struct codec_decoder *decoder_for(struct voice *v, const struct codec *c,

@@ -26,12 +26,16 @@ struct voice {
     uint32_t oldest;
     struct codec_decoder *last; // decoded the newest packet
     struct resample resample;
+    int32_t stretch;          // of the packet at work, in parts of DRIFT_ONE
     bool running, concealing; // what the resampler still holds
-    int64_t expect, out;      // frames: after the newest samples in, and after those out
+    double expect;            // frames: after the newest samples in, by the length of the run
+    int64_t out;              // after those out
 };
 
 void voice_begin(struct voice *v, struct window *w, struct voice_room *room, uint32_t rate,
                  int channel, uint8_t rank);
+// How the clock of the sender runs from here on (struct timeline_place).
+void voice_stretch(struct voice *v, int32_t stretch);
 // Decodes and puts at pos. Samples that found their place, or -EBADMSG, or -ENOMEM.
 int voice_say(struct voice *v, const struct codec *c, uint8_t payload_type, struct span payload,
               int64_t pos);

@@ -80,9 +80,10 @@ def away(mesh, seconds):
 
 
 def in_order(pg):
-    """Rows of a feed came into the database in the order of the feed: ctid of an insert-only table, vacuum aside, says so."""
-    return int(pg.query("SELECT count(*) FROM (SELECT seq, lag(seq) OVER (PARTITION BY tableoid, publisher ORDER BY ctid) AS before FROM sip_messages) t "
-                        "WHERE before > seq")[0][0])
+    """The rows of a feed were committed in the order of the feed: no message by a later transaction than one that follows it. (Where
+    a row stands in its table says nothing: after a crash PostgreSQL fills up the pages that it had begun.)"""
+    return int(pg.query("SELECT count(*) FROM (SELECT xmin::text::bigint AS x, lag(xmin::text::bigint) OVER (PARTITION BY publisher, epoch ORDER BY seq) AS before "
+                        "FROM sip_messages) t WHERE before > x")[0][0])
 
 
 def main():

@@ -2,6 +2,7 @@
 #include "traffic.h"
 
 #include <math.h>
+#include <string.h>
 
 // One period table of a sine; looked up with a phase accumulator so that a million packets a second
 // can be made.
@@ -118,6 +119,8 @@ void audio_count(uint8_t *p, size_t n, uint32_t call, unsigned side, uint32_t fr
     uint8_t record[10] = {0xC3, 0x5A};
     be32(record + 2, call);
     be32(record + 6, side << 24 | (frame & 0xffffff));
-    for (size_t i = 0; i < n; i++)
-        p[i] = record[i % sizeof record];
+    size_t done = n < sizeof record ? n : sizeof record;
+    memcpy(p, record, done);
+    for (; done < n; done *= 2) // what is there already, once more
+        memcpy(p + done, p, done < n - done ? done : n - done);
 }

@@ -4,7 +4,7 @@ import { helpOpen } from "./keys";
 import { Icon } from "./icons";
 
 const KEYS: [string, [string, string][]][] = [
-  ["Everywhere", [["1 – 4", "Live, Calls, Recordings, Harvesters"], ["/", "Go to the search"], ["j  k", "Next, previous row"], ["Enter", "Open the row"], ["t", "Light, dark, as the system"], ["u", "Times in UTC or browser zone"], ["?", "This help"]]],
+  ["Everywhere", [["1 – 5", "Live, Calls, Recordings, Harvesters, Rules"], ["/", "Go to the search"], ["j  k", "Next, previous row"], ["Enter", "Open the row"], ["t", "Light, dark, as the system"], ["u", "Times in UTC or browser zone"], ["?", "This help"]]],
   ["Live", [["l", "Listen to the row in focus"], ["x", "Stop listening"]]],
   ["Call", [["Space", "Play, pause"], ["←  →", "5 seconds back, forward"], ["⇧ ←  ⇧ →", "30 seconds"], ["m  M", "Mute caller, callee"], ["<  >", "Slower, faster"], ["Esc", "Back to the list"]]],
 ];

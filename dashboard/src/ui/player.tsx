@@ -3,12 +3,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { api, may } from "../api";
 import { theme } from "../prefs";
 import { formatBytes, formatClock } from "../time";
-import type { Recording } from "../types";
+import type { AudioFormat, Recording } from "../types";
 import { Icon } from "./icons";
 import { bindKeys } from "./keys";
 import { useLoad } from "./load";
 import { drawWave, waveColours } from "./wave";
 
+const FORMATS: [AudioFormat, string][] = [["wav", "WAV, as stored"], ["ogg", "Ogg/Opus"], ["flac", "FLAC"], ["mp3", "MP3"]];
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
 
 interface Mixer { context: AudioContext; gains: GainNode[] }
@@ -150,7 +151,16 @@ export function Player({ recording, names }: { recording: Recording; names: [str
         </span>
         <span class="mono dim small hash" title={`SHA-256 ${recording.sha256}`}>sha256 {recording.sha256.slice(0, 12)}…</span>
         {may("recordings:download") ? (
-          <a class="button" href={api.audioUrl(recording)} download={`${recording.id}.wav`}><Icon name="download" size={14} /> WAV</a>
+          <details class="menu">
+            <summary class="button"><Icon name="download" size={14} /> Download</summary>
+            <ul>
+              {FORMATS.map(([format, text]) => (
+                <li key={format}><a href={api.audioUrl(recording, format)} download={`${recording.id}.${format}`}>{text}</a></li>
+              ))}
+              <li><a href={api.vconUrl(recording.call_id)} download={`${recording.call_id}.vcon.json`}>vCon</a></li>
+              {may("messages:read") ? <li><a href={api.pcapngUrl(recording.call_id)} download={`${recording.call_id}.pcapng`}>Packets (pcapng)</a></li> : null}
+            </ul>
+          </details>
         ) : null}
       </div>
       {trouble ? <p class="tone-bad" role="alert">{trouble}</p> : null}

@@ -15,6 +15,7 @@ export const NAV: [string, string, string][] = [
   ["/calls", "Calls", "calls"],
   ["/recordings", "Recordings", "recordings"],
   ["/harvesters", "Harvesters", "sites"],
+  ["/rules", "Rules", "rules"],
 ];
 
 const FEED_WORD = { connecting: "Connecting", live: "Live", stale: "Stale", paused: "Paused" };

@@ -1,5 +1,5 @@
 // One call: who, when, how it ended; its sound; its messages, streams, legs and story.
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api, may } from "../api";
 import { onFeed } from "../feed";
 import { listen, startListening, stopListening } from "../listen";
@@ -14,6 +14,7 @@ import { Player } from "../ui/player";
 import { Failed, Loading } from "../ui/states";
 import { partyLabel, RECORDING_WORD, RecordingDot, ResultPill } from "../ui/words";
 import { LadderView } from "./ladder";
+import { policyWords } from "../rules";
 import { endWords } from "../story";
 import { Legs, Parts as CallParts, Story, Streams } from "./calltables";
 import { TimelineBar } from "./timeline";
@@ -109,6 +110,14 @@ function Head({ call }: { call: Call }) {
   );
 }
 
+/** Record it after all: it is cut from the look-back, whole from its first packet. */
+function Ask({ call }: { call: Call }) {
+  const [said, setSaid] = useState("");
+  if (said) return <span role="status">{said}</span>;
+  const ask = () => void api.recordCall(call.id).then(() => setSaid("Asked for."), (e: Error) => setSaid(e.message));
+  return <button type="button" class="button small" onClick={ask}>Record this call</button>;
+}
+
 function Sound({ call, recordings }: { call: Call; recordings: Recording[] }) {
   const names: [string, string] = [partyLabel(call.from), partyLabel(call.to)];
   const ready = recordings.filter((r) => r.status === "ready");
@@ -125,8 +134,9 @@ function Sound({ call, recordings }: { call: Call; recordings: Recording[] }) {
           ? "The recording is being cut and appears here in a moment."
           : call.recording_state === "failed"
             ? "The recording failed."
-            : "This call has no recorded sound.";
-  return <p class="no-sound dim">{text}</p>;
+            : policyWords(call.recording_policy) || "This call has no recorded sound.";
+  const wanted = call.recording_policy?.decision === "skip" && may("recordings:control");
+  return <p class="no-sound dim">{text} {wanted ? <Ask call={call} /> : null}</p>;
 }
 
 async function storyOf(id: string, signal?: AbortSignal) {

@@ -8,6 +8,8 @@
 #include "http/query.h"
 #include "http/range.h"
 #include "peaks.h"
+#include "rtpdump.h"
+#include "sdes.h"
 #include "sql.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -44,9 +46,10 @@ static void fuzz_body(struct span s)
         must(strlen(a) < sizeof(a) && strlen(b) < sizeof(b));
 }
 
-static void fuzz_wav(struct span s)
+static void fuzz_file(struct span s)
 {
     static struct peaks p;
+    static struct rtpdump d;
     static struct reader reader;
     struct reader_source src;
     int fd = memfd_create("fuzz", MFD_CLOEXEC);
@@ -55,8 +58,27 @@ static void fuzz_wav(struct span s)
          reader_open(&reader, &src, "x.wav", NULL) == 0);
     if (peaks_make(&reader, 20, &p) == 0)
         must(p.length <= PEAKS_MAX && p.channels >= 1 && p.channels <= 2);
+    size_t total = 0;
+    for (int e = rtpdump_open(&d, &reader); e == 0 && d.has; e = rtpdump_next(&d)) {
+        (void)rtpdump_ssrc(&d);
+        must(d.n <= RTPDUMP_PACKET && (total += d.n) < s.n);
+    }
     reader_deinit(&reader);
     close(fd);
+}
+
+// Blotting twice says the same as once, and touches nothing but what it blots.
+static void fuzz_sdes(struct span s)
+{
+    static uint8_t once[65536], twice[65536];
+    size_t n = s.n < sizeof(once) ? s.n : sizeof(once);
+    memcpy(once, s.p, n);
+    sdes_blot(once, n);
+    memcpy(twice, once, n);
+    sdes_blot(twice, n);
+    must(memcmp(once, twice, n) == 0);
+    for (size_t i = 0; i < n; i++)
+        must(once[i] == s.p[i] || once[i] == 'x');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -75,7 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_body(s);
         break;
     default:
-        fuzz_wav(s);
+        fuzz_file(s);
+        fuzz_sdes(s);
     }
     return 0;
 }

@@ -236,6 +236,10 @@ class Mesh:
         with self.cond:
             return [s.split()[1:] for s in self.lines if s.startswith("tap ")]
 
+    def said(self, prefix):
+        with self.cond:
+            return [s for s in self.lines if s.startswith(prefix)]
+
     def erases(self):
         """Orders to erase: (recording id, basis), each once."""
         with self.cond:
@@ -287,7 +291,7 @@ class World:
             [self.api, "--store.dsn", self.dsn, "--http.listen", f"127.0.0.1:{self.port}",
              "--health.listen", f"127.0.0.1:{self.health}", "--bus.mesh-url", self.urls[0],
              "--bus.control-url", self.urls[1], "--bus.live-url", self.urls[2], "--recordings.dir", self.recordings,
-             "--keys.dir", self.keys, "--audio.readers", "4", "--retention.every", "200ms",
+             "--keys.dir", self.keys, "--audio.readers", "4", "--formats.renderings", "1", "--formats.bytes", "4M", "--retention.every", "200ms",
              "--http.assets-dir", self.assets, "--auth.first-start-file", self.first,
              "--events.ring", "1M", "--http.stream-timeout", "8s", *extra],
             stdout=self.out, stderr=self.err)

@@ -2,12 +2,14 @@
 """callmesh-api as clients see it: a real PostgreSQL, the real bus, every response checked against openapi.yaml.
 Over 450 lines: one case after the other for one service, in the order in which they build on each other.
 usage: http_test.py REPOSITORY CALLMESH-API API_MESH_PEER API_SEAL_FILE [CASE...]"""
+import base64
 import csv
 import hashlib
 import http.client
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import time
 import traceback
+import urllib.parse
 
 from harness import Client, Contract, Mesh, Response, Stream, World, wait_for
 
@@ -398,6 +401,59 @@ class Suite:
         assert c.get("/api/v1/calls/" + CALL % 100).json["losses"] == []
         c.get("/api/v1/losses?call_id=1", 400)
 
+    def t07c_vcon(self):
+        """The pinned schema is the contract's; each field against the rows it comes from."""
+        c, w, v1 = self.c, self.w, "/api/v1/calls/"
+        sha512 = hashlib.sha512(self.wav).hexdigest()
+        w.sql(f"UPDATE recordings SET sha512 = '{sha512}' WHERE id = '{REC % 0}'")
+        r = c.get(v1 + CALL % 1 + "/vcon")
+        v = r.json
+        assert r.headers["Content-Type"] == "application/vcon+json" and v["uuid"] == (CALL % 1)[:14] + "8" + (CALL % 1)[15:]
+        assert v["created_at"].startswith("2026-11-20T10:00:14.25") and v["subject"] == "Call from +49300000001 to 2001"
+        assert v["parties"] == [{"tel": "tel:+49300000001", "sip": "sip:+49300000001@pbx", "name": 'Ann "é" 1'}, {"sip": "sip:2001@pbx"}]
+        (d,) = v["dialog"]
+        want = base64.urlsafe_b64encode(bytes.fromhex(sha512)).decode().rstrip("=")
+        assert d["content_hash"] == "sha512-" + want and d["parties"] == [0, 1] and d["duration"] == 10 and d["start"].startswith("2026-11-20T10:00:00")
+        assert d["url"].endswith(f"/api/v1/recordings/{REC % 0}/audio") and c.get(urllib.parse.urlsplit(d["url"]).path).body == self.wav
+        streams = json.loads(v["analysis"][0]["body"])["streams"]
+        assert [s["id"] for s in streams] == [STREAM % 0, STREAM % 1]
+        w.sql(f"UPDATE calls SET answered_at = NULL WHERE id = '{CALL % 10}'")  # busy
+        v = c.get(v1 + CALL % 10 + "/vcon").json
+        assert v["dialog"] == [{"type": "incomplete", "start": "2026-11-20T10:00:10.250Z", "parties": [0, 1], "disposition": "busy"}] and v["analysis"] == []
+        w.sql(f"UPDATE calls SET answered_at = started_at + interval '3 s' WHERE id = '{CALL % 10}'; UPDATE recordings SET sha512 = '' WHERE id = '{REC % 0}'")
+        assert c.get(v1 + CALL % 99999 + "/vcon", 404).json["code"] == "not_found"
+        assert w.sql(f"SELECT count(*) FROM audit WHERE action = 'vcon' AND object = '{CALL % 1}'") == "1"
+
+    def t07d_pcapng(self):
+        """Wireshark's own reader takes it: UDP as packets, a stream's messages as PDUs, no key material, no media that was not kept."""
+        c, w, v1 = self.c, self.w, "/api/v1/calls/"
+        key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0c2VjcmV0|2^20\r\n"
+        sip = f"OPTIONS sip:x SIP/2.0\r\nCall-ID: k\r\nCSeq: 1 OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: {len(key) + 5}\r\n\r\nv=0\r\n{key}"
+        for n, (transport, src, dst) in enumerate((("udp", "10.0.0.1", "10.0.0.2"), ("udp", "2001:db8::1", "2001:db8::2"), ("tls", "10.0.0.1", "10.0.0.2"),
+                                                   ("tcp", "2001:db8::1", "2001:db8::2"))):
+            w.sql("INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, sip_call_id, method, src_ip, src_port, dst_ip, dst_port, transport, raw) VALUES"
+                  f" ('par', '2026-11-20 10:00:07.{n:06}+00', 'h1', {900 + n}, 0, '{CALL % 7}', 'k', 'OPTIONS', '{src}', 5070, '{dst}', 5080, '{transport}',"
+                  f" decode('{sip.encode().hex()}', 'hex'))")
+        r = c.get(v1 + CALL % 7 + "/pcapng")
+        assert r.headers["X-Media-Packets"] == "0" and b"c2VjcmV0" not in r.body and r.body.count(b"inline:xxxxxxxxxxxxxxxx|2^20") == 4
+        assert "c2VjcmV0" not in c.get(v1 + CALL % 7 + "/messages").body.decode()
+        assert c.get(v1 + CALL % 7 + "/pcapng?media=rtp").headers["X-Media-Packets"] == "0"
+        c.get(v1 + CALL % 7 + "/pcapng?media=all", 400)
+        assert c.get(v1 + CALL % 99999 + "/pcapng", 404).json["code"] == "not_found"
+        if shutil.which("tshark"):
+            path = os.path.join(w.dir, "call.pcapng")
+            with open(path, "wb") as f:
+                f.write(r.body)
+            out = subprocess.run(["tshark", "-r", path, "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-T", "fields", "-E", "separator=|", "-e", "frame.time_epoch",
+                                  "-e", "sip.Method", "-e", "ip.src", "-e", "ipv6.dst", "-e", "udp.srcport", "-e", "ip.checksum.status", "-e", "udp.checksum.status", "-e", "sdp.version"],
+                                 capture_output=True, text=True, check=True).stdout.splitlines()
+            got = [line.split("|") for line in out]
+            at = 1795168807
+            assert [round((float(x[0]) - at) * 1e6) for x in got] == [0, 1, 2, 3], got
+            assert [x[1] for x in got] == ["OPTIONS"] * 4 and all(x[7] == "0" for x in got), got
+            assert got[0][2] == "10.0.0.1" and got[0][4:7] == ["5070", "1", "1"] and got[1][3] == "2001:db8::2" and got[1][6] == "1", got
+        w.sql(f"DELETE FROM sip_messages WHERE call_id = '{CALL % 7}'")
+
     # ---- recordings
 
     def t09_audio(self):
@@ -451,6 +507,56 @@ class Suite:
         c.get(url + "?pps=0", 400)
         c.get(f"/api/v1/recordings/{REC % 2}/peaks", 410)
 
+    def t10_formats(self):
+        """Other formats: made once, exact ranges, bounded at once and on disk, gone when others come."""
+        c, w, url = self.c, self.w, f"/api/v1/recordings/{REC % 0}/audio"
+        heard = int(w.sql(f"SELECT count(*) FROM audit WHERE action = 'audio' AND object = '{REC % 0}'"))
+        for name, media, magic in (("ogg", "audio/ogg", b"OggS"), ("flac", "audio/flac", b"fLaC"), ("mp3", "audio/mpeg", b"\xff")):
+            one = f"{url}?format={name}"
+            r = c.get(one)
+            n, etag = len(r.body), r.headers["ETag"]
+            assert r.body.startswith(magic) and r.headers["Content-Type"] == media and f'filename="{REC % 0}.{name}"' in r.headers["Content-Disposition"]
+            assert etag.startswith(f'"{self.sha}-{name}-') and 2000 < n < len(self.wav), (etag, n)
+            for a, b in ((0, 0), (0, n - 1), (n - 1, n - 1), (1000, 1999), (5, n - 5)):
+                p = c.get(one, 206, headers={"Range": f"bytes={a}-{b}"})
+                assert p.body == r.body[a:b + 1] and p.headers["Content-Range"] == f"bytes {a}-{b}/{n}", (name, a, b)
+            assert c.get(one, 416, headers={"Range": f"bytes={n}-"}).headers["Content-Range"] == f"bytes */{n}"
+            assert c.get(one, 304, headers={"If-None-Match": etag}).body == b""
+            h = c.request("HEAD", one)
+            assert h.status == 200 and h.headers["Content-Length"] == str(n) and h.headers["ETag"] == etag
+        assert w.metric("formats_made_total") == 3 and w.metric("formats_found_total") >= 24 and w.metric("formats_evicted_total") == 0
+        # The whole, two ranges from the start and the revalidation stand in the audit once each, though the first waited for the making.
+        assert int(w.sql(f"SELECT count(*) FROM audit WHERE action = 'audio' AND object = '{REC % 0}'")) == heard + 3 * 4
+        assert c.get(f"/api/v1/recordings/{REC % 1}/audio?format=ogg", 404).json["code"] == "not_found"
+        assert c.get(f"/api/v1/recordings/{REC % 2}/audio?format=ogg", 410).json["code"] == "gone"
+        # Three minutes: while they are made nothing else is; who asks for the same waits for the same.
+        rec, n = REC % 8, 3 * 60 * 8000 * 2
+        head = self.wav[:len(self.wav) - 160000 - 4]
+        with open(os.path.join(w.recordings, "par/long.wav"), "wb") as f:
+            f.write(head + struct.pack("<I", n) + (os.urandom(16000) * (n // 16000 + 1))[:n])
+        w.sql(f"INSERT INTO recordings VALUES ('par', '2026-11-20 09:00:00+00', '{rec}', '{CALL % 5}', 'ready', '', '2026-11-20 09:03:00+00', 180,"
+              f" 'PCMU', 8000, 'wav', {n + 44}, 'longhash', 'par/long.wav', 'rec1', '[]', '[]')")
+        long = f"/api/v1/recordings/{rec}/audio?format="
+        two = [Stream(w.port, long + "ogg", {"Authorization": "Bearer " + c.key}) for _ in range(2)]
+        wait_for("the making", 5, lambda: w.metric("formats_making") == 1)
+        r = c.get(long + "mp3", 503)
+        assert r.json["code"] == "renderings_full" and r.headers["Retry-After"] and w.metric("formats_full_total") == 1
+        for s in two:
+            s.s.settimeout(40)
+        heads = [s.head() for s in two]
+        assert heads == [200, 200] or heads == [503, 503], heads  # 503 rendering: a machine that needs 25 s for it
+        for s in two:
+            s.close()
+        wait_for("the rest of the making", 60, lambda: w.metric("formats_making") == 0)
+        assert w.metric("formats_made_total") == 4 and w.metric("formats_making") == 0
+        # Noise as FLAC is larger than all the room there is; what was there before went for it.
+        assert c.get(long + "flac", 413).json["code"] == "too_long"
+        after = [w.metric(f"formats_{x}") for x in ("failed_total", "evicted_total", "bytes")]
+        assert after == [1, 4, 0], after
+        assert c.get(url + "?format=ogg").body.startswith(b"OggS")
+        wait_for("the readers", 8, lambda: w.metric("audio_readers") == 0)
+        w.sql(f"DELETE FROM recordings WHERE id = '{rec}'")
+
     def t10_sealed(self):
         """The same answers for an encrypted file; a changed, cut, foreign or keyless one gives no sound."""
         c, w, rec = self.c, self.w, REC % 7
@@ -489,10 +595,11 @@ class Suite:
             raise AssertionError("a damaged chunk was sent")
         except (http.client.HTTPException, ConnectionError):
             pass
+        assert c.get(url + "?format=flac", 500).json["code"] == "damaged"
         with open(full, "r+b") as f:
             f.truncate(128 + 65552)
         assert c.get(url, 500).json["code"] == "damaged"
-        assert w.metric("recorder_integrity_failures_total") == 2
+        assert w.metric("recorder_integrity_failures_total") == 3
         with open(full, "wb") as f:
             f.write(self.wav)  # a plain file in its place is not taken for it
         assert c.get(url, 500).json["code"] == "damaged"
@@ -597,14 +704,62 @@ class Suite:
                              ("DELETE", "/recordings/" + other), ("POST", "/retention-policies/dry-run")):
             assert low.request(method, v1 + path).status == 403, path
 
+    def t10_rules(self):
+        """Rules of recording: in order, each change with who made it, and what is no rule is refused whole."""
+        c, w, v1 = self.c, self.w, "/api/v1"
+        assert c.get(v1 + "/recording-rules").json == {"version": 0, "data": []}
+        for body in ("", "[]", "{}", "{", '{"name": "", "action": "all"}', '{"name": "x"}', '{"name": "x", "action": "most"}',
+                     '{"name": "x", "action": "percent"}', '{"name": "x", "action": "percent", "percent": 101}',
+                     '{"name": "x", "action": "all", "peer": "192.0.2.7/24"}', '{"name": "x", "action": "all", "number": "+49"}',
+                     '{"name": "x", "action": "all", "sides": "left"}', json.dumps({"name": "x" * 64, "action": "all"})):
+            c.post(v1 + "/recording-rules", 400, body=body)
+        last = c.post(v1 + "/recording-rules", 201, body=json.dumps({"name": "rest", "action": "percent", "percent": 12.5, "position": 900})).json
+        first = c.post(v1 + "/recording-rules", 201, body=json.dumps(
+            {"name": "trunk", "action": "none", "peer": "192.0.2.0/24", "direction": "inbound", "position": 10})).json
+        c.post(v1 + "/recording-rules", 400, body=json.dumps({"name": "rest", "action": "all"}))  # a name says which rule it was
+        r = c.get(v1 + "/recording-rules").json
+        assert [x["name"] for x in r["data"]] == ["trunk", "rest"] and r["version"] == 2 and r["data"][0]["peer"] == "192.0.2.0/24", r
+        path = f"{v1}/recording-rules/{first['id']}"
+        r = c.request("PUT", path, body=json.dumps({"name": "trunk", "action": "on_demand", "position": 950, "sides": "caller"}))
+        assert r.status == 200 and r.json["peer"] is None and r.json["sides"] == "caller" and r.json["position"] == 950, r.body
+        assert c.request("PUT", path, body='{"name": "trunk"}').status == 400
+        assert c.request("PUT", f"{v1}/recording-rules/{REC % 1}", body='{"name": "y", "action": "all"}').status == 404
+        assert c.request("DELETE", f"{v1}/recording-rules/{last['id']}").status == 200
+        assert c.request("DELETE", f"{v1}/recording-rules/{last['id']}").status == 404
+        log = c.get(v1 + "/recording-rules/changes?limit=2").json
+        assert log["has_more"] and log["data"][0]["before"]["name"] == "rest" and log["data"][0]["after"] is None, log
+        changed = log["data"][1]
+        assert changed["before"]["action"] == "none" and changed["after"]["action"] == "on_demand" and changed["actor"].startswith("key:"), changed
+        rest = c.get(v1 + "/recording-rules/changes?cursor=" + log["next_cursor"]).json
+        assert len(rest["data"]) == 2 and not rest["has_more"]
+        assert w.sql("SELECT count(*) FROM audit WHERE action = 'recording_rule.write'") == "4"
+        low = Client(w.port, self.contract, "cm_read_s3cret")
+        assert low.get(v1 + "/recording-rules").status == 200
+        for method, path in (("POST", "/recording-rules"), ("PUT", "/recording-rules/" + first["id"]), ("DELETE", "/recording-rules/" + first["id"]),
+                             ("POST", f"/calls/{LIVE % 1}/record")):
+            assert low.request(method, v1 + path, body="{}" if method != "DELETE" else None).status == 403, path
+
+    def t10_record(self):
+        """Asked for: callstate is told who wants which call, and the audit has it first."""
+        c, w = self.c, self.w
+        r = c.post(f"/api/v1/calls/{LIVE % 1}/record", 202)
+        assert r.json == {"call_id": LIVE % 1, "result": "recorded"}
+        told = wait_for("the order", 5, lambda: self.mesh.said("record "))
+        assert told[0].split()[1] == LIVE % 1 and told[0].split()[2].startswith("key:"), told
+        assert w.sql("SELECT object FROM audit WHERE action = 'call.record'") == LIVE % 1
+        c.post("/api/v1/calls/x/record", 400)
+
     def t10_zcompleteness(self):
         c, w, day = self.c, self.w, "2025-03-04"
         cases = [("ready", "", "ready", "recorded"), ("deleted", "", "ready", "recorded"), ("failed", "SRTP without keys", "failed", "lost"),
                  ("empty", "", "none", "lost"), (None, "", "none", "lost"), (None, "", "failed", "lost"), (None, "", "pending", "open"),
-                 ("skipped", "policy: none", "none", "skipped")]
-        for n, (status, reason, state, _) in enumerate(cases):
+                 (None, "", "none", "skipped")]
+        for n, (status, reason, state, case) in enumerate(cases):
             w.sql(f"INSERT INTO calls (site, started_at, id, revision, state, answered_at, ended_at, recording_state) VALUES ('day', '{day} 23:59:5{n}Z',"
                   f" '{CALL % (0x200 + n)}', 1, 'ended', now(), now(), '{state}')")
+            if case == "skipped":
+                w.sql("UPDATE calls SET story = '{\"recording_policy\": {\"decision\": \"skip\", \"rule\": \"no trunk\", \"reason\": \"none\"}}'"
+                      f" WHERE id = '{CALL % (0x200 + n)}'")
             if status:
                 w.sql(f"INSERT INTO recordings VALUES ('day', '{day} 12:00:00Z', '{REC % (0x200 + n)}', '{CALL % (0x200 + n)}', '{status}', '{reason}', now(), 1,"
                       " 'PCMU', 8000, 'wav', 1, '', '', 'r', '[]', '[]')")
@@ -614,6 +769,7 @@ class Suite:
         assert (j["calls_seen"], j["answered"], j["recorded"], j["skipped"], j["lost"], j["open"]) == (9, 8, 2, 1, 4, 1), j
         assert j["answered"] == j["recorded"] + j["skipped"] + j["lost"] + j["open"] and len(j["lost_calls"]) == 4
         assert {"class": "lost", "reason": "SRTP without keys", "calls": 1} in j["reasons"]
+        assert {"class": "skipped", "reason": "rule no trunk: none", "calls": 1} in j["reasons"]
         path, key = os.path.join(w.dir, "report"), os.path.join(w.keys, "signing.pub")
         with open(path, "wb") as f:
             f.write(r.body)

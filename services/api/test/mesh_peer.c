@@ -246,6 +246,19 @@ static void on_control(void *ctx, const Callmesh__V1__ControlRequest *q,
         reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_ERASE;
         reply->erase = &told;
     }
+    if (q->request_case == CALLMESH__V1__CONTROL_REQUEST__REQUEST_RECORD &&
+        q->record->call_id.len == 16) {
+        static Callmesh__V1__RecordReply record;
+        struct uuid id;
+        char s[37];
+        memcpy(id.b, q->record->call_id.data, 16);
+        uuid_format(&id, s);
+        printf("record %s %s\n", s, q->record->actor);
+        callmesh__v1__record_reply__init(&record);
+        record.known = record.record = known;
+        reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_RECORD;
+        reply->record = &record;
+    }
     pthread_mutex_unlock(&lock);
 }
 

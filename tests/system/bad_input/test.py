@@ -1,8 +1,10 @@
+import json
 import os
 import re
 import socket
 import subprocess
 import time
+import urllib.request
 
 from harness import BIN, alive, check, wait_for
 
@@ -35,7 +37,6 @@ def test_not_a_capture(t):
 
 
 def test_cut_capture_keeps_what_could_be_read(t):
-    import json
     whole, cut = t.path("whole.pcap"), t.path("cut.pcap")
     t.traffic(whole, "--calls", "5", "--talk", "2")
     with open(whole, "rb") as f:
@@ -47,6 +48,32 @@ def test_cut_capture_keeps_what_could_be_read(t):
     check(p.returncode == 0 and b["truncated"] is True and not a["truncated"], f"truncated {b['truncated']} exit {p.returncode}")
     check(0.4 * a["packets"] < b["packets"] < 0.6 * a["packets"], f"{b['packets']} of {a['packets']} packets")
     check("cut" in p.stderr or "truncated" in p.stderr, f"nothing is said of it: {p.stderr!r}")
+
+
+def test_who_reads_a_file_alone_is_caged(t):
+    """Every thread of it, the one that answers on the health port too; and it reads to the end in there."""
+    whole = t.path("caged.pcap")
+    made = t.traffic(whole, "--calls", "3", "--talk", "1", "--mix", "1,0,0,0")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    p = t.spawn(CAPTURE, "--read", "-", "--no-bus", "--json", f"--health.listen=127.0.0.1:{port}", "--log.level=error",
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with open(whole, "rb") as f:
+        p.stdin.write(f.read())
+    p.stdin.flush()
+
+    def threads():
+        text = [open(f"/proc/{p.pid}/task/{n}/status", encoding="utf-8").read() for n in os.listdir(f"/proc/{p.pid}/task")]
+        return [(re.search(r"Seccomp:\s(\d)", x)[1], re.search(r"NoNewPrivs:\s(\d)", x)[1], int(re.search(r"CapEff:\s(\w+)", x)[1], 16)) for x in text]
+    wait_for("a thread or more in the cage", lambda: len(threads()) > 1 and all(x == ("2", "1", 0) for x in threads()), 10)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as r:
+        rss = re.search(r"^process_resident_memory_bytes (\d+)", r.read().decode(), re.M)
+    check(rss and int(rss[1]) > 1 << 20, f"RSS of the caged: {rss and rss[1]}")
+    p.stdin.close()
+    report = json.loads(p.stdout.read())
+    check(p.wait(10) == 0 and report["packets"] > 0 and len(made) == 3, f"exit {p.returncode}")
+    check(len(report["streams"]) == 6, f"{len(report['streams'])} streams")
 
 
 def test_no_such_interface(t):

@@ -1,8 +1,9 @@
 import json
 import os
 import random
+import time
 
-from harness import Wav, check
+from harness import Wav, check, wait_for
 
 
 def files_below(folder):
@@ -89,6 +90,35 @@ def test_keys_are_rotated(t):
     t.replay(t.path("b.pcap"))
     check(f"master-2 {len(recordings(t))} data keys (in use)" in t.callmesh("keys", "list").stdout, "new recordings use the new master key")
     check(verify(t)[0] == 0, "still proven")
+
+
+def test_rules_decide(t):
+    """A share is recorded, the rest is skipped with the rule's name, and one that was skipped is asked for afterwards."""
+    status, _, body = t.request("/api/v1/recording-rules", method="POST", body={"name": "half", "action": "percent", "percent": 50})
+    check(status == 201, f"{status} {body}")
+    rule = json.loads(body)
+    time.sleep(2)  # callstate looks each second
+    t.traffic(t.path("d.pcap"), "--calls", "16", "--concurrent", "16", "--talk", "2", "--seed", "21")
+    t.replay(t.path("d.pcap"))
+    calls = [c for c in t.get("/calls?limit=200")["data"] if (c["recording_policy"] or {}).get("rule") == "half" and c["quality"]]
+    skipped = [c for c in calls if c["recording_policy"]["decision"] == "skip"]
+    recorded = [c for c in calls if c["recording_policy"]["decision"] == "record"]
+    check(skipped and recorded, f"{len(calls)} calls, {len(skipped)} skipped")
+    check(all(c["recording_state"] == "none" and not t.get(f"/calls/{c['id']}/recordings")["data"] for c in skipped), "a skipped call has a recording")
+    check(all(c["recording_state"] == "ready" for c in recorded), "a call of the share has none")
+    answered = [c for c in skipped if c["result"] == "answered"]
+    day = answered[0]["started_at"][:10]
+    report = t.get(f"/stats/completeness?day={day}&site={answered[0]['site']}")
+    check({"class": "skipped", "reason": "rule half: percent", "calls": len(answered)} in report["reasons"] and report["lost"] == 0 and
+          report["answered"] == report["recorded"] + report["skipped"], str(report))
+    one = answered[0]
+    status, _, body = t.request(f"/api/v1/calls/{one['id']}/record", method="POST")
+    check(status == 202, f"{status} {body}")
+    got = wait_for("the recording that was asked for",
+                   lambda: [r for r in t.get(f"/calls/{one['id']}/recordings")["data"] if r["status"] == "ready"], 20)
+    check(sum(ch["packets"] for ch in got[0]["channels"]) == one["quality"]["packets"], f"not all of its packets: {got} {one['quality']}")
+    check(t.get(f"/calls/{one['id']}")["recording_policy"]["reason"] == "asked", "why it was recorded")
+    t.request(f"/api/v1/recording-rules/{rule['id']}", method="DELETE")
 
 
 def test_plain_when_asked_for(t):

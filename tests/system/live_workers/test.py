@@ -15,6 +15,7 @@ _spec.loader.exec_module(kills)
 CALLS = 60
 SHED = 'capture_shed_total{class="sip_unknown"}'
 RING = os.environ.get("FLOOD_RING", "512M")
+STEADY_KB = 512  # what the parked copy has not let go at the moment of looking, up or down; 500,000 INVITEs are 200 MB
 SECONDS = float(os.environ.get("FLOOD_SECONDS", "5"))
 
 # Runs inside the sending namespace: an INVITE for each call, then one RTP packet, then one RTCP report about it.
@@ -72,24 +73,38 @@ def memory(pid):
     return total
 
 
+def calm_memory(pid):
+    """The least of some looks: between two of them the parked copy is made anew and shares its pages again."""
+    looks = []
+    for _ in range(6):
+        looks.append(memory(pid))
+        time.sleep(0.3)
+    return min(looks)
+
+
+def flood(t, wire, seconds):
+    p = t.spawn(*kills.inside(wire.a, os.path.join(BIN, "flood_send"), "v0", str(int(100000 * seconds)), "100000"), stdout=subprocess.PIPE, text=True)
+    return json.loads(p.communicate(timeout=120)[0])
+
+
 def test_a_flood_of_forged_invites_costs_standing_streams_nothing(t):
     kills.need_root()
     wire, rate = kills.Wire(), 5000
     try:
         # On a busy test machine the worker has a small part of a processor: the ring is to hold what it does not come to.
-        live = kills.Live(t, wire, "--capture.ring-bytes", RING)
+        # Small tables have been full once after a second of flood: from then on nothing is written for the first time.
+        live = kills.Live(t, wire, "--capture.ring-bytes", RING, "--capture.media-addresses", "1024", "--capture.peers", "1024")
         first = live.send(0, rate * 3, rate)
+        warm = flood(t, wire, 1)
         first.wait(30)
-        time.sleep(1)
-        before = memory(live.capture.pid)
+        kills.settled(wire, warm["sent"] + rate * 3)
+        before = calm_memory(live.capture.pid)
         sender = live.send(rate * 3, int(rate * (SECONDS + 2)), rate)
         time.sleep(1)
-        flood = t.spawn(*kills.inside(wire.a, os.path.join(BIN, "flood_send"), "v0", str(int(100000 * SECONDS)), "100000"), stdout=subprocess.PIPE, text=True)
-        out, _ = flood.communicate(timeout=120)
+        sent = flood(t, wire, SECONDS)
         sender.wait(60)
-        sent = json.loads(out)
-        m = kills.settled(wire, sent["sent"])
-        after = memory(live.capture.pid)
+        m = kills.settled(wire, warm["sent"] + sent["sent"] + int(rate * (SECONDS + 5)))
+        after = calm_memory(live.capture.pid)
         got = live.stop()
     finally:
         wire.close()
@@ -103,4 +118,4 @@ def test_a_flood_of_forged_invites_costs_standing_streams_nothing(t):
     check(m["capture_sip_messages_total"] + m[SHED] >= sent["sent"], "some are not counted")
     check(m[SHED] > sent["sent"] * 0.5, "the flood was not bounded")
     check(all(m[f'capture_books_off{{book="{b}"}}'] == 0 for b in ("wire", "ways", "handed")), "books")
-    check(after < before * 1.1 + 2048, f"memory {before} -> {after} KB")
+    check(after - before <= STEADY_KB, f"memory {before} -> {after} KB")

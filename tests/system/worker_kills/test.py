@@ -3,6 +3,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -174,3 +175,74 @@ def test_a_killed_sender_loses_and_doubles_nothing(t):
 def test_a_killed_parked_copy_is_replaced(t):
     need_root()
     run_kills(t, "cm-parked", max(3, KILLS // 10), (0.4, 0.8))
+
+
+# Inside the sending namespace: each line on standard input is "new" (another TLS connection) or a number of SIP messages to say on the newest.
+TLS_CLIENT = """
+import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[1])
+context.check_hostname = False
+context.keylog_filename = sys.argv[2]
+said, connections = 0, []
+for line in sys.stdin:
+    if line.strip() == "new":
+        connections.append(context.wrap_socket(socket.create_connection(("10.77.0.2", 5061))))
+    else:
+        for _ in range(int(line)):
+            said += 1
+            connections[-1].sendall(("OPTIONS sip:a@10.77.0.2 SIP/2.0\\r\\nVia: SIP/2.0/TLS 10.77.0.1;branch=z9hG4bK%d\\r\\nFrom: <sip:b@x>;tag=1\\r\\n"
+                "To: <sip:a@y>\\r\\nCall-ID: tls-%d\\r\\nCSeq: 1 OPTIONS\\r\\nContent-Length: 0\\r\\n\\r\\n" % (said, said)).encode())
+    print(said, flush=True)
+"""
+TLS_SERVER = """
+import socket, ssl, sys, threading
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+listener = socket.create_server(("10.77.0.2", 5061))
+print("listening", flush=True)
+def hear(c):
+    with context.wrap_socket(c, server_side=True) as s:
+        while s.recv(4096):
+            pass
+while True:
+    threading.Thread(target=hear, args=(listener.accept()[0],), daemon=True).start()
+"""
+
+
+def test_a_killed_worker_still_reads_tls(t):
+    """The key log given at start opens connections from before the death and from behind it; what was said is read once."""
+    need_root()
+    wire, rnd = Wire(), random.Random(7)
+    cert, key, log = t.path("cert.pem"), t.path("key.pem"), t.path("keys.log")
+    sh("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x", "-keyout", key, "-out", cert)
+    open(log, "w", encoding="utf-8").close()
+    os.chmod(log, 0o644)
+    try:
+        sh("ip", "-n", wire.b, "addr", "add", "10.77.0.2/24", "dev", "v1")
+        live = Live(t, wire, "--capture.tls-keylog", log)
+        server = t.spawn(*inside(wire.b, sys.executable, "-c", TLS_SERVER, cert, key), stdout=subprocess.PIPE, text=True)
+        check(server.stdout.readline() == "listening\n", "the TLS server")
+        client = t.spawn(*inside(wire.a, sys.executable, "-c", TLS_CLIENT, cert, log), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def tell(*lines):
+            for line in lines:
+                client.stdin.write(f"{line}\n")
+                client.stdin.flush()
+                said = int(client.stdout.readline())
+            return said
+
+        said, done = tell("new", 20), 0
+        for _ in range(6):
+            wait_for("a worker to kill", lambda: kill_one(live, "cm-worker", rnd), 10)
+            done += 1
+            said = tell(3, "new", 3)
+            time.sleep(0.2)  # or the next victim is the dead one, before it is reaped
+        m = wait_for("all messages", lambda: (lambda m: m if m.get("capture_tls_messages_total", 0) >= said else None)(metrics(wire.b)), 20)
+        time.sleep(1.2)  # one that came twice would be counted by now
+        m = metrics(wire.b)
+        live.stop()
+    finally:
+        wire.close()
+    print(f"     {done} kills, {said} messages over {done + 1} TLS connections: {m['capture_tls_messages_total']:.0f} read, restarts {m['capture_worker_restarts_total']:.0f}")
+    check(m["capture_tls_messages_total"] == said and m["capture_sip_messages_total"] == said, f"of {said}: {m}")
+    check(m["capture_worker_restarts_total"] >= done - 1 and m["capture_worker_resets_total"] == 0, f"restarts {m['capture_worker_restarts_total']}")
