@@ -1,7 +1,7 @@
 // Typed client of /api/v1. Same origin, cookie session; a 401 anywhere ends the session on the page.
 import { signal } from "@preact/signals";
 import type {
-  ActiveCalls, AudioFormat, Call, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, TimelineEvent,
+  ActiveCalls, Alert, AlertRule, AudioFormat, Call, CallQuality, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, TimelineEvent,
 } from "./types";
 
 const BASE = "/api/v1";
@@ -106,6 +106,7 @@ export const api = {
   calls: (query: URLSearchParams, signal?: AbortSignal) => get<Page<Call>>(`/calls?${query}`, signal),
   activeCalls: (signal?: AbortSignal) => get<ActiveCalls>("/calls/active", signal),
   call: (callId: string, signal?: AbortSignal) => get<Call>(`/calls/${id(callId)}`, signal),
+  quality: (callId: string, signal?: AbortSignal) => get<CallQuality>(`/calls/${id(callId)}/quality`, signal),
   legs: (callId: string, signal?: AbortSignal) => all<Leg>(`/calls/${id(callId)}/legs`, signal),
   streams: (callId: string, signal?: AbortSignal) => all<Stream>(`/calls/${id(callId)}/streams`, signal),
   callRecordings: (callId: string, signal?: AbortSignal) => all<Recording>(`/calls/${id(callId)}/recordings`, signal),
@@ -122,10 +123,17 @@ export const api = {
   createRule: (rule: RecordingRuleNew) => request("POST", "/recording-rules", rule),
   replaceRule: (ruleId: string, rule: RecordingRuleNew) => request("PUT", `/recording-rules/${id(ruleId)}`, rule),
   removeRule: (ruleId: string) => request("DELETE", `/recording-rules/${id(ruleId)}`),
+  pauseCall: (callId: string, seconds: number, reason: string) => request("POST", `/calls/${id(callId)}/pause`, { seconds, reason }),
+  resumeCall: (callId: string) => request("POST", `/calls/${id(callId)}/resume`, {}),
   recordCall: (callId: string) => request("POST", `/calls/${id(callId)}/record`),
   vconUrl: (callId: string) => `${BASE}/calls/${id(callId)}/vcon`,
   pcapngUrl: (callId: string) => `${BASE}/calls/${id(callId)}/pcapng?media=rtp`,
   harvesters: (signal?: AbortSignal) => whole<Harvester>("/harvesters", signal),
+  alerts: (query: URLSearchParams, signal?: AbortSignal) => get<Page<Alert>>(`/alerts?${query}`, signal),
+  alertRules: (signal?: AbortSignal) => all<AlertRule>("/alert-rules", signal),
+  async writeAlertRule(rule: AlertRule): Promise<void> {
+    await request("POST", "/alert-rules", rule);
+  },
   sites: (signal?: AbortSignal) => whole<Site>("/sites", signal),
   listenTicket: async (callId: string): Promise<ListenTicket> =>
     (await (await request("POST", `/calls/${id(callId)}/listen-tickets`)).json()) as ListenTicket,

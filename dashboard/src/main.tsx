@@ -1,6 +1,7 @@
 import "./styles.css";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { followAlerts } from "./alerts";
 import { api, session } from "./api";
 import { startFeed, stopFeed, watchVisibility } from "./feed";
 import { stopListening } from "./listen";
@@ -10,6 +11,7 @@ import { setZone, startClock, zone } from "./time";
 import { bindKeys, focusSearch, helpOpen, startKeys, walkRows } from "./ui/keys";
 import { NAV, Shell } from "./ui/shell";
 import { Empty, Failed, Loading } from "./ui/states";
+import { Alerts } from "./views/alerts";
 import { CallView } from "./views/call";
 import { Calls } from "./views/calls";
 import { Harvesters } from "./views/harvesters";
@@ -33,6 +35,8 @@ function View() {
       return <Recordings />;
     case "/rules":
       return <Rules />;
+    case "/alerts":
+      return <Alerts />;
     case "/harvesters":
       return <Harvesters />;
     default:
@@ -57,6 +61,7 @@ function App() {
   };
   useEffect(ask, []);
   const who = session.value;
+  useEffect(() => (who ? followAlerts() : undefined), [who === null || who === undefined]);
   useEffect(() => {
     if (who) startFeed();
     else {

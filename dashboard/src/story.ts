@@ -82,6 +82,8 @@ export function eventWords(event: Pick<TimelineEvent, "type" | "detail" | "side"
     case "conference": return { text: "This is a conference", rest: d };
     case "participant_joined": return { text: `${d} joined the conference`, rest: "" };
     case "participant_left": return { text: `${d} left the conference`, rest: "" };
+    case "recording_paused": return { text: "Recording paused", rest: d };
+    case "recording_resumed": return { text: "Recording resumed", rest: d };
     case "legs_joined": return { text: "Joined with another leg", rest: d };
     case "legs_split": return { text: "Parted again: they are two calls", rest: d };
     case "part_started": return { text: "A further leg begins", rest: d };

@@ -45,6 +45,7 @@ export interface Call {
   related: RelatedCall[];
   conference: boolean;
   recording_policy: RecordingPolicy | null;
+  paused: { from: Time; until: Time; by: string; reason: string } | null;
   codecs: string[];
   quality: {
     packets: number; lost: number; loss_pct: number; jitter_ms_max: number;
@@ -199,6 +200,52 @@ export interface Harvester {
   counters: Record<string, number>;
 }
 
+export interface CallQuality {
+  call_id: string;
+  sentence: string;
+  one_way: "caller" | "callee" | null;
+  capture_lost: number;
+  capture_lost_bound: boolean;
+  directions: {
+    said_by: string;
+    heard_by: string;
+    mos_min: number | null;
+    lost_pct: number;
+    late_pct: number;
+    jitter_ms_max: number;
+    segments: { from: string; to: string; lost_pct: number }[];
+  }[];
+}
+
+export type AlertKind =
+  | "failed_share" | "short_calls" | "mos_low" | "one_way" | "loss" | "harvester_away" | "drops" | "recordings_missing";
+export interface Alert {
+  id: string;
+  rule: string;
+  kind: AlertKind;
+  site: string;
+  subject: string;
+  value: number;
+  threshold: number;
+  raised_at: Time;
+  cleared_at: Time | null;
+  cleared_value?: number | null;
+}
+export interface AlertRule {
+  name: string;
+  kind: AlertKind;
+  site: string;
+  raise_at: number;
+  clear_at: number;
+  window_seconds: number;
+  hold_seconds: number;
+  least: number;
+  mos: number;
+  enabled: boolean;
+  updated_at: Time;
+  updated_by: string;
+}
+
 export interface Site { site: string; name: string; harvesters: number; harvesters_up: number; calls_active: number }
 export interface Peaks { version: number; channels: number; sample_rate: number; samples_per_pixel: number; bits: number; length: number; data: number[] }
 export interface Page<T> { data: T[]; next_cursor: string | null; has_more: boolean }
@@ -211,5 +258,5 @@ export interface FeedEvent {
   type: string;
   time: Time;
   subject: string;
-  data: { call?: Call; harvester?: Harvester; recording?: Recording };
+  data: { call?: Call; harvester?: Harvester; recording?: Recording; alert?: Alert };
 }

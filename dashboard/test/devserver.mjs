@@ -216,12 +216,15 @@ export async function startDevServer({ port = 0, active = 40, past = 900, rate =
     res.writeHead(200, { "Content-Type": TYPES[extname(name)] ?? "application/octet-stream", "Cache-Control": cache, ...SECURE }).end(body);
   }
 
-  const me = { kind: "user", name: "admin", role: "admin", scopes: ["calls:read", "calls:listen", "recordings:read", "recordings:download", "messages:read", "quality:read", "sites:read", "events:read", "policy:write", "recordings:control"], expires_at: world.iso(begin + 86400000) };
+  const me = { kind: "user", name: "admin", role: "admin", scopes: ["calls:read", "calls:listen", "recordings:read", "recordings:download", "messages:read", "quality:read", "sites:read", "events:read", "policy:write", "recordings:control", "alerts:write"], expires_at: world.iso(begin + 86400000) };
 
   function ofCall(req, res, call, part, query) {
     if (!call) return problem(res, 404, "not_found", "There is no such call.");
     switch (part) {
       case undefined: return json(res, "CallExpanded", shown(call));
+      case "quality": return json(res, "CallQuality", {
+        call_id: call.id, sentence: "The caller was heard well (MOS 4.3 at worst). The callee was heard well (MOS 4.4 at worst).", one_way: null, capture_lost: 0, capture_lost_bound: false, directions: [],
+      });
       case "legs": return json(res, "LegList", page(world.legs(call), query));
       case "streams": return json(res, "StreamList", page(world.streams(call, Date.now()), query));
       case "recordings": return json(res, "RecordingList", page(hasRecording(call) ? [recordingOf(call)] : [], query));
@@ -289,6 +292,20 @@ export async function startDevServer({ port = 0, active = 40, past = 900, rate =
       return json(res, "RecordingRuleList", { version: 1, data: [rule] });
     }
     if (head === "harvesters") return json(res, "HarvesterList", list(harvesters()));
+    if (head === "alerts") {
+      const rows = ["loss", "harvester_away"].map((kind, i) => ({
+        id: `00000000-0000-4000-8000-00000000000${i}`, rule: i ? "harvester away" : "packet loss", kind, site: "main", subject: i ? "main/tap" : "", value: i ? 41 : 5.2,
+        threshold: i ? 30 : 3, raised_at: world.iso(begin - i * 60000), cleared_at: i ? world.iso(begin) : null, cleared_value: i ? 1 : null,
+      }));
+      return json(res, "AlertList", list(rows.filter((a) => query.get("state") !== "raised" || !a.cleared_at).filter((a) => query.get("state") !== "cleared" || a.cleared_at)));
+    }
+    if (head === "alert-rules") {
+      const rule = {
+        name: "packet loss", kind: "loss", site: "", raise_at: 3, clear_at: 1, window_seconds: 900, hold_seconds: 60, least: 20, mos: 3.6, enabled: true,
+        updated_at: world.iso(begin), updated_by: "callmesh",
+      };
+      return req.method === "POST" ? json(res, "AlertRule", { ...rule, ...JSON.parse(body) }) : json(res, "AlertRuleList", list([rule]));
+    }
     if (head === "sites") {
       const rows = harvesters().map((h) => ({ site: h.site, name: h.site === "main" ? "Head office" : h.site, harvesters: 1, harvesters_up: h.up ? 1 : 0, calls_active: open.filter((c) => c.site === h.site).length }));
       return json(res, "SiteList", list(rows));

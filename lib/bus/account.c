@@ -231,6 +231,7 @@ struct account *accounts_on_ask(struct accounts *t, const struct ask_msg *a, int
     ac->seen_wall_us = wall_us;
     ac->superseded = false;
     ac->paused = a->paused;
+    ac->orders_have = a->orders_version;
     ac->clock_offset_us = a->clock_offset_us;
     span_copy(a->site, ac->site, sizeof(ac->site));
     ac->head_seq = a->head_seq; // the publisher's own word, whatever SUB may have brought

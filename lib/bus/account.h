@@ -39,6 +39,7 @@ struct account {
         behind_since_us; // monotonic: since then next_seq has not moved although the head is beyond; 0: not so
     int64_t seen_mono_us, seen_wall_us;
     int64_t clock_offset_us;
+    uint64_t orders_have;       // version of the orders that the publisher has
     uint64_t ask_epoch, ask_no; // of the last signed Ask
     struct held held;
 };

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "base/arena.h"
 #include "base/span.h"
+#include "callmesh/v1/capture.pb-c.h"
 #include "callmesh/v1/control.pb-c.h"
 #include "callmesh/v1/envelope.pb-c.h"
 
@@ -86,6 +87,10 @@ bool feed_pub_flush(struct feed_pub *f, int64_t timeout_us);
 // Unblocks feed_pub_send and stops the ask thread; the journal is synced. Sockets are left to _exit (see above).
 void feed_pub_stop(struct feed_pub *f);
 
+// What the consumer wants of this publisher (capture.proto), when it is another than *have; then *have is its version. NULL: no news.
+// Of one owner thread, valid until its next call.
+const Callmesh__V1__Orders *feed_pub_orders(struct feed_pub *f, uint64_t *have);
+
 struct feed_pub_stat {
     uint64_t head_seq, first_seq, committed_seq, epoch;
     uint64_t durable_seq; // all up to it is in the journal's files, and found again after a kill
@@ -97,6 +102,12 @@ struct feed_pub_stat {
 struct feed_pub_stat feed_pub_stat(struct feed_pub *f);
 
 // ---- consumer of feeds --------------------------------------------------------------------------------------------
+#define BUS_ORDERS_MAX 32768u
+// Packed Orders for publishers of this site into buf; their version, above 0. Equal to `have`: nothing is written. Called under the
+// feed's lock by its threads: short, and never back into it.
+typedef uint64_t (*feed_orders_fn)(void *ctx, const char *site, uint64_t have, uint8_t *buf,
+                                   size_t cap, size_t *ret_n);
+
 struct feed_sub;
 struct feed_sub_opts {
     const char *name;        // of this consumer, for logs
@@ -106,6 +117,8 @@ struct feed_sub_opts {
     uint32_t queue;          // envelopes waiting for the owner, default 256
     uint64_t queue_bytes;    // and their bytes, default 16 MiB, at least 2 * BUS_MESSAGE_MAX
     uint64_t arena_bytes;    // for feed_sub_unpack, default 8 MiB
+    feed_orders_fn orders;   // NULL: none are given
+    void *orders_ctx;
 };
 int feed_sub_open(struct feed_sub **ret, const struct feed_sub_opts *o, char *err, size_t err_cap);
 

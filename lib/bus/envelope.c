@@ -120,6 +120,7 @@ size_t ask_head(uint8_t *buf, const struct ask_msg *a)
     p = number_put(p, 15, a->backfill_from);
     p = bytes_put(p, 16, a->signature);
     p = number_put(p, 17, a->ask_no);
+    p = number_put(p, 18, a->orders_version);
     return (size_t)(p - buf);
 }
 
@@ -252,6 +253,9 @@ bool ask_read(struct span bytes, struct ask_msg *ret)
             break;
         case 17:
             a.ask_no = f.value;
+            break;
+        case 18:
+            a.orders_version = f.value;
             break;
         default:
             break;

@@ -30,6 +30,7 @@ struct ask_msg {
     uint64_t version, epoch, first_seq, head_seq, kind, committed_seq, backfill_from;
     int64_t sent_at_us, clock_offset_us;
     uint64_t ask_no; // rises with each Ask of a life
+    uint64_t orders_version;
     struct span publisher, incarnation, site, signature;
     bool waiting, paused;
     bool checked;        // its signature was good (not on the wire)

@@ -5,6 +5,7 @@
 // publisher that is faster than its consumer is slowed to the consumer's pace by the replies, and wastes little.
 #include "feed_pub_impl.h"
 
+#include <string.h>
 #include "base/log.h"
 
 #define WAIT_SPACING_US  (1 * US_PER_MS) // between two Asks for someone who waits
@@ -61,7 +62,8 @@ static nng_msg *build_ask(struct feed_pub *f)
                         .committed_seq = st.committed_seq,
                         .clock_offset_us = f->offset_us,
                         .backfill_from = from,
-                        .ask_no = ++f->ask_no};
+                        .ask_no = ++f->ask_no,
+                        .orders_version = f->orders_version};
     pthread_mutex_unlock(&f->lock);
     uint8_t signature[ENVELOPE_SIGNATURE];
     if (f->sign) {
@@ -149,6 +151,32 @@ static void adapt(struct feed_pub *f, uint64_t next_seq)
         f->backfill_limit = FEED_BACKFILL_MIN;
 }
 
+// Locked.
+static void take_orders(struct feed_pub *f, const Callmesh__V1__AskReply *r)
+{
+    if (r->orders_version == 0 || r->orders_version == f->orders_version ||
+        r->orders.len > sizeof(f->orders))
+        return;
+    if (r->orders.len)
+        memcpy(f->orders, r->orders.data, r->orders.len);
+    f->orders_n = r->orders.len;
+    f->orders_version = r->orders_version;
+}
+
+const Callmesh__V1__Orders *feed_pub_orders(struct feed_pub *f, uint64_t *have)
+{
+    const Callmesh__V1__Orders *o = NULL;
+    pthread_mutex_lock(&f->lock);
+    if (f->orders_version != *have) {
+        arena_reset(f->order_arena);
+        ProtobufCAllocator al = bus_arena_allocator(f->order_arena);
+        o = callmesh__v1__orders__unpack(&al, f->orders_n, f->orders);
+        *have = f->orders_version; // unreadable: the same would come again
+    }
+    pthread_mutex_unlock(&f->lock);
+    return o;
+}
+
 static void take_reply(struct feed_pub *f, const Callmesh__V1__AskReply *r)
 {
     int64_t now = mono_now_us();
@@ -170,6 +198,7 @@ static void take_reply(struct feed_pub *f, const Callmesh__V1__AskReply *r)
         journal_commit(f->journal, r->committed_seq);
         f->known = true;
         f->next_seq = r->next_seq;
+        take_orders(f, r);
         adapt(f, r->next_seq);
         if (r->next_seq == head + 1)
             f->live = sock_connected(&f->pub_pipes);

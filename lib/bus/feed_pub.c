@@ -253,8 +253,9 @@ int feed_pub_open(struct feed_pub **ret, const struct feed_pub_opts *o, char *er
     cond_init(&f->wake);
     cond_init(&f->sync_wake);
     f->scratch = mem_take(BUS_MESSAGE_MAX);
-    f->arena = arena_new(4096);
-    int r = f->scratch && f->arena ? 0 : -ENOMEM;
+    f->arena = arena_new(BUS_ORDERS_MAX + 4096);
+    f->order_arena = arena_new(12 * BUS_ORDERS_MAX);
+    int r = f->scratch && f->arena && f->order_arena ? 0 : -ENOMEM;
     if (r < 0)
         snprintf(err, err_cap, "no memory for the feed %s", o->publisher);
     if (r == 0)
@@ -266,6 +267,7 @@ int feed_pub_open(struct feed_pub **ret, const struct feed_pub_opts *o, char *er
     if (r < 0) {
         journal_free(f->journal);
         arena_free(f->arena);
+        arena_free(f->order_arena);
         if (f->scratch)
             mem_give(f->scratch, BUS_MESSAGE_MAX);
         free(f);

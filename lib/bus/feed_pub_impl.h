@@ -35,6 +35,7 @@ struct feed_pub {
     uint64_t ask_from, ask_n;
     size_t ask_bytes, backfill_limit;
     int64_t refused_us, warned_us; // ask thread
+    struct arena *order_arena;     // owner of feed_pub_orders
     struct sock_pipes pub_pipes, req_pipes;
 
     pthread_mutex_t lock;     // everything below
@@ -49,6 +50,9 @@ struct feed_pub {
     uint32_t waiting;                // how many wait for commits
     uint64_t next_seq;               // consumer's
     uint64_t sent, backfilled;
+    uint64_t orders_version; // 0: none came yet
+    size_t orders_n;
+    uint8_t orders[BUS_ORDERS_MAX];
     int64_t answered_us, asked_us, redialled_us; // monotonic
     int64_t offset_us, offset_rtt_us, offset_at_us;
     struct sock_kept kept;

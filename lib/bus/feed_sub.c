@@ -57,17 +57,20 @@ struct feed_sub {
     struct accounts *accounts;
     struct queue *queue;
     uint32_t held; // replies held back
+    feed_orders_fn orders;
+    void *orders_ctx;
+    uint8_t order[BUS_ORDERS_MAX];
+    uint8_t reply[BUS_ORDERS_MAX + 256];
     struct sock_kept kept;
 };
 
 // ---- replies ------------------------------------------------------------------------------------------------------
 
 static void send_reply(struct feed_sub *s, const uint8_t *header, size_t header_len,
-                       Callmesh__V1__AskReply *r)
+                       Callmesh__V1__AskReply *r, uint8_t *buf, size_t cap)
 {
-    uint8_t buf[256];
     size_t n = callmesh__v1__ask_reply__get_packed_size(r);
-    must(n <= sizeof(buf));
+    must(n <= cap);
     callmesh__v1__ask_reply__pack(r, buf);
     nng_msg *m = sock_msg(buf, n);
     if (m && nng_msg_header_append(m, header, header_len) != 0) {
@@ -80,11 +83,24 @@ static void send_reply(struct feed_sub *s, const uint8_t *header, size_t header_
 static void send_error(struct feed_sub *s, nng_msg *q, const char *why)
 {
     char text[100];
+    uint8_t buf[256];
     snprintf(text, sizeof(text), "%s", why);
     Callmesh__V1__AskReply r = CALLMESH__V1__ASK_REPLY__INIT;
     r.received_at_us = wall_now_us();
     r.error = text;
-    send_reply(s, nng_msg_header(q), nng_msg_header_len(q), &r);
+    send_reply(s, nng_msg_header(q), nng_msg_header_len(q), &r, buf, sizeof(buf));
+}
+
+// Locked. A level, not an edge: whoever missed a reply, or began anew, has another version and is told again.
+static void add_orders(struct feed_sub *s, const struct account *ac, Callmesh__V1__AskReply *r)
+{
+    size_t n = 0;
+    if (!s->orders)
+        return;
+    r->orders_version =
+        s->orders(s->orders_ctx, ac->site, ac->orders_have, s->order, sizeof(s->order), &n);
+    if (r->orders_version != ac->orders_have)
+        r->orders = (ProtobufCBinaryData){n, s->order};
 }
 
 // Locked. Tells the publisher where we are.
@@ -95,10 +111,11 @@ static void release(struct feed_sub *s, struct account *ac, int64_t mono_us)
     r.next_seq = ac->next_seq;
     r.backfill = account_wants_backfill(ac, mono_us);
     r.received_at_us = ac->held.received_at_us;
+    add_orders(s, ac, &r);
     ac->told_committed = ac->committed_seq;
     ac->held.set = false;
     s->held--;
-    send_reply(s, ac->held.header, ac->held.header_len, &r);
+    send_reply(s, ac->held.header, ac->held.header_len, &r, s->reply, sizeof(s->reply));
 }
 
 // Locked. Holds the reply, or sends it at once.
@@ -429,6 +446,8 @@ int feed_sub_open(struct feed_sub **ret, const struct feed_sub_opts *o, char *er
         return -ENOMEM;
     span_copy(span_str(o->name ? o->name : ""), s->name, sizeof(s->name));
     s->cells = count_in_cells();
+    s->orders = o->orders;
+    s->orders_ctx = o->orders_ctx;
     pthread_condattr_t ca;
     pthread_condattr_init(&ca);
     pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);

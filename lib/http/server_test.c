@@ -279,10 +279,11 @@ static void stalled(void **state)
     char text[800];
     memset(text, 'y', sizeof(text) - 1);
     text[sizeof(text) - 1] = 0;
-    for (int i = 0; i < 600; i++) {
+    // Far more than the kernel takes for a slow reader.
+    for (int i = 0; i < 3000; i++) {
         say(text);
         http_server_step(server, 0);
-        if (i % 10 == 0)
+        if (i % 20 == 0)
             spin(6000);
     }
     const char *r = hear(fd, "LOST;");

@@ -183,19 +183,32 @@ static bool host_good(struct span host)
     return host.n > 0;
 }
 
+// What no URI may hold: controls, blanks, " < > and DEL.
+static bool uri_forbids(uint8_t c)
+{
+    const uint64_t low = (UINT64_C(1) << ('!')) - 1;
+    const uint64_t bad = low | UINT64_C(1) << '"' | UINT64_C(1) << '<' | UINT64_C(1) << '>';
+    return c < 64 ? bad >> c & 1 : c == 0x7f;
+}
+
+// Fills scheme, user, host and port of a. True when the URI is as RFC 3261 25.1 has it.
+static bool uri_read(struct span uri, struct sip_addr *a)
+{
+    struct span rest = uri_split(uri, a);
+    for (size_t i = 0; i < uri.n; i++)
+        if (uri_forbids(uri.p[i]))
+            return false;
+    if (a->scheme.n == 0)
+        return false;
+    if (!span_ieq(a->scheme, SPAN_LIT("sip")) && !span_ieq(a->scheme, SPAN_LIT("sips")))
+        return true;
+    return host_good(a->host) && port_good(a->port) && (rest.n == 0 || rest.p[0] != '/');
+}
+
 bool sip_uri_strict(struct span uri)
 {
     struct sip_addr a;
-    for (size_t i = 0; i < uri.n; i++)
-        if (uri.p[i] <= ' ' || uri.p[i] == 0x7f || uri.p[i] == '<' || uri.p[i] == '>' ||
-            uri.p[i] == '"')
-            return false;
-    struct span rest = uri_split(uri, &a);
-    if (a.scheme.n == 0)
-        return false;
-    if (!span_ieq(a.scheme, SPAN_LIT("sip")) && !span_ieq(a.scheme, SPAN_LIT("sips")))
-        return true;
-    return host_good(a.host) && port_good(a.port) && (rest.n == 0 || rest.p[0] != '/');
+    return uri_read(uri, &a);
 }
 
 // The display name in front of '<': one quoted string, or tokens.
@@ -250,9 +263,9 @@ bool sip_addr_read(struct span value, struct sip_addr *ret, bool *ret_strict)
         strict = !memchr(uri.p, '?', uri.n) && !memchr(uri.p, ',', uri.n);
         uri = span_trim(uri);
     }
-    strict = strict && (sip_uri_strict(uri) || span_eq(uri, SPAN_LIT("*")));
     a.uri = span_trim(uri);
-    (void)uri_split(a.uri, &a);
+    bool good = uri_read(a.uri, &a) || span_eq(a.uri, SPAN_LIT("*"));
+    strict = strict && good && a.uri.n == uri.n;
     if (a.uri.n == 0)
         return false;
     *ret = a;

@@ -23,7 +23,8 @@ enum {
     SCOPE_HOLDS_WRITE = 1u << 10,
     SCOPE_POLICY_WRITE = 1u << 11,
     SCOPE_RECORDINGS_CONTROL = 1u << 12,
-    SCOPE_ALL = (1u << 13) - 1,
+    SCOPE_ALERTS_WRITE = 1u << 13,
+    SCOPE_ALL = (1u << 14) - 1,
     SCOPE_KEEPING =
         SCOPE_RECORDINGS_DELETE | SCOPE_RETENTION_WRITE | SCOPE_HOLDS_WRITE | SCOPE_POLICY_WRITE,
 };
@@ -117,11 +118,17 @@ enum http_next on_rules(struct http_req *q);
 enum http_next on_rule_changes(struct http_req *q);
 enum http_next on_rule(struct http_req *q);
 enum http_next on_call_record(struct http_req *q);
+enum http_next on_call_pause(struct http_req *q);
+enum http_next on_call_resume(struct http_req *q);
 enum http_next on_harvesters(struct http_req *q);
 enum http_next on_harvester(struct http_req *q);
 enum http_next on_sites(struct http_req *q);
 enum http_next on_registrations(struct http_req *q);
 enum http_next on_losses(struct http_req *q);
+enum http_next on_call_quality(struct http_req *q);
+enum http_next on_alerts(struct http_req *q);
+enum http_next on_alert_rules(struct http_req *q);
+enum http_next on_alert_rule_remove(struct http_req *q);
 enum http_next on_events(struct http_req *q);
 enum http_next on_openapi(struct http_req *q);
 enum http_next on_asset(struct http_req *q);

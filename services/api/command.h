@@ -1,5 +1,5 @@
-// command.h: what a request makes callstate do, asked at once and answered with what came of it. One socket for all, a lock
-// around it: a command is rare. From store workers only, never from the http thread: it may wait COMMAND_US.
+// command.h: what a request makes callstate do, asked at once and answered with what came of it. From store workers only (each has
+// a socket of its own), never from the http thread: it may wait COMMAND_US.
 #pragma once
 #include "base/uuid.h"
 #include "callmesh/v1/control.pb-c.h"
@@ -14,4 +14,7 @@ enum command_result {
     COMMAND_UNHEARD, // no answer
     COMMAND_REFUSED, // *ret_why says it
 };
+// until_us: wall clock, 0 resumes; *ret_until_us: what callstate made of it.
+enum command_result command_pause(const struct uuid *call_id, int64_t until_us, const char *actor,
+                                  const char *reason, int64_t *ret_until_us);
 enum command_result command_record(const struct uuid *call_id, const char *actor);

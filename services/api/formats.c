@@ -120,6 +120,20 @@ static void drop_unheard(void)
         (void)evict();
 }
 
+void formats_forget(const struct uuid *recording_id)
+{
+    pthread_mutex_lock(&all.lock);
+    for (size_t i = 0; i < FORMATS_KEPT; i++) {
+        struct rendition *r = &all.kept[i];
+        if (r->state == FREE || memcmp(&r->id, recording_id, sizeof(r->id)) != 0)
+            continue;
+        r->forgotten = true;
+        if (r->state == READY)
+            drop(r);
+    }
+    pthread_mutex_unlock(&all.lock);
+}
+
 // Those who wait, with a problem or to look again.
 static void wake_all(struct http_req *waiting, const char *path, int error)
 {
@@ -286,7 +300,7 @@ static void settle(struct rendition *r, int error)
     r->from = NULL;
     r->used_us = mono_now_us();
     r->state = READY;
-    if (error)
+    if (error || r->forgotten)
         drop(r);
     pthread_mutex_unlock(&all.lock);
     wake_all(waiting, audio_path(from), error);

@@ -21,5 +21,7 @@ struct audio_slot *formats_find(struct http_req *q, const char *sha256);
 bool formats_begin(struct http_req *q, const char *sha256, struct audio_slot *from);
 // Server's thread, after formats_begin: sleeps until it is there, then goes on with `again`; or a problem is set.
 enum http_next formats_wait(struct http_req *q, http_handler_fn again);
+// The recording is to be erased: what was made of it goes at once. Any thread.
+void formats_forget(const struct uuid *recording_id);
 // For ETags: what was made by another process may differ in its bytes.
 const char *formats_tag(void);

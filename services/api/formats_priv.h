@@ -18,6 +18,7 @@ struct rendition {
     char sha256[65];
     enum encode_format format;
     int fd;
+    bool forgotten; // while it is being made: it goes when it is
     struct data_key key;
     uint64_t bytes;
     int64_t used_us;          // monotonic

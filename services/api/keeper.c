@@ -11,6 +11,7 @@
 #include "bus/bus.h"
 #include "callmesh/v1/control.pb-c.h"
 #include "db.h"
+#include "formats.h"
 
 enum {
     M_DUE,
@@ -95,6 +96,8 @@ static bool tell(const struct store_result *r, size_t row)
     bool ok = a && !a->error[0] && a->reply_case == CALLMESH__V1__CONTROL_REPLY__REPLY_ERASE &&
               a->erase->told;
     stat_add(&stats[ok ? M_TOLD : M_UNHEARD], 1);
+    if (ok)
+        formats_forget(&id);
     return ok;
 }
 

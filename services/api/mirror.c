@@ -335,6 +335,10 @@ void mirror_take(const Callmesh__V1__MeshChange *c, bool quiet, bool new_life)
         if (!quiet)
             take_call_event(c->call_event);
         break;
+    case CALLMESH__V1__MESH_CHANGE__CHANGE_ALERT:
+        if (!quiet)
+            alerts_take(c->alert);
+        break;
     default: // taps are between callstate and the recorders
         break;
     }

@@ -62,6 +62,7 @@ void mirror_take(const Callmesh__V1__MeshChange *c, bool quiet, bool new_life);
 // Is the mirror what callstate says it told? False at the second difference in a row (the first may be a change on its way
 // behind a snapshot): counted, and a snapshot is due.
 bool mirror_agrees(const Callmesh__V1__MeshDigest *d);
+void alerts_take(const Callmesh__V1__Alert *a); // alerts.c
 void mirror_flush_harvesters(int64_t now_us);
 struct mirror_slot *mirror_find(const struct uuid *id); // under the lock
 void mirror_remove(struct mirror_slot *c);              // under the lock

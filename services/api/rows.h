@@ -17,8 +17,9 @@
     "coalesce(s.cap_sure, 0) + coalesce(s.cap_bound, 0), coalesce(s.cap_bound, 0) > 0, "           \
     "c.end_reason, c.q850_cause, c.held_by, c.merged_into, c.story->'session_id', "                \
     "c.story->'diverted_by', c.story->'transfers', c.story->'related', "                           \
-    "coalesce((c.story->>'conference')::boolean, false), nullif(c.story->'recording_policy', "     \
-    "'null'), c.protocol"
+    "coalesce((c.story->>'conference')::boolean, false), "                                         \
+    "nullif(c.story->'recording_policy', 'null'), nullif(c.story->'paused', 'null'), "             \
+    "c.protocol"
 // A stream is never older than its call by more than the 5 s that joining allows: old partitions are left out.
 #define ROW_CALL_JOIN                                                                              \
     "LEFT JOIN LATERAL (SELECT array_agg(DISTINCT codec) FILTER (WHERE codec <> '') AS codecs, "   \
@@ -30,7 +31,7 @@
     "FROM streams "                                                                                \
     "WHERE call_id = ANY (c.member_ids || c.id) AND first_at >= c.started_at - interval '1 "       \
     "minute') s ON true"
-#define ROW_CALL_COLUMNS 45
+#define ROW_CALL_COLUMNS 46
 struct call_row {
     struct call_view view;
     char keep[8192]; // elements of the arrays

@@ -38,9 +38,9 @@ struct call_view {
     int64_t q850_cause;              // 0 is null
     struct uuid merged_into;         // zero is null
     // JSON as it stands; empty: nothing of the kind.
-    struct span session_id, diverted_by, transfers, related, recording_policy;
+    struct span session_id, diverted_by, transfers, related, recording_policy, paused;
     bool conference;
-    char story[2560]; // where call_view_of writes those five
+    char story[2560]; // where call_view_of writes those six
 };
 
 // Everything but listeners and the closing brace: the mirror keeps it so and adds the number of the moment.
@@ -53,7 +53,8 @@ void call_json_close(struct json *j, struct span open_text, unsigned listeners);
 // What a CallStory says, over what the part alone says (view_story.c).
 void story_view_of(const Callmesh__V1__CallStory *s, struct call_view *v);
 void decision_view_of(const Callmesh__V1__RecordingDecision *d,
-                      struct call_view *v); // after story_view_of
+                      struct call_view *v);                            // after story_view_of
+void paused_view_of(const Callmesh__V1__Call *c, struct call_view *v); // after decision_view_of
 void story_json(struct json *j, const struct call_view *v);
 void call_event_json(struct json *j, const Callmesh__V1__CallEvent *e);
 void call_view_of(const Callmesh__V1__Call *c, struct call_view *ret);

@@ -135,6 +135,25 @@ void decision_view_of(const Callmesh__V1__RecordingDecision *d, struct call_view
         v->recording_policy = span_of(j.buf, j.n);
 }
 
+void paused_view_of(const Callmesh__V1__Call *c, struct call_view *v)
+{
+    struct json j;
+    const Callmesh__V1__RecordingPause *p = c->n_pauses ? c->pauses[c->n_pauses - 1] : NULL;
+    size_t used =
+        v->session_id.n + v->diverted_by.n + v->related.n + v->transfers.n + v->recording_policy.n;
+    if (!p || p->to_us)
+        return;
+    json_init(&j, v->story + used, sizeof(v->story) - used);
+    json_obj(&j);
+    json_ktime(&j, "from", p->from_us);
+    json_ktime(&j, "until", p->until_us);
+    json_kstr(&j, "by", p->by);
+    json_kstr(&j, "reason", p->reason);
+    json_obj_end(&j);
+    if (!j.overflow)
+        v->paused = span_of(j.buf, j.n);
+}
+
 // Each into its part of v->story; what does not fit is left out.
 static void write_pieces(const Callmesh__V1__CallStory *s, struct call_view *v)
 {
@@ -212,6 +231,7 @@ void story_json(struct json *j, const struct call_view *v)
     raw_or(j, "related", v->related, "[]");
     json_kbool(j, "conference", v->conference);
     raw_or(j, "recording_policy", v->recording_policy, "null");
+    raw_or(j, "paused", v->paused, "null");
 }
 
 void call_event_json(struct json *j, const Callmesh__V1__CallEvent *e)

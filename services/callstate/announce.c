@@ -1,4 +1,5 @@
 #include "announce.h"
+#include "alerts.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
@@ -118,6 +119,28 @@ static void on_event(void *ctx, const struct event *e)
     add(a, m);
 }
 
+static void on_alert(void *ctx, const struct alert *in)
+{
+    struct announce *a = ctx;
+    struct alert c = *in; // protobuf-c wants it writable
+    Callmesh__V1__Alert p = CALLMESH__V1__ALERT__INIT;
+    Callmesh__V1__MeshChange m = CALLMESH__V1__MESH_CHANGE__INIT;
+    p.id = c.id;
+    p.rule = c.rule;
+    p.kind = c.kind;
+    p.site = c.site;
+    p.subject = c.subject;
+    p.value = c.value;
+    p.threshold = c.threshold;
+    p.raised_at_us = c.raised_us;
+    p.cleared_at_us = c.cleared_us;
+    m.change_case = CALLMESH__V1__MESH_CHANGE__CHANGE_ALERT;
+    m.alert = &p;
+    send_now(a);
+    add(a, &m);
+    send_now(a);
+}
+
 static void on_tap(void *ctx, const struct tap *t)
 {
     struct announce *a = ctx;
@@ -141,7 +164,8 @@ struct announce *announce_new(struct world *w, announce_send_fn send, void *ctx)
                               .recording = on_recording,
                               .tap = on_tap,
                               .erase = on_erase,
-                              .event = on_event};
+                              .event = on_event,
+                              .alert = on_alert};
     return a;
 }
 

@@ -1,9 +1,11 @@
+// A little over 450 lines: the fields of a call in one order, read and written by the same functions.
 #include "blob.h"
 #include <string.h>
 #include "call.h"
 #include "join.h"
 #include "media_hosts.h"
 #include "media_join.h"
+#include "pause.h"
 
 // One direction or the other over the same fields. Native byte order: the mark at the start tells.
 struct blob {
@@ -93,7 +95,7 @@ static void call_fields(struct blob *b, struct call *c)
     flag(b, &c->live);
     flag(b, &c->canceled);
     flag(b, &c->by_bye);
-    if (b->version >= 4)
+    if (b->version >= 5)
         F(b, c->protocol);
     else
         c->protocol = PROTOCOL_SIP;
@@ -197,8 +199,9 @@ static size_t party_bytes(const struct party *p)
 size_t blob_bound(const struct call *c)
 {
     // 1.1 KiB of fixed fields; what may still be added before the batch is sealed has the spare room of world_batch_full.
-    size_t n = 1280 + sizeof(struct decision) + c->call_id_kept + tag_bytes(&c->from_tag) +
-               party_bytes(&c->from) + party_bytes(&c->to) + c->publishers * (size_t)97;
+    size_t n = 1280 + sizeof(struct decision) + sizeof c->pause + c->call_id_kept +
+               tag_bytes(&c->from_tag) + party_bytes(&c->from) + party_bytes(&c->to) +
+               c->publishers * (size_t)97;
     for (const struct leg *l = c->legs; l; l = l->next)
         n += 192 + tag_bytes(&l->to_tag) + l->user_agent_n +
              (size_t)(l->formats[1] + l->formats[2]) * sizeof(struct format) +
@@ -302,6 +305,20 @@ static void decision_fields(struct blob *b, struct decision *d)
         b->failed = true;
 }
 
+static void pause_fields(struct blob *b, struct call *c)
+{
+    F(b, c->pauses);
+    if (c->pauses > CALL_PAUSES) {
+        b->failed = true;
+        c->pauses = 0;
+    }
+    for (uint8_t i = 0; i < c->pauses; i++) {
+        struct call_pause *p = &c->pause[i];
+        F(b, *p);
+        p->by[sizeof p->by - 1] = p->reason[sizeof p->reason - 1] = 0;
+    }
+}
+
 static void write_addresses(struct blob *b, struct leg *l)
 {
     F(b, l->address_count);
@@ -340,6 +357,7 @@ size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
     }
     story_fields(&b, c);
     decision_fields(&b, &c->decision);
+    pause_fields(&b, c);
     return b.failed ? 0 : b.n;
 }
 
@@ -354,11 +372,11 @@ static void read_addresses(struct world *w, struct blob *b, struct leg *l)
         int64_t named = 0, again = 0;
         F(b, at);
         F(b, side);
-        if (b->version >= 4)
+        if (b->version >= 5)
             F(b, ssrc);
         F(b, named);
         again = named;
-        if (b->version >= 4)
+        if (b->version >= 5)
             F(b, again);
         if (b->failed || side < SIDE_CALLER || side > SIDE_CALLEE)
             return;
@@ -432,11 +450,14 @@ struct call *blob_read(struct world *w, struct span blob)
         story_fields(&b, c);
     if (b.version >= 3)
         decision_fields(&b, &c->decision);
+    if (b.version >= 4)
+        pause_fields(&b, c);
     if (b.failed || !c->legs) {
         c->row_late_us = 0;
         call_remove(w, c);
         return NULL;
     }
+    pause_restore(w, c);
     join_rekey(w, c);
     if (c->row_late_us) {
         c->row_late_us = w->wall_us;

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "call.h"
 #include "mesh.h"
+#include "parts.h"
+#include "pause.h"
 #include "recordings.h"
 #include "stats.h"
 
@@ -282,6 +284,44 @@ static void serve_record(struct control *c)
     c->reply->record = r;
 }
 
+static void pause(struct world *w, struct call *c, const Callmesh__V1__PauseRequest *q,
+                  Callmesh__V1__PauseReply *r, const char **ret_error)
+{
+    int64_t most_us = w->wall_us + w->pause_limit_us;
+    r->known = true;
+    if (q->until_us <= w->wall_us) {
+        pause_stop(w, c, span_str(q->actor));
+        return;
+    }
+    r->until_us = q->until_us < most_us ? q->until_us : most_us;
+    if (!pause_start(w, c, r->until_us, span_str(q->actor), span_str(q->reason)))
+        *ret_error = "too many calls are paused";
+    pauses_round(w); // the harvesters' next Ask has it
+}
+
+static void serve_pause(struct control *c)
+{
+    const Callmesh__V1__PauseRequest *q = c->q->pause;
+    Callmesh__V1__PauseReply *r = arena_take(c->arena, sizeof *r);
+    struct uuid id;
+    const char *error = NULL;
+    if (!r)
+        return;
+    callmesh__v1__pause_reply__init(r);
+    if (q->call_id.len != sizeof id.b || !c->w->pauses) {
+        error = "bad call id";
+    } else {
+        memcpy(id.b, q->call_id.data, sizeof id.b);
+        struct call *of = call_by_id(c->w, &id);
+        if (of && !parts_over(of))
+            pause(c->w, of, q, r, &error);
+    }
+    if (error)
+        set_error(c->reply, c->arena, error);
+    c->reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_PAUSE;
+    c->reply->pause = r;
+}
+
 void control_serve(struct control *c)
 {
     if (!c->waiting)
@@ -300,6 +340,9 @@ void control_serve(struct control *c)
             break;
         case CALLMESH__V1__CONTROL_REQUEST__REQUEST_RECORD:
             serve_record(c);
+            break;
+        case CALLMESH__V1__CONTROL_REQUEST__REQUEST_PAUSE:
+            serve_pause(c);
             break;
         default:
             set_error(c->reply, c->arena, "unknown request");

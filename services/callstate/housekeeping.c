@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "alerts.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
@@ -16,23 +17,25 @@
 #define DAYS_A_ROUND 400               // indexes made in one round
 
 struct housekeeping {
+    struct housekeeping_opts o;
     struct store *store,
-        *rules; // rules: an index over a day takes minutes, and rules shall not wait for it
-    struct policy_board *board;
+        *rules;        // rules: an index over a day takes minutes, and rules shall not wait for it
+    int64_t alerts_us; // the next look at the rules of alerts; monotonic
     struct thread thread, watch;
 };
 
-struct housekeeping *housekeeping_new(const char *dsn, struct policy_board *board)
+struct housekeeping *housekeeping_new(const struct housekeeping_opts *opts)
 {
     struct housekeeping *h = mem_take(sizeof *h);
     if (!h)
         return NULL;
-    struct store_opts o = {.dsn = dsn, .app = "callmesh-housekeeping", .timeout_us = LONGEST_US};
+    h->o = *opts;
+    struct store_opts o = {
+        .dsn = opts->dsn, .app = "callmesh-housekeeping", .timeout_us = LONGEST_US};
     struct store_opts r = {
-        .dsn = dsn, .app = "callmesh-callstate-rules", .timeout_us = 10 * US_PER_S};
+        .dsn = opts->dsn, .app = "callmesh-callstate-rules", .timeout_us = 10 * US_PER_S};
     h->store = store_new(&o);
     h->rules = store_new(&r);
-    h->board = board;
     if (!h->store || !h->rules)
         return NULL;
     return h;
@@ -104,6 +107,10 @@ int housekeeping_round(struct store *s, int64_t now_us)
                    s, "DELETE FROM feed_cursors WHERE updated_at < now() - interval '90 days'",
                    NULL, NULL)))
         log_warn("old cursors stay", "error=\"%s\"", store_error(s));
+    if (!r &&
+        (r = store_query(s, "DELETE FROM alerts WHERE cleared_at < now() - interval '90 days'",
+                         NULL, NULL)))
+        log_warn("old alerts stay", "error=\"%s\"", store_error(s));
     return r;
 }
 
@@ -121,6 +128,19 @@ static void look_at_books(struct store *s)
     gauge(STAT_BOOKS, bad);
 }
 
+// At most a twentieth of the time, however much there is to look at.
+static void look_at_alerts(struct housekeeping *h)
+{
+    int64_t t0 = mono_now_us(), pause = h->o.alerts_us;
+    if (t0 < h->alerts_us)
+        return;
+    int r = alerts_look(h->store, wall_now_us(), h->o.alerts);
+    int64_t took = mono_now_us() - t0;
+    if (r && r != STORE_E_AWAY)
+        log_warn("rules of alerts not looked at", "error=\"%s\"", store_error(h->store));
+    h->alerts_us = t0 + (pause > 20 * took ? pause : 20 * took);
+}
+
 static void body(struct thread *t, void *arg)
 {
     struct housekeeping *h = arg;
@@ -134,6 +154,7 @@ static void body(struct thread *t, void *arg)
             books_us = mono_now_us() + BOOKS_US;
             look_at_books(h->store);
         }
+        look_at_alerts(h);
         struct timespec nap = {.tv_nsec = 250 * 1000000};
         (void)nanosleep(&nap, NULL);
     }
@@ -148,7 +169,7 @@ static void watch_rules(struct thread *t, void *arg)
         int64_t now_us = mono_now_us();
         if (now_us >= next_us) {
             next_us = now_us + US_PER_S;
-            int e = policy_refresh(h->board, h->rules);
+            int e = policy_refresh(h->o.board, h->rules);
             if (e && e != STORE_E_AWAY && now_us - said_us > RETRY_US) {
                 said_us = now_us;
                 log_error("rules of recording cannot be read: the last ones stay", "error=\"%s\"",

@@ -6,8 +6,14 @@
 
 struct housekeeping;
 // dsn: borrowed until the end. NULL: no memory.
-// board: where the rules of recording go when they have changed.
-struct housekeeping *housekeeping_new(const char *dsn, struct policy_board *board);
+struct ring;
+struct housekeeping_opts {
+    const char *dsn;
+    int64_t alerts_us;          // between two looks at the rules of alerts
+    struct ring *alerts;        // struct alert, to the state thread
+    struct policy_board *board; // where the rules of recording go when they have changed
+};
+struct housekeeping *housekeeping_new(const struct housekeeping_opts *o);
 int housekeeping_start(struct housekeeping *h);
 void housekeeping_stop(struct housekeeping *h);
 // One round, by the caller's thread (tests). STORE_OK or why it stopped early.

@@ -3,10 +3,12 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/mem.h"
+#include "alerts.h"
 #include "base/mono.h"
 #include "daemon/daemon.h"
 #include "housekeeping.h"
 #include "lease.h"
+#include "pause.h"
 #include "restore.h"
 #include "sites/admit.h"
 #include "sites/join.h"
@@ -54,6 +56,8 @@ static const struct conf_def defs[] = {
      "SIP outside calls to store: all, register, none", false},
     {"store.other-rate", CONF_INT, "200", 0, 1000000,
      "of them, a second of feed time and site; the rest is counted", false},
+    {"alerts.every", CONF_DURATION, "10s", 100000, 3600000000,
+     "between two looks at the rules of alerts", false},
     {"lease.ttl", CONF_DURATION, "3s", 500000, 60000000,
      "without a word of the leader for so long, a callstate that stands by takes over", false},
     {"limits.calls", CONF_INT, "10000", 16, 10000000,
@@ -82,6 +86,14 @@ static const struct conf_def defs[] = {
      "a number of at most so many digits, or a name, is of the house: rules of recording by "
      "direction",
      false},
+    {"pause.limit", CONF_DURATION, "600s", 1000000, 86400000000,
+     "longest pause of a recording: who forgot to resume loses no more than this", false},
+    {"pause.header", CONF_STR, "", 0, 0,
+     "SIP header whose value pause or resume does that to its call; empty: none", false},
+    {"pause.code", CONF_STR, "", 0, 0,
+     "digits (at most 8) by SIP INFO that pause the recording; the same as the other: turn it",
+     false},
+    {"pause.resume-code", CONF_STR, "", 0, 0, "digits that resume it", false},
     {"timers.no-answer", CONF_DURATION, "32s", 1000000, 3600000000,
      "INVITE without any response: 64 * T1", false},
     {"timers.provisional", CONF_DURATION, "200s", 1000000, 7200000000,
@@ -104,6 +116,7 @@ static struct {
     struct world *world;
     struct persist *persist;
     struct housekeeping *housekeeping;
+    struct ring *alerts; // housekeeping to state thread
     struct feed_sub *sub;
     struct cast_pub *mesh;
     struct answer *answer;
@@ -233,7 +246,9 @@ static int open_bus(const struct conf *c)
                                .ask_url = conf_str(c, "bus.sig-ask-url"),
                                .publishers_max = (uint32_t)conf_int(c, "limits.publishers"),
                                .queue_bytes = QUEUE_BYTES,
-                               .arena_bytes = ARENA_BYTES};
+                               .arena_bytes = ARENA_BYTES,
+                               .orders = pause_orders,
+                               .orders_ctx = g.world->pauses};
     if (feed_sub_open(&g.sub, &so, err, sizeof err) ||
         cast_pub_open(&g.mesh, conf_str(c, "bus.mesh-url"), true, "callstate", conf_str(c, "site"),
                       CALLMESH__V1__KIND__KIND_MESH, err, sizeof err)) {
@@ -289,6 +304,16 @@ static int open_state(const struct conf *c)
     g.world->realm = admit_realm;
     policy_board_init(&g.policy);
     g.world->policy = &g.policy;
+    g.world->pauses = pauses_new(admit_realm);
+    g.world->pause_limit_us = conf_int(c, "pause.limit");
+    (void)span_copy(span_str(conf_str(c, "pause.header")), g.world->pause_header,
+                    sizeof g.world->pause_header);
+    (void)span_copy(span_str(conf_str(c, "pause.code")), g.world->pause_code,
+                    sizeof g.world->pause_code);
+    (void)span_copy(span_str(conf_str(c, "pause.resume-code")), g.world->resume_code,
+                    sizeof g.world->resume_code);
+    if (!g.world->pauses)
+        return EXIT_CREATE;
     return 0;
 }
 
@@ -333,16 +358,22 @@ static int start(const struct conf *c)
     if (r)
         return r;
     g.control = control_new(g.world, g.mesh);
+    g.alerts = ring_new(ALERTS_QUEUE, sizeof(struct alert));
     struct state_opts so = {.world = g.world,
                             .sub = g.sub,
                             .mesh = g.mesh,
                             .persist = g.persist,
                             .control = g.control,
+                            .alerts = g.alerts,
                             .known = g.known,
                             .knowns = g.knowns};
-    g.state = g.control ? state_new(&so) : NULL;
+    g.state = g.control && g.alerts ? state_new(&so) : NULL;
     char err[256] = "out of memory";
-    g.housekeeping = housekeeping_new(conf_str(c, "store.dsn"), &g.policy);
+    struct housekeeping_opts ho = {.dsn = conf_str(c, "store.dsn"),
+                                   .alerts_us = conf_int(c, "alerts.every"),
+                                   .alerts = g.alerts,
+                                   .board = &g.policy};
+    g.housekeeping = housekeeping_new(&ho);
     if (!g.state || !g.housekeeping || persist_start(g.persist) || state_start(g.state) ||
         housekeeping_start(g.housekeeping) ||
         answer_open(&g.answer, conf_str(c, "bus.control-url"), control_answer, g.control, err,

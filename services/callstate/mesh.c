@@ -174,6 +174,24 @@ static bool fill_lists(struct arena *a, const struct world *w, const struct call
     return true;
 }
 
+static bool fill_pauses(struct arena *a, const struct call *in, Callmesh__V1__Call *c)
+{
+    c->pauses = arena_take(a, CALL_PAUSES * sizeof *c->pauses);
+    for (uint8_t i = 0; c->pauses && i < in->pauses; i++) {
+        Callmesh__V1__RecordingPause *p = TAKE(a, Callmesh__V1__RecordingPause);
+        if (!p)
+            return false;
+        callmesh__v1__recording_pause__init(p);
+        p->from_us = in->pause[i].from_us;
+        p->to_us = in->pause[i].to_us;
+        p->until_us = in->pause[i].until_us;
+        p->by = borrow(in->pause[i].by);
+        p->reason = borrow(in->pause[i].reason);
+        c->pauses[c->n_pauses++] = p;
+    }
+    return c->pauses != NULL;
+}
+
 static Callmesh__V1__RecordingDecision *mesh_decision(struct arena *a, const struct decision *in)
 {
     Callmesh__V1__RecordingDecision *d = TAKE(a, Callmesh__V1__RecordingDecision);
@@ -222,6 +240,8 @@ Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, cons
     c->one_way = (Callmesh__V1__Side)media_one_way(in);
     c->story = mesh_story(a, in);
     c->recording_policy = mesh_decision(a, &in->decision);
+    if (!fill_pauses(a, in, c))
+        return NULL;
     return fill_lists(a, w, in, c) && !arena_overflowed(a) ? m : NULL;
 }
 

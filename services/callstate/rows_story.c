@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "event.h"
 #include "parts.h"
+#include "pause.h"
 #include "rows.h"
 
 static const char *side_name(enum side s)
@@ -176,6 +177,17 @@ static void decision_json(struct json *j, const struct decision *d)
     json_obj_end(j);
 }
 
+static void paused_json(struct json *j, const struct call *c)
+{
+    const struct call_pause *p = &c->pause[c->pauses - 1];
+    json_obj(j);
+    json_ktime(j, "from", p->from_us);
+    json_ktime(j, "until", p->until_us);
+    json_kstr(j, "by", p->by);
+    json_kstr(j, "reason", p->reason);
+    json_obj_end(j);
+}
+
 // False: there is nothing to tell, and the column stays null.
 static bool story_json(struct json *j, const struct call *c)
 {
@@ -206,9 +218,14 @@ static bool story_json(struct json *j, const struct call *c)
     json_arr_end(j);
     json_kbool(j, "conference", c->conference);
     decision_json(j, &c->decision);
+    json_key(j, "paused");
+    if (pause_is_on(c))
+        paused_json(j, c);
+    else
+        json_null(j);
     json_obj_end(j);
     // That no rule matched is what everyone has who made none.
-    return anything || c->decision.reason > POLICY_NO_RULE;
+    return anything || c->decision.reason > POLICY_NO_RULE || c->pauses;
 }
 
 struct span rows_call_ids(const struct call *c, char *buf, size_t cap)

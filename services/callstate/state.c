@@ -1,5 +1,6 @@
 #include "state.h"
 #include <time.h>
+#include "alerts.h"
 #include "announce.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -8,6 +9,7 @@
 #include "call.h"
 #include "expiry.h"
 #include "media_join.h"
+#include "pause.h"
 #include "recordings.h"
 #include "stats.h"
 
@@ -122,11 +124,22 @@ static void clocks(struct state *s)
     }
 }
 
+static void tell_alerts(struct state *s)
+{
+    struct alert a;
+    const struct doors *d = &s->o.world->doors;
+    for (int i = 0; i < ALERTS_QUEUE && s->o.alerts && ring_pop(s->o.alerts, &a); i++)
+        if (d->alert)
+            d->alert(d->ctx, &a);
+}
+
 static void rest(struct state *s)
 {
     struct world *w = s->o.world;
     (void)policy_current(w->policy);
+    tell_alerts(s);
     control_serve(s->o.control);
+    pauses_round(w);
     intake_tick(&s->intake);
     expiry_sweep(w, SWEEP_SLOTS);
     media_sweep(w, SWEEP_SLOTS);

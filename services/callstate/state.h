@@ -3,6 +3,7 @@
 #include "bus/bus.h"
 #include "control.h"
 #include "intake.h"
+#include "base/ring.h"
 #include "persist.h"
 
 struct state;
@@ -12,6 +13,7 @@ struct state_opts {
     struct cast_pub *mesh;
     struct persist *persist;
     struct control *control;
+    struct ring *alerts; // struct alert, from the housekeeping thread; NULL: none
     struct known_cursor *known;
     size_t knowns;
 };

@@ -103,6 +103,12 @@
     X(ASKED, "callstate_recordings_asked_total", NULL, "Calls recorded because someone asked",     \
       STAT_COUNTER)                                                                                \
     X(POLICY_RULES, "callstate_recording_rules", NULL, "Rules of recording in force", STAT_GAUGE)  \
+    X(PAUSES, "callstate_pauses_total", NULL, "Parts of calls paused", STAT_COUNTER)               \
+    X(PAUSES_OVER, "callstate_pauses_over_total", NULL, "Pauses that ended at their limit",        \
+      STAT_COUNTER)                                                                                \
+    X(PAUSED, "callstate_pauses_active", NULL, "Parts of calls paused now", STAT_GAUGE)            \
+    X(FULL_PAUSES, "callstate_table_refused_total", "table=\"pauses\"", "Refused because full",    \
+      STAT_COUNTER)                                                                                \
     X(NO_RECORDER, "callstate_recordings_given_up_total", "reason=\"no_recorder\"",                \
       "No report came", STAT_COUNTER)                                                              \
     X(RECORDER_SILENT, "callstate_recordings_given_up_total", "reason=\"recorder_silent\"",        \
@@ -136,6 +142,13 @@
     X(FENCE, "callstate_fence", NULL, "Number of the lease held", STAT_GAUGE)                      \
     X(FENCED, "callstate_fence_refused_total", NULL, "Transactions refused because another leads", \
       STAT_COUNTER)                                                                                \
+    X(ALERTS_RAISED, "callstate_alerts_total", "what=\"raised\"", "Alerts", STAT_COUNTER)          \
+    X(ALERTS_CLEARED, "callstate_alerts_total", "what=\"cleared\"", "Alerts", STAT_COUNTER)        \
+    X(ALERTS_UNTOLD, "callstate_alerts_untold_total", NULL,                                        \
+      "Changes of alerts that are in the table and were not told on the mesh", STAT_COUNTER)       \
+    X(ALERTS_UP, "callstate_alerts_raised", NULL, "Alerts that are up", STAT_GAUGE)                \
+    X(ALERTS_WATCHED, "callstate_alerts_watched", NULL,                                            \
+      "Things over or on their way back under a rule", STAT_GAUGE)                                 \
     X(DB_UP, "callstate_db_up", NULL, "1 when the last transaction was committed", STAT_GAUGE)     \
     X(DB_PARTITIONS, "callstate_db_partitions_made_total", NULL, "Day partitions made",            \
       STAT_COUNTER)                                                                                \

@@ -3,6 +3,7 @@
 #include "event.h"
 #include "join.h"
 #include "parts.h"
+#include "pause.h"
 #include "stats.h"
 #include "transfer.h"
 #include "wire/sip_story.h"
@@ -235,6 +236,7 @@ void story_after(struct world *w, struct call *c, const struct message *m,
     if (first || news)
         join_look(w, c, m);
     transfer_on_message(w, c, m);
+    pause_on_message(w, c, m);
     if (c->answered_us && !was->answered_us) {
         Callmesh__V1__PartRelation rel = parts_relation(c);
         transfer_on_outcome(w, c, true, m->when_us);

@@ -261,6 +261,14 @@ struct diverted {
     uint8_t user[31];
 };
 
+// Audio that was not to leave the harvesters. Wall clock, as live calls have it.
+#define CALL_PAUSES 4
+struct call_pause {
+    int64_t from_us, to_us; // to: 0 while it lasts
+    int64_t until_us;       // it ends by itself then
+    char by[40], reason[40];
+};
+
 #define CALL_PARTS_MAX      8
 #define CALL_PUBLISHERS_MAX 4
 #define RECENT_MAX          32
@@ -303,6 +311,9 @@ struct call {
     uint8_t leg_count, stream_count;
     uint64_t lost_packets;
     struct decision decision; // of the rules of recording
+    char digits[8];           // the last that INFO said, while a code is looked for; never stored
+    uint8_t pauses;
+    struct call_pause pause[CALL_PAUSES];
     // Its story beside its own dialogs (story.c, join.c, transfer.c).
     uint8_t end_reason; // numbers of mesh.proto
     uint16_t q850;      // of a Reason header; of what ended a call that is not SIP
@@ -379,6 +390,7 @@ struct message {
 };
 
 struct event;
+struct alert;
 
 // Results of the machines leave by these doors. Tests put their own behind them.
 struct doors {
@@ -388,6 +400,7 @@ struct doors {
     void (*tap)(void *ctx, const struct tap *t);
     void (*erase)(void *ctx, const Callmesh__V1__Erase *e);
     void (*event)(void *ctx, const struct event *e);
+    void (*alert)(void *ctx, const struct alert *a);
 };
 
 struct world {
@@ -412,6 +425,9 @@ struct world {
     size_t call_hand, stream_hand; // where the sweeps stand
     int64_t wall_us;               // set once a loop
     int64_t recorder_alive_wall_us;
+    struct pauses *pauses;                                // NULL: nothing can be paused
+    int64_t pause_limit_us;                               // of a pause that says none, or more
+    char pause_header[64], pause_code[9], resume_code[9]; // "": none
     struct policy_board *policy; // borrowed; NULL: no rules, all is recorded
     size_t memory;
 };

@@ -100,6 +100,11 @@
       "HEP connections refused, no place was free", COUNTER)                                       \
     X(HEP_EVICTED, "capture_hep_evicted_total", NULL,                                              \
       "silent HEP connections closed to make room", COUNTER)                                       \
+    X(PAUSED, "capture_paused_packets_total", NULL,                                                \
+      "RTP packets of paused calls: seen, counted, not let out", COUNTER)                          \
+    X(PAUSES, "capture_pauses", NULL, "calls that are paused now", GAUGE)                          \
+    X(PAUSE_REFUSED, "capture_pause_addresses_refused_total", NULL,                                \
+      "addresses of a paused call beyond its places", COUNTER)                                     \
     X(DROP_KERNEL, "capture_dropped_total", "place=\"kernel\"",                                    \
       "packets dropped by the kernel's ring", COUNTER)                                             \
     X(DROP_INTERFACE, "capture_dropped_total", "place=\"interface\"",                              \

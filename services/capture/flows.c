@@ -276,6 +276,15 @@ void flows_each(const struct flows *f,
     }
 }
 
+void flows_visit(struct flows *f, void (*fn)(void *ctx, struct stream *s), void *ctx)
+{
+    for (size_t i = 0; i < slab_stat(f->slab).slots; i++) {
+        struct stream *s = slab_at(f->slab, i);
+        if (s)
+            fn(ctx, s);
+    }
+}
+
 uint32_t flows_last_no(const struct flows *f)
 {
     return f->last_no;

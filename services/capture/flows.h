@@ -24,7 +24,8 @@ enum stream_flag {
     STREAM_ANNOUNCED = 1,
     STREAM_SRTP = 2,
     STREAM_UNTIMED = 4,
-    STREAM_EVENT = 8
+    STREAM_EVENT = 8,
+    STREAM_PAUSED = 16
 };
 
 struct stream {
@@ -128,6 +129,7 @@ void flows_end_all(struct flows *f);
 void flows_each(const struct flows *f,
                 void (*fn)(void *ctx, const struct stream *s, const struct stream_cold *c),
                 void *ctx);
+void flows_visit(struct flows *f, void (*fn)(void *ctx, struct stream *s), void *ctx);
 // The number of the newest stream; the next one's is one higher, never one that was given before.
 uint32_t flows_last_no(const struct flows *f);
 void flows_set_last_no(struct flows *f, uint32_t no);

@@ -11,6 +11,7 @@
 #include "base/conf.h"
 #include "heirs.h"
 #include "inputs.h"
+#include "pause.h"
 #include "tpring.h"
 #include "xring.h"
 
@@ -52,6 +53,7 @@ enum in_kind {
     IN_PACKET = 1, // a: at_us; payload: struct in_packet, then the frame
     IN_SDP,        // a: at_us; of another worker
     IN_RTCP,       // a: at_us; payload: endpoints, then the packet
+    IN_PAUSES,     // of the sender; payload: struct pauses
 };
 
 struct in_packet {
@@ -116,6 +118,9 @@ struct live {
         _Atomic uint64_t handover_lost; // RTP packets
         _Atomic uint64_t journal_lost, bus_lost, listener_dropped;
         _Atomic uint64_t hep_connections, hep_refused, hep_evicted;
+        // The sender: what is paused, for a worker without forerunner. The others hear of it by inbox, in order.
+        struct pauses pauses[2];
+        _Atomic uint32_t pauses_at;
     } * shared;
     struct lane lane[LANES_MAX];
 };

@@ -59,6 +59,10 @@ void live_cross_take(struct lane_run *w, const struct xring_record *rec, const u
     struct in_rtcp head;
     if (rec->kind == IN_SDP) {
         worker_sdp(w->worker, rec->a, body);
+    } else if (rec->kind == IN_PAUSES && body.n == sizeof(struct pauses)) {
+        static struct pauses p; // records stand on 32 bytes, and may be written while they are read
+        memcpy(&p, body.p, sizeof p);
+        worker_pauses(w->worker, &p);
     } else if (rec->kind == IN_RTCP && body.n >= sizeof head) {
         memcpy(&head, body.p, sizeof head);
         worker_rtcp(w->worker, &head.src, &head.dst, span_sub(body, sizeof head, SIZE_MAX));

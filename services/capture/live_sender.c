@@ -34,6 +34,8 @@ static struct {
     struct inputs *inputs;
     struct taker taker[LANES_MAX];
     struct xring_producer inbox; // of the first worker
+    struct pauses pauses;
+    uint32_t pauses_told; // workers, of those in force
     struct books books;
     uint64_t found_sig,
         found_rtp; // head of the journals when we began: what is marked with less is there
@@ -245,6 +247,32 @@ static void look_at_losses(void)
     atomic_store(&all->bus_lost, b.too_large);
 }
 
+static bool tell_pauses_to(uint32_t lane)
+{
+    const uint64_t one = 1;
+    struct xring_producer other = xring_producer(g.live->lane[lane].inbox[lane]);
+    struct xring_producer *p = lane == 0 ? &g.inbox : &other;
+    uint8_t *at = xring_reserve(p, sizeof g.pauses);
+    if (!at)
+        return false;
+    memcpy(at, &g.pauses, sizeof g.pauses);
+    xring_publish(p, IN_PAUSES, sizeof g.pauses, 0, 0);
+    return write(g.live->bell_fd[lane], &one, sizeof one) > 0 || errno == EAGAIN;
+}
+
+// First where a worker that begins anew finds it, then to those that are there. An inbox without room is tried again.
+static void look_at_pauses(void)
+{
+    if (g.sender && sender_pauses(g.sender, &g.pauses)) {
+        uint32_t next = (atomic_load(&g.live->shared->pauses_at) + 1) & 1u;
+        g.live->shared->pauses[next] = g.pauses;
+        atomic_store(&g.live->shared->pauses_at, next);
+        g.pauses_told = 0;
+    }
+    while (g.pauses.version && g.pauses_told < g.live->lanes && tell_pauses_to(g.pauses_told))
+        g.pauses_told++;
+}
+
 static bool nothing_there(void)
 {
     for (uint32_t i = 0; i < g.live->lanes; i++)
@@ -311,6 +339,7 @@ int live_sender_run(void)
                 return EX_SOFTWARE;
             }
         }
+        look_at_pauses();
         int done = turn();
         if (done < 0) {
             log_error("nothing can be sent any more", "reason=\"%s\"", strerror(-done));

@@ -107,6 +107,8 @@ static void resume_without_forerunner(struct lane_run *w)
     worker_resume(w->worker, &mine->counts, w->packets > known ? w->packets - known : 0,
                   atomic_load(&mine->last_stream_no) + 65536 * w->live->lanes);
     w->crossed = atomic_load(&mine->crossed);
+    const struct live_shared *all = w->live->shared;
+    worker_pauses(w->worker, &all->pauses[atomic_load(&all->pauses_at) & 1u]);
     w->told.input_packets[0] = w->packets;
     for (uint32_t i = 0; i < w->live->lanes; i++)
         w->inbox[i].at = atomic_load(&mine->begun_inbox[i]);

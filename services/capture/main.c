@@ -15,6 +15,7 @@
 #include "keylog.h"
 #include "live_report.h"
 #include "live_sender.h"
+#include "pause.h"
 #include "report.h"
 #include "sandbox.h"
 #include "sender.h"
@@ -227,6 +228,13 @@ static void look_at_drops(void)
     worker_dropped(g.worker, CAPTURE_DROP_BUS, b.too_large);
 }
 
+static void look_at_pauses(void)
+{
+    static struct pauses p;
+    if (g.sender && sender_pauses(g.sender, &p))
+        worker_pauses(g.worker, &p);
+}
+
 static int run_live(void)
 {
     int64_t tick_us = 0;
@@ -241,6 +249,7 @@ static int run_live(void)
         int64_t now_us = mono_now_us();
         if (now_us >= tick_us) {
             look_at_drops();
+            look_at_pauses();
             // With an empty ring all up to now has been seen; behind, only what the packets say.
             int64_t seen_us = r == SOURCE_IDLE ? wall_now_us() : worker_last_at_us(g.worker);
             worker_tick(g.worker, seen_us - inputs_slack_us(g.inputs), now_us);

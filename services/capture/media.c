@@ -135,6 +135,8 @@ static struct stream *stream_begin(struct worker *w, const struct pkt *p, const 
     stream_payload_type(w, s, c, r);
     if (dtls_seen_between(&w->dtls, &src, &dst, p->at_us))
         s->flags |= STREAM_SRTP;
+    if (__builtin_expect(w->pauses.n > 0, 0) && pauses_has(&w->pauses, &src, &dst))
+        s->flags |= STREAM_PAUSED;
     if (announced) {
         stream_mark_announced(s, &a);
         stream_confirm(w, s);
@@ -269,7 +271,9 @@ void media_rtp(struct worker *w, const struct pkt *p)
         flows_cold(w->flows, s)->dtmf_packets++;
     w->counts.n[CAPTURE_RTP] += s->state == STREAM_CONFIRMED;
     if (w->o.out) {
-        if (__builtin_expect(!w->shed_level || !stream_is_shed(w, s, p->at_us), 1))
+        if (__builtin_expect(s->flags & STREAM_PAUSED, 0))
+            w->counts.n[CAPTURE_PAUSED]++;
+        else if (__builtin_expect(!w->shed_level || !stream_is_shed(w, s, p->at_us), 1))
             outbox_media(w->o.out, s->no, p->at_us, r.packet, s->state != STREAM_CONFIRMED);
         if (fresh) // the mesh sees a stream at once, not after five seconds
             outbox_report(w->o.out, s, flows_cold(w->flows, s), &s->play, false);

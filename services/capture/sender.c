@@ -11,6 +11,7 @@
 #include "base/mono.h"
 #include "bus/bus.h"
 #include "daemon/daemon.h"
+#include "pause.h"
 
 // A file waits for its consumers: more memory would only hold more of it at once.
 #define FILE_JOURNAL_BYTES (32u << 20)
@@ -19,7 +20,7 @@
 
 struct sender {
     struct feed_pub *sig, *rtp;
-    uint64_t too_large;
+    uint64_t too_large, orders_version;
 };
 
 // A publisher's name with what a file name cannot hold made '_'.
@@ -135,6 +136,14 @@ static int send_rtp(void *ctx, const Callmesh__V1__RtpBatch *b)
 struct outbox_sink sender_sink(struct sender *s)
 {
     return (struct outbox_sink){.sig = send_sig, .rtp = send_rtp, .ctx = s};
+}
+
+bool sender_pauses(struct sender *s, struct pauses *ret)
+{
+    const Callmesh__V1__Orders *o = feed_pub_orders(s->sig, &s->orders_version);
+    if (o)
+        pauses_read(o, s->orders_version, ret);
+    return o != NULL;
 }
 
 bool sender_flush(struct sender *s, int64_t timeout_us)

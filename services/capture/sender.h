@@ -22,6 +22,9 @@ struct sender_seq {
 struct sender_seq sender_seq(struct sender *s, bool media);
 // True: everything is committed by the consumers. Waits at most timeout_us.
 bool sender_flush(struct sender *s, int64_t timeout_us);
+// What callstate wants to be paused, when that has changed: into *ret, with its version.
+struct pauses;
+bool sender_pauses(struct sender *s, struct pauses *ret);
 struct sender_stat {
     uint64_t sig_open, rtp_open; // batches not yet committed
     uint64_t overwritten;        // lost by a full journal

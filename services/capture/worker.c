@@ -101,6 +101,29 @@ struct worker *worker_free(struct worker *w)
     return NULL;
 }
 
+static void mark_stream(void *ctx, struct stream *s)
+{
+    const struct worker *w = ctx;
+    struct endpoint src = stream_src(s), dst = stream_dst(s);
+    s->flags &= (uint8_t)~STREAM_PAUSED;
+    if (pauses_has(&w->pauses, &src, &dst))
+        s->flags |= STREAM_PAUSED;
+}
+
+static void mark_paused(struct worker *w)
+{
+    flows_visit(w->flows, mark_stream, w);
+}
+
+void worker_pauses(struct worker *w, const struct pauses *p)
+{
+    if (p->version == w->pauses.version)
+        return;
+    w->pauses = *p;
+    pauses_check(&w->pauses);
+    mark_paused(w);
+}
+
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated)
 {
     struct sip_msg *m = &w->msg;
@@ -128,6 +151,8 @@ void worker_sip_message(struct worker *w, const struct pkt *p, struct span messa
     if (!named)
         return;
     media_table_name(w->media, &w->sdp, p->at_us);
+    if (__builtin_expect(w->pauses.n > 0, 0) && pauses_learn(&w->pauses, m->call_id, &w->sdp))
+        mark_paused(w);
     if (w->o.on_sdp)
         w->o.on_sdp(w->o.cross_ctx, p->at_us, body);
 }
@@ -296,6 +321,8 @@ static void gather_counts(struct worker *w)
     struct sipstream_stat tcp = sipstream_stat(w->tcp);
     n[CAPTURE_STREAMS_UP] = flows.used;
     n[CAPTURE_PROBATION_UP] = flows.probation;
+    n[CAPTURE_PAUSES] = w->pauses.n;
+    n[CAPTURE_PAUSE_REFUSED] = w->pauses.refused;
     n[CAPTURE_PEERS] = peers_stat(w->peers).used;
     n[CAPTURE_SHED_LEVEL] = w->shed_level;
     n[CAPTURE_MEDIA_UP] = media.used;
@@ -357,6 +384,8 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
     flows_advance(w->flows, feed_us);
     media_table_age(w->media, feed_us);
     sigcalls_age(w->calls, feed_us);
+    if (w->pauses.n > 0 && pauses_expire(&w->pauses, feed_us))
+        mark_paused(w);
     bool counters = feed_us - w->counters_at_us >= COUNTERS_US;
     if (counters) {
         w->counters_at_us = feed_us;

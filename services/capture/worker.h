@@ -64,6 +64,9 @@ void worker_set_link_type(struct worker *w, int link_type);       // of the pack
 // Work that is due by the clock: ages tables, sends reports, losses and the tick, publishes counters. feed_us: all captured
 // before it has been given to worker_packet. clock_us is monotonic.
 void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us);
+// All that is paused now (pause.h).
+struct pauses;
+void worker_pauses(struct worker *w, const struct pauses *p);
 // Lost before it came here; total since start, so that a wrap of 32 bits in the source does no harm to the caller.
 void worker_dropped(struct worker *w, enum capture_stat place, uint64_t total);
 // Overload: of 256 streams so many are not sent, always the same ones; 0 none. Those on probation go first of all.

@@ -2,6 +2,7 @@
 #pragma once
 #include "peers.h"
 #include "dtls_seen.h"
+#include "pause.h"
 #include "wire/frag.h"
 #include "wire/rtp.h"
 #include "wire/sdp.h"
@@ -31,6 +32,7 @@ struct worker {
     struct worker_sip sip;
     struct dtls_seen dtls;
     struct hep_agents hep;
+    struct pauses pauses;
     struct pkt pkt; // the packet on its way; parsers set all they speak of, so it is not cleared
     struct sip_msg msg; // large; one message at a time
     struct sdp sdp;

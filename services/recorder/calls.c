@@ -182,6 +182,22 @@ static void take_streams(struct calls *c, struct call *call, const Callmesh__V1_
     }
 }
 
+// What is not there in this time was not lost. An order needs a moment to reach the harvesters, and so does its end.
+#define PAUSE_REACH_US (2 * US_PER_S)
+
+static void take_pauses(struct call *call, const Callmesh__V1__Call *m)
+{
+    call->pauses = 0;
+    for (size_t i = 0; i < m->n_pauses && i < JOB_PAUSES_MAX; i++) {
+        const Callmesh__V1__RecordingPause *p = m->pauses[i];
+        struct job_pause *to = &call->pause[call->pauses++];
+        to->from_us = p->from_us;
+        to->to_us = (p->to_us ? p->to_us : p->until_us) + PAUSE_REACH_US;
+        copy_text(to->by, sizeof(to->by), p->by);
+        copy_text(to->reason, sizeof(to->reason), p->reason);
+    }
+}
+
 static void fill(struct calls *c, struct call *call, const Callmesh__V1__Call *m)
 {
     call->revision = m->revision;
@@ -191,6 +207,7 @@ static void fill(struct calls *c, struct call *call, const Callmesh__V1__Call *m
     call->ended_us = m->ended_at_us;
     copy_text(call->site, sizeof(call->site), m->site);
     call->answered_us = m->answered_at_us;
+    take_pauses(call, m);
     call->sides = 0;
     call->from_answer = false;
     call->rule[0] = '\0';
@@ -283,6 +300,8 @@ void calls_fill_job(const struct call *call, struct job *ret)
     ret->ended_us = call->ended_us;
     for (const struct call_stream *s = call->streams; s; s = s->next)
         ret->stream[ret->streams++] = s->s;
+    ret->pauses = call->pauses;
+    memcpy(ret->pause, call->pause, sizeof(ret->pause));
 }
 
 void calls_fill_cut(const struct call *call, struct job *ret)

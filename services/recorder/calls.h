@@ -41,6 +41,8 @@ struct call {
     uint8_t sides; // bit 0 caller, bit 1 callee; 0: nobody has said
     char rule[64];
     int64_t answered_us;
+    uint32_t pauses;
+    struct job_pause pause[JOB_PAUSES_MAX];
     bool again;           // more streams came while it was cut
     uint32_t cut_streams; // that the last cut knew of
     enum call_stage stage;

@@ -10,6 +10,7 @@
 #define JOB_MAP_MAX     12u
 #define JOB_LOSSES_MAX  16u
 #define JOB_SITE_BYTES  64u
+#define JOB_PAUSES_MAX  4u // as Call.pauses
 
 enum job_side {
     JOB_CALLER = 1,
@@ -50,7 +51,11 @@ struct job {
     int64_t started_us, ended_us;
     int64_t from_us; // media before it is not wanted; 0: all of the call's is
     char rule[64];   // of recording, that says so; "" none
-    uint32_t streams, losses;
+    uint32_t streams, losses, pauses;
+    struct job_pause {
+        int64_t from_us, to_us; // with what the order needed to reach the harvesters
+        char by[40], reason[40];
+    } pause[JOB_PAUSES_MAX];
     struct job_stream stream[JOB_STREAMS_MAX];
     struct job_loss loss[JOB_LOSSES_MAX]; // what the harvesters declared as lost within the call
 };

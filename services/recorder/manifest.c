@@ -275,6 +275,22 @@ static void put_drift(struct json *j, const struct manifest *f)
     json_kuint(j, "drift_total", r->drifts);
 }
 
+// Who had the audio kept back, and why; how much of it is missing stands in the gaps.
+static void put_pauses(struct json *j, const struct job *job)
+{
+    json_key(j, "pauses");
+    json_arr(j);
+    for (uint32_t i = 0; i < job->pauses; i++) {
+        json_obj(j);
+        json_ktime(j, "from", job->pause[i].from_us);
+        json_ktime(j, "to", job->pause[i].to_us);
+        json_kstr(j, "by", job->pause[i].by);
+        json_kstr(j, "reason", job->pause[i].reason);
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+}
+
 static void put_file(struct json *j, const struct manifest *f)
 {
     const struct render_result *r = f->result;
@@ -305,6 +321,7 @@ size_t manifest_json(const struct manifest *f, char *buf, size_t cap)
     json_kstr(&j, "reason", r->reason);
     json_ktime(&j, "call_started_at", f->job->started_us);
     json_ktime(&j, "call_ended_at", f->job->ended_us);
+    put_pauses(&j, f->job);
     json_kstr(&j, "rule", f->job->rule[0] ? f->job->rule : NULL);
     json_ktime(&j, "started_at", r->start_us);
     json_kint(&j, "started_at_us", r->start_us);

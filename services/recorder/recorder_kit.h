@@ -38,9 +38,10 @@ struct kit {
     pthread_mutex_t lock;
     bool snapshot_has_call;
     bool ended;
-    bool plain;      // recordings are not encrypted
-    uint32_t sides;  // what the rules want, 0: nothing is said
-    int64_t from_us; // answered then, and nothing before is wanted
+    bool plain;                         // recordings are not encrypted
+    uint32_t sides;                     // what the rules want, 0: nothing is said
+    int64_t pause_from_us, pause_to_us; // 0: none
+    int64_t from_us;                    // answered then, and nothing before is wanted
     uint64_t revision;
     struct uuid call_id, stream_id[KIT_STREAMS];
     size_t streams;
@@ -105,6 +106,7 @@ struct kit_call {
     Callmesh__V1__StreamInfo info[KIT_STREAMS];
     Callmesh__V1__MeshChange change;
     Callmesh__V1__RecordingDecision decision;
+    Callmesh__V1__RecordingPause pause, *pauses[1];
 };
 
 // The call as callstate would say it: stream i is sent by the caller when i is even.
@@ -137,6 +139,16 @@ static inline void kit_fill_call(struct kit *k, struct kit_call *m)
         m->decision.from_answer = k->from_us != 0;
         m->call.answered_at_us = k->from_us;
         m->call.recording_policy = &m->decision;
+    }
+    if (k->pause_from_us) {
+        callmesh__v1__recording_pause__init(&m->pause);
+        m->pause.from_us = k->pause_from_us;
+        m->pause.to_us = m->pause.until_us = k->pause_to_us;
+        m->pause.by = (char *)(uintptr_t) "user:ann";
+        m->pause.reason = (char *)(uintptr_t) "card";
+        m->pauses[0] = &m->pause;
+        m->call.pauses = m->pauses;
+        m->call.n_pauses = 1;
     }
     m->call.streams = m->list;
     m->call.n_streams = k->streams;

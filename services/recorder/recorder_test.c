@@ -163,6 +163,52 @@ static void only_what_the_rules_want(void **state)
     kit_close(k);
 }
 
+// What the harvester kept back is silence of the right length, and said to be that; what is lost elsewhere stays a loss.
+static void a_pause_is_a_gap_of_its_own(void **state)
+{
+    (void)state;
+    static uint8_t file[200000];
+    struct kit *k = kit_next();
+    struct wav_info w;
+    kit_open(k, "pause");
+    k->pause_from_us = k->started_us + 98 * 20000;
+    k->pause_to_us = k->started_us + 148 * 20000;
+    kit_set(k, 2, true);
+    kit_spawn(k);
+    send_media(k, 0, 40);
+    send_media(k, 50, 100); // 10 are lost
+    send_media(k, 150, PACKETS);
+    pass_the_end(k);
+    kit_send_call(k, true);
+    const Callmesh__V1__Recording *r = kit_recording(k, 20 * US_PER_S);
+    assert_non_null(r);
+    size_t n = kit_read(k, r->path, file, sizeof(file));
+    assert_true(wav_read_header(span_of(file, n), &w));
+    assert_int_equal(w.frames, PACKETS * 160);
+    for (uint32_t i = 0; i < w.frames; i++) {
+        uint32_t p = i / 160;
+        bool quiet = (p >= 40 && p < 50) || (p >= 100 && p < 150);
+        assert_int_equal(file[w.header_bytes + 2 * i], quiet ? 0xFF : sound(1, i));
+    }
+    unsigned paused = 0, lost = 0;
+    for (size_t i = 0; i < r->n_gaps; i++) {
+        const Callmesh__V1__RecordingGap *g = r->gaps[i];
+        paused += strcmp(g->reason, "paused") == 0 && g->from_seconds > 1.999 &&
+                  g->from_seconds < 2.001 && g->to_seconds > 2.999 && g->to_seconds < 3.001;
+        lost += strcmp(g->reason, "loss") == 0 && g->from_seconds > 0.799 && g->to_seconds < 1.001;
+    }
+    assert_int_equal(paused, 2);
+    assert_int_equal(lost, 2);
+    static char text[65536];
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%.*sjson.sealed", (int)(strstr(r->path, "wav") - r->path),
+                   r->path);
+    text[kit_read(k, path, (uint8_t *)text, sizeof(text) - 1)] = '\0';
+    assert_non_null(strstr(text, "\"by\":\"user:ann\",\"reason\":\"card\""));
+    assert_int_equal(kit_term(k), 0);
+    kit_close(k);
+}
+
 static void encryption_may_be_off(void **state)
 {
     (void)state;
@@ -337,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_becomes_a_file_and_a_report),
         cmocka_unit_test(only_what_the_rules_want),
+        cmocka_unit_test(a_pause_is_a_gap_of_its_own),
         cmocka_unit_test(encryption_may_be_off),
         cmocka_unit_test(killed_in_mid_call_the_recording_is_whole),
         cmocka_unit_test(an_erased_recording_is_gone_for_good),

@@ -361,6 +361,7 @@ static uint64_t refused_segments(const struct render *r)
 static void tell_what_is_missing(struct render *r, const struct job *j, struct render_result *res)
 {
     int64_t dropped = 0;
+    window_add_pauses(&r->window, j, res->start_us, r->rate);
     for (uint32_t i = 0; i < j->losses; i++)
         window_add_uncaptured(&r->window,
                               timeline_samples(j->loss[i].from_us - res->start_us, r->rate),

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/fail.h"
 #include "media/g711.h"
+#include "media/timeline.h"
 
 #define MASK (WINDOW_FRAMES - 1)
 
@@ -12,7 +13,8 @@ const char *gap_reason_name(enum gap_reason r)
     static const char *const names[] = {[GAP_NOT_SENT] = "not_sent",
                                         [GAP_LOSS] = "loss",
                                         [GAP_CODEC] = "codec",
-                                        [GAP_NOT_CAPTURED] = "not_captured"};
+                                        [GAP_NOT_CAPTURED] = "not_captured",
+                                        [GAP_PAUSED] = "paused"};
     return names[r];
 }
 
@@ -28,6 +30,7 @@ void window_init(struct window *w, struct sink *sink, enum wav_format format, in
     w->base = 0;
     w->total = total;
     w->uncaptured_n = 0;
+    w->paused_n = 0;
     w->gaps_n = 0;
     w->gaps_total = 0;
     memset(w->state, 0, sizeof(w->state));
@@ -43,8 +46,20 @@ void window_add_uncaptured(struct window *w, int64_t from, int64_t to)
     }
 }
 
+void window_add_pauses(struct window *w, const struct job *j, int64_t start_us, uint32_t rate)
+{
+    for (w->paused_n = 0; w->paused_n < j->pauses && w->paused_n < JOB_PAUSES_MAX; w->paused_n++) {
+        const struct job_pause *p = &j->pause[w->paused_n];
+        w->paused[w->paused_n].from = timeline_samples(p->from_us - start_us, rate);
+        w->paused[w->paused_n].to = timeline_samples(p->to_us - start_us, rate);
+    }
+}
+
 static enum gap_reason reason_at(const struct window *w, int64_t pos, uint8_t state)
 {
+    for (size_t i = 0; i < w->paused_n; i++)
+        if (pos >= w->paused[i].from && pos < w->paused[i].to)
+            return GAP_PAUSED;
     if (state == WINDOW_CODEC)
         return GAP_CODEC;
     for (size_t i = 0; i < w->uncaptured_n; i++) {

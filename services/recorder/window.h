@@ -26,7 +26,8 @@ enum gap_reason {
     GAP_NOT_SENT,
     GAP_LOSS,
     GAP_CODEC,
-    GAP_NOT_CAPTURED
+    GAP_NOT_CAPTURED,
+    GAP_PAUSED
 };
 const char *gap_reason_name(enum gap_reason r);
 
@@ -47,6 +48,10 @@ struct window {
         int64_t from, to;
     } uncaptured[JOB_LOSSES_MAX + 1];
     size_t uncaptured_n;
+    struct {
+        int64_t from, to;
+    } paused[JOB_PAUSES_MAX];
+    size_t paused_n;
     struct gap open[2]; // the run being made, to < 0: none
     struct gap gaps[WINDOW_GAPS_MAX];
     size_t gaps_n;
@@ -54,6 +59,8 @@ struct window {
 };
 
 void window_init(struct window *w, struct sink *sink, enum wav_format format, int64_t total);
+// What is missing there was kept back on purpose; stronger than all other reasons.
+void window_add_pauses(struct window *w, const struct job *j, int64_t start_us, uint32_t rate);
 void window_add_uncaptured(struct window *w, int64_t from, int64_t to);
 // Makes room so that [pos, pos + n) is in the window; writes out what slides off.
 void window_reach(struct window *w, int64_t pos, int64_t n);

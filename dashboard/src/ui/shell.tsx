@@ -1,5 +1,6 @@
 // The frame of every view: navigation, state of the feed, zone, theme, who is logged in.
 import type { ComponentChildren } from "preact";
+import { raised } from "../alerts";
 import { api, session } from "../api";
 import { feedState, staleSince } from "../feed";
 import { nextTheme, theme } from "../prefs";
@@ -16,6 +17,7 @@ export const NAV: [string, string, string][] = [
   ["/recordings", "Recordings", "recordings"],
   ["/harvesters", "Harvesters", "sites"],
   ["/rules", "Rules", "rules"],
+  ["/alerts", "Alerts", "ringing"],
 ];
 
 const FEED_WORD = { connecting: "Connecting", live: "Live", stale: "Stale", paused: "Paused" };
@@ -40,6 +42,11 @@ function StaleBanner() {
       <Icon name="warn" /> No news from the server for {formatClock((now.value - staleSince.value) / 1000)}: what you see is stale. Reconnecting…
     </div>
   );
+}
+
+function Bell() {
+  const up = raised.value?.length ?? 0;
+  return up ? <span class="pill r-bad" role="status" aria-label={`${up} alerts are up`}>{up > 199 ? "200+" : up}</span> : null;
 }
 
 function Tools() {
@@ -80,6 +87,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
           {NAV.map(([href, word, icon]) => (
             <a key={href} href={href} aria-current={here === href || here.startsWith(`${href}/`) ? "page" : undefined}>
               <Icon name={icon} /> <span>{word}</span>
+              {href === "/alerts" ? <Bell /> : null}
             </a>
           ))}
         </nav>

@@ -77,6 +77,37 @@ function Facts({ call }: { call: Call }) {
   );
 }
 
+/** Its audio stays in the harvesters for two minutes, or until it is pressed again. */
+function PauseButton({ call }: { call: Call }) {
+  const [error, setError] = useState("");
+  const turn = () => {
+    setError("");
+    (call.paused ? api.resumeCall(call.id) : api.pauseCall(call.id, 120, "by hand")).catch((e: Error) => setError(e.message));
+  };
+  return (
+    <button type="button" class="button" title={error || "No sound of this call leaves the harvesters meanwhile"} onClick={turn}>
+      <Icon name={call.paused ? "play" : "pause"} size={14} /> {error ? "Not possible" : call.paused ? "Resume recording" : "Pause recording"}
+    </button>
+  );
+}
+
+/** How it sounded, in plain words; the segments, where more than one place says something. */
+function Verdict({ call }: { call: Call }) {
+  const q = useLoad(may("quality:read") && call.state === "ended" ? `quality ${call.id} ${call.revision}` : null, (signal) => api.quality(call.id, signal)).data;
+  if (!q) return null;
+  const segments = q.directions.filter((d) => d.segments.length > 1);
+  return (
+    <div class="verdict" id="sound-verdict">
+      <p>{q.sentence}</p>
+      {segments.map((d) => (
+        <p key={d.said_by} class="dim small">
+          {d.said_by} to {d.heard_by}: {d.segments.map((s) => `${s.from} → ${s.to} ${s.lost_pct.toFixed(1)} % lost`).join(", ")}
+        </p>
+      ))}
+    </div>
+  );
+}
+
 function Head({ call }: { call: Call }) {
   const mine = listen.value.call?.id === call.id && ["opening", "playing"].includes(listen.value.status);
   return (
@@ -93,7 +124,9 @@ function Head({ call }: { call: Call }) {
           {call.protocol !== "sip" ? <span class="pill plain mono">{call.protocol.toUpperCase()}</span> : null}
           {call.sip_status ? <span class="pill plain mono">{call.sip_status} {call.sip_reason}</span> : null}
           <span class="pill plain"><RecordingDot state={call.recording_state} /> <span aria-hidden="true">{RECORDING_WORD[call.recording_state]}</span></span>
+          {call.paused ? <span class="pill r-mid" title={`${call.paused.by}${call.paused.reason ? `: ${call.paused.reason}` : ""}, until ${formatTime(call.paused.until)}`}>Recording paused</span> : null}
           {!call.live ? <span class="pill plain">From a file</span> : null}
+          {call.live && call.state !== "ended" && may("recordings:control") ? <PauseButton call={call} /> : null}
           {call.state !== "ended" && may("calls:listen") ? (
             <button type="button" class="button primary" aria-pressed={mine} onClick={() => (mine ? stopListening() : void startListening(call))}>
               <Icon name={mine ? "stop" : "listen"} size={14} /> {mine ? "Stop" : "Listen"}
@@ -103,6 +136,7 @@ function Head({ call }: { call: Call }) {
       </div>
       {call.merged_into ? <p class="verdict">This is a part of <a href={`/calls/${call.merged_into}`}>another call</a>.</p> : null}
       {endWords(call) ? <p class="verdict">{endWords(call)}.</p> : null}
+      <Verdict call={call} />
       <TimelineBar call={call} />
       <Facts call={call} />
       <p class="dim small mono call-ids">{call.sip_call_ids.map((id) => <span key={id}>Call-ID {id} </span>)}</p>

@@ -525,8 +525,8 @@ class Suite:
             h = c.request("HEAD", one)
             assert h.status == 200 and h.headers["Content-Length"] == str(n) and h.headers["ETag"] == etag
         assert w.metric("formats_made_total") == 3 and w.metric("formats_found_total") >= 24 and w.metric("formats_evicted_total") == 0
-        # The whole, two ranges from the start and the revalidation stand in the audit once each, though the first waited for the making.
-        assert int(w.sql(f"SELECT count(*) FROM audit WHERE action = 'audio' AND object = '{REC % 0}'")) == heard + 3 * 4
+        # The whole and two ranges from the start stand in the audit once each, though the first waited for the making.
+        assert int(w.sql(f"SELECT count(*) FROM audit WHERE action = 'audio' AND object = '{REC % 0}'")) == heard + 3 * 3
         assert c.get(f"/api/v1/recordings/{REC % 1}/audio?format=ogg", 404).json["code"] == "not_found"
         assert c.get(f"/api/v1/recordings/{REC % 2}/audio?format=ogg", 410).json["code"] == "gone"
         # Three minutes: while they are made nothing else is; who asks for the same waits for the same.
@@ -625,6 +625,76 @@ class Suite:
         assert c.get(url).body == self.wav * 100
         w.sql(f"DELETE FROM recordings WHERE id = '{rec}'")
 
+    def t10_pause(self):
+        """Paused and resumed: who, how long, why; a body that is none is refused before anybody is told."""
+        c, w, path = self.c, self.w, f"/api/v1/calls/{LIVE % 1}/"
+        for body in ("[]", "{", '{"seconds": 0}', '{"seconds": 86401}', '{"seconds": "x"}', json.dumps({"reason": "x" * 40})):
+            c.post(path + "pause", 400, body=body)
+        r = c.post(path + "pause", 202, body='{"seconds": 30, "reason": "card"}').json
+        assert r["result"] == "paused" and r["until"], r
+        r = c.post(path + "resume", 202).json
+        assert r == {"call_id": LIVE % 1, "result": "resumed", "until": None}, r
+        told = wait_for("both orders", 5, lambda: self.mesh.said("pause ") if len(self.mesh.said("pause ")) == 2 else None)
+        assert told[0].split()[1] == LIVE % 1 and int(told[0].split()[2]) > 0 and told[0].split()[3].startswith("key:") and told[0].endswith(" card"), told
+        assert int(told[1].split()[2]) == 0, told
+        self.mesh.do("known 0")
+        c.post(path + "pause", 404)  # neither callstate nor the store has it
+        self.mesh.do("known 1")
+        assert w.sql("SELECT string_agg(action || ':' || result, ' ' ORDER BY at) FROM audit WHERE action ~ '^call.(pause|resume)'") == "call.pause:card call.resume:ok call.pause:ok"
+
+    def t09_quality_in_a_sentence(self):
+        """Two taps of one direction: lost between them; what a harvester lost itself counts nowhere."""
+        c, w = self.c, self.w
+        call = CALL % 0x5a
+        w.sql(f"INSERT INTO calls (site, started_at, id, revision, state, answered_at, ended_at) VALUES ('q', now(), '{call}', 1, 'ended', now(), now())")
+        q = c.get(f"/api/v1/calls/{call}/quality").json
+        assert q["sentence"] == "No sound of this call was seen." and q["directions"] == [], q
+        for n, (tap, packets, lost, own, mos, far) in enumerate((("q/edge", 1000, 0, 0, 4.4, ""), ("q/core", 900, 140, 40, 2.5, '"packets": 3, "cumulative_lost": 100'))):
+            w.sql("INSERT INTO streams (site, first_at, id, call_id, side, harvester, ssrc, src_ip, src_port, dst_ip, dst_port, payload_type, last_at, packets, lost, capture_lost, "
+                  f"mos_min, rtcp) VALUES ('q', now() + interval '{n} ms', gen_random_uuid(), '{call}', 'caller', '{tap}', 1, '::1', 1, '::1', 2, 0, now(), {packets}, {lost}, {own}, "
+                  f"{mos}, '{{{far}}}')")
+        q = c.get(f"/api/v1/calls/{call}/quality").json
+        assert q["sentence"] == ("The callee heard the caller badly (MOS 2.5 at worst): 10.0 % of the packets were missing, lost between q/edge and q/core."
+                                 " 40 packets were lost by the harvester itself: nobody heard that."), q
+        assert [(s["from"], s["to"], s["lost_pct"]) for s in q["directions"][0]["segments"]] == [("caller", "q/edge", 0), ("q/edge", "q/core", 10), ("q/core", "callee", 0)], q
+        c.get(f"/api/v1/calls/{CALL % 0x5b}/quality", 404)
+        w.sql(f"DELETE FROM streams WHERE call_id = '{call}'; DELETE FROM calls WHERE id = '{call}'")
+
+    def t09_alert_rules(self):
+        """Rules are written, replaced and taken away, each audited; what was raised is a list."""
+        c, w = self.c, self.w
+        v1 = "/api/v1"
+        have = c.get(v1 + "/alert-rules").json["data"]
+        assert {r["kind"] for r in have} == {"failed_share", "short_calls", "mos_low", "one_way", "loss", "harvester_away", "drops", "recordings_missing"}, have
+        for body in ("{}", '{"name": "x", "kind": "nonsense", "raise_at": 1}', '{"name": "", "kind": "loss", "raise_at": 1}', '{"name": "x", "kind": "loss"}',
+                     '{"name": "x", "kind": "loss", "raise_at": 1, "clear_at": 2}', '{"name": "x", "kind": "loss", "raise_at": 1, "window_seconds": 0}',
+                     '{"name": "x", "kind": "loss", "raise_at": "many"}', "no json"):
+            c.post(v1 + "/alert-rules", 400, body=body)
+        first = c.post(v1 + "/alert-rules", 200, body=json.dumps({"name": "a/b c", "kind": "loss", "raise_at": 5})).json
+        assert (first["clear_at"], first["window_seconds"], first["hold_seconds"], first["enabled"]) == (5, 300, 0, True), first
+        second = c.post(v1 + "/alert-rules", 200, body=json.dumps({"name": "a/b c", "kind": "loss", "raise_at": 6, "clear_at": 2, "enabled": False})).json
+        assert second["raise_at"] == 6 and not second["enabled"] and len(c.get(v1 + "/alert-rules").json["data"]) == len(have) + 1
+        page = c.get(v1 + "/alert-rules?limit=1").json
+        assert page["data"][0]["name"] == "a/b c" and page["has_more"]
+        assert len(c.get(f"{v1}/alert-rules?cursor={page['next_cursor']}").json["data"]) == len(have)
+        w.sql("INSERT INTO alert_rules (name, kind, raise_at, clear_at, window_s) SELECT 'many ' || i, 'loss', 1, 1, 1 FROM generate_series(1, 80) i")
+        c.post(v1 + "/alert-rules", 400, body='{"name": "one more", "kind": "loss", "raise_at": 1}')  # the table is full
+        c.post(v1 + "/alert-rules", 200, body='{"name": "a/b c", "kind": "loss", "raise_at": 7}')  # what is there may change
+        w.sql("DELETE FROM alert_rules WHERE name LIKE 'many %'")
+        assert c.request("DELETE", v1 + "/alert-rules/a%2Fb%20c").json["raise_at"] == 7
+        assert c.request("DELETE", v1 + "/alert-rules/a%2Fb%20c").status == 404
+        assert w.sql("SELECT string_agg(action, ',' ORDER BY n) FROM audit WHERE object = 'a/b c'").strip() == ",".join(["alert_rule.write"] * 3 + ["alert_rule.remove"])
+        w.sql("INSERT INTO alerts (rule, kind, site, subject, value, threshold, raised_at, cleared_at) SELECT 'r', 'loss', 's', '', 5, 4, now() - i * interval '1 min', "
+              "CASE WHEN i > 1 THEN now() END FROM generate_series(1, 3) i")
+        every = c.get(v1 + "/alerts").json["data"]
+        assert [a["cleared_at"] is None for a in every] == [True, False, False], every
+        assert len(c.get(v1 + "/alerts?state=raised").json["data"]) == 1 and len(c.get(v1 + "/alerts?state=cleared&site=s").json["data"]) == 2
+        assert not c.get(v1 + "/alerts?site=elsewhere").json["data"]
+        c.get(v1 + "/alerts?state=maybe", 400)
+        page = c.get(v1 + "/alerts?limit=2").json
+        assert [a["id"] for a in c.get(f"{v1}/alerts?cursor={page['next_cursor']}").json["data"]] == [every[2]["id"]]
+        w.sql("DELETE FROM alerts")
+
     def t10_retention(self):
         """compliance period > legal hold > erasure > retention > user's delete, each against the next; all in the audit."""
         c, w = self.c, self.w
@@ -677,12 +747,18 @@ class Suite:
         assert c.request("DELETE", f"{v1}/retention-policies/{p['id']}").status == 200
         c.post(v1 + "/retention-policies", 201, body=json.dumps({"name": "week", "site": "keep", "number": "493012340", "retain_days": 7}))
         wait_for("the expiry", 8, lambda: w.sql(f"SELECT basis || reason FROM deletions WHERE recording_id = '{young}'") == "retentionweek")
-        # a user's delete, when nothing stands against it
+        # a user's delete, when nothing stands against it; what was made of it in another format goes with the order
+        os.makedirs(os.path.join(w.recordings, "keep"))
+        with open(os.path.join(w.recordings, f"keep/{other}.wav"), "wb") as f:
+            f.write(self.wav)
+        made = len(c.get(f"{v1}/recordings/{other}/audio?format=flac").body)
+        kept = w.metric("formats_bytes")
         r = c.request("DELETE", f"{v1}/recordings/{other}")
         assert r.status == 202 and r.json == {"recording_id": other, "fate": "free"}, r.body
         assert c.request("DELETE", f"{v1}/recordings/{REC % 99999}").status == 404
         told = wait_for("the orders", 8, lambda: self.mesh.erases() if len(self.mesh.erases()) == 3 else None)
         assert sorted(x[0] for x in told) == sorted([young, old, other]) and {x[1] for x in told} == {"erasure", "retention", "user"}
+        wait_for("the format to go", 8, lambda: w.metric("formats_bytes") <= kept - made)
         # the recorder has answered: tombstone, certificate, audit
         for rec in (young, old, other):
             w.sql(f"UPDATE recordings SET status = 'deleted', chain_hour = '20261128T00', chain_n = 7, chain_hash = '{'ab' * 32}' WHERE id = '{rec}'")

@@ -259,6 +259,21 @@ static void on_control(void *ctx, const Callmesh__V1__ControlRequest *q,
         reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_RECORD;
         reply->record = &record;
     }
+    if (q->request_case == CALLMESH__V1__CONTROL_REQUEST__REQUEST_PAUSE &&
+        q->pause->call_id.len == 16) {
+        static Callmesh__V1__PauseReply pause;
+        struct uuid id;
+        char s[37];
+        memcpy(id.b, q->pause->call_id.data, 16);
+        uuid_format(&id, s);
+        printf("pause %s %" PRId64 " %s %s\n", s, q->pause->until_us, q->pause->actor,
+               q->pause->reason);
+        callmesh__v1__pause_reply__init(&pause);
+        pause.known = known;
+        pause.until_us = q->pause->until_us;
+        reply->reply_case = CALLMESH__V1__CONTROL_REPLY__REPLY_PAUSE;
+        reply->pause = &pause;
+    }
     pthread_mutex_unlock(&lock);
 }
 

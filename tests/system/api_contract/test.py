@@ -119,6 +119,23 @@ def test_problems(t):
     ask(t, "/calls", 401, key=False, headers={"Authorization": "Bearer cm_wrong_wrong"})
     ask(t, f"/calls/{ids['call']}/listen-tickets", 409, method="POST", body={})
     ask(t, f"/calls/{ids['call']}/listen?ticket=nope", 403, key=False)
+    for verb in ("pause", "resume"):  # a file's call, and over
+        ask(t, f"/calls/{ids['call']}/{verb}", 409, method="POST", body={})
+    ask(t, f"/calls/{nobody}/pause", 404, method="POST", body={})
+    ask(t, f"/calls/{ids['call']}/pause", 400, method="POST", body={"seconds": 0})
+
+
+def test_rules(t):
+    _, rule = ask(t, "/recording-rules", 201, method="POST", body={"name": "nobody", "action": "none", "site": "elsewhere"})
+    _, rules = ask(t, "/recording-rules")
+    check([r["name"] for r in rules["data"]] == ["nobody"], f"{rules}")
+    path = f"/recording-rules/{rule['id']}"
+    ask(t, path, method="PUT", body={"name": "nobody", "action": "on_demand", "site": "elsewhere"})
+    ask(t, path, method="DELETE")
+    _, log = ask(t, "/recording-rules/changes")
+    check(len(log["data"]) == 3, f"{log}")
+    _, done = ask(t, f"/calls/{ids['call']}/record", 202, method="POST")  # it is recorded anyway
+    check(done["result"] == "recorded", f"{done}")
 
 
 def test_keeping(t):

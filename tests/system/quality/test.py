@@ -1,6 +1,10 @@
+import json
 import struct
+import threading
+import time
+import urllib.request
 
-from harness import check
+from harness import check, wait_for
 
 
 def mean(calls, what):
@@ -19,6 +23,7 @@ def replay(t, name, *options):
 
 
 def test_mos_falls_with_loss(t):
+    t.env["CALLMESH_ALERTS_EVERY"] = "500ms"
     t.up()
     last = None
     for loss in (0, 2, 6, 15):
@@ -44,6 +49,9 @@ def test_bad_calls_are_found(t):
     for c in bad:
         check(c["quality"]["mos_min"] < 3 and c["quality"]["mos_min"] <= c["quality"]["mos_avg"], f"{c['quality']}")
     rest = [c for c in t.get("/calls?limit=200")["data"] if c["id"] not in {b["id"] for b in bad}]
+    for c in bad:
+        said = t.get(f"/calls/{c['id']}/quality")
+        check("badly" in said["sentence"] and "lost before they came to replay-" in said["sentence"], f"{said}")
     check(all(c["quality"] is None or c["quality"]["mos_min"] is None or c["quality"]["mos_min"] >= 2.995 for c in rest), "one was not found")
 
 
@@ -74,3 +82,35 @@ def test_one_way(t):
         check(got == want, f"{c['sip_call_ids']}: silent {silent}, one_way {got}, talk {c['talk_seconds']}")
         told += got is not None
     check(told >= 2, f"{told} calls told")
+
+
+def listen_to_alerts(t, heard):
+    req = urllib.request.Request(f"http://127.0.0.1:{t.port}/api/v1/events", headers={"Authorization": "Bearer " + t.secrets()["api_key"]})
+    with urllib.request.urlopen(req, timeout=40) as r:
+        for line in r:
+            if line.startswith(b"data: ") and b'"alert.' in line:
+                heard.append(json.loads(line[6:]))
+            if len(heard) == 2:
+                return
+
+
+def test_bad_quality_raises_an_alert(t):
+    def rule(**more):
+        body = {"name": "bad sound", "kind": "mos_low", "raise_at": 50, "clear_at": 20, "window_seconds": 3600, "least": 5, **more}
+        status, _, got = t.request("/api/v1/alert-rules", method="POST", body=body)
+        check(status == 200, f"rule: {status} {got[:300]!r}")
+
+    heard = []
+    rule()
+    threading.Thread(target=listen_to_alerts, args=(t, heard), daemon=True).start()
+    time.sleep(0.5)
+    replay(t, "now.pcap", "--loss", "15", "--seed", "77", "--start", str(int(time.time() - 60) * 1000000))
+    wait_for("alert.raised", lambda: [a for a in heard if a["type"] == "alert.raised"], 30)
+    alert = heard[0]["data"]["alert"]
+    check(alert["rule"] == "bad sound" and alert["value"] >= 50 and alert["cleared_at"] is None, f"{alert}")
+    up = [a for a in t.get("/alerts?state=raised")["data"] if a["rule"] == "bad sound"]
+    check([a["id"] for a in up] == [alert["id"]], f"{up}")
+    rule(mos=1.0)  # nothing is so bad
+    wait_for("alert.cleared", lambda: len(heard) == 2, 30)
+    check(heard[1]["type"] == "alert.cleared" and heard[1]["data"]["alert"]["id"] == alert["id"], f"{heard[1]}")
+    check([a["id"] for a in t.get("/alerts?state=cleared")["data"]] == [alert["id"]], "not in the history")

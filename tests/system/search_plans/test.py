@@ -110,7 +110,7 @@ def test_api_asks_by_indexes(t):
              {"to": "1007", "started_at[gte]": f"{day}T00:00:00Z"}, {"site": "site3"}, {"site": "site3", "result": "busy"}, {"state": "ended"}, {"recording_state": "ready"}]
     for q in lists:
         t.get("/calls?" + urllib.parse.urlencode({"limit": 20, **q}))
-    for path in (f"/calls/{call}", f"/calls/{call}?expand=legs,streams,recordings,evidence", f"/calls/{call}/legs", f"/calls/{call}/streams", f"/calls/{call}/recordings",
+    for path in (f"/calls/{call}", f"/calls/{call}?expand=legs,streams,recordings,evidence", f"/calls/{call}/legs", f"/calls/{call}/streams", f"/calls/{call}/quality", "/alerts", "/alerts?state=raised", f"/calls/{call}/recordings",
                  f"/calls/{call}/messages", f"/calls/{call}/ladder", f"/calls/{call}/events", f"/calls/{call}/evidence", "/recordings", f"/recordings/{recording}",
                  "/streams?limit=20", f"/losses?call_id={call}", "/harvesters", "/sites"):
         t.get(path)

@@ -1,0 +1,174 @@
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+import urllib.request
+
+from harness import Wav, check, wait_for
+
+SPACING = 0.02
+REACH = 1.0  # an order is with the worker by then; half a second on a quiet machine
+
+
+def mark(side, i):
+    """The 160 samples of packet i: its number, again and again. No byte is silence (0xFF)."""
+    return (b"%s%06d|" % (side, i)) * 20
+
+
+class Talk(threading.Thread):
+    """Both sides of a call on loopback, packet i at start + i * 20 ms."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.at, self.stop, self.sent = {}, threading.Event(), 0
+        self.sip = [self.sock(), self.sock()]
+        self.rtp = [self.sock(), self.sock()]
+        self.id = f"pause-{os.getpid()}-{time.time()}"
+
+    @staticmethod
+    def sock():
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(("127.0.0.1", 0))
+        return s
+
+    def say(self, who, first, cseq, sdp=True):
+        a, b = (s.getsockname()[1] for s in self.sip)
+        port = self.rtp[who].getsockname()[1]
+        body = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n" if sdp else ""
+        text = (f"{first}\r\nVia: SIP/2.0/UDP 127.0.0.1:{a};branch=z9hG4bK{cseq.replace(' ', '')}\r\nFrom: <sip:1001@x>;tag=a\r\nTo: <sip:2002@x>;tag=b\r\n"
+                f"Call-ID: {self.id}\r\nCSeq: {cseq}\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+        if first.startswith("INVITE"):
+            text = text.replace(";tag=b", "")
+        self.sip[who].sendto(text.encode(), ("127.0.0.1", (b, a)[who]))
+
+    def run(self):
+        self.say(0, "INVITE sip:2002@x SIP/2.0", "1 INVITE")
+        self.say(1, "SIP/2.0 200 OK", "1 INVITE")
+        self.say(0, "ACK sip:2002@x SIP/2.0", "1 ACK", sdp=False)
+        start = time.time()
+        while not self.stop.is_set():
+            i = self.sent
+            time.sleep(max(0, start + i * SPACING - time.time()))
+            self.at[i] = time.time()
+            for who in (0, 1):
+                head = struct.pack(">BBHII", 0x80, 0, i & 0xFFFF, i * 160, 77 + who)
+                self.rtp[who].sendto(head + mark(b"AB"[who:who + 1], i), ("127.0.0.1", self.rtp[1 - who].getsockname()[1]))
+            self.sent += 1
+        self.say(0, "BYE sip:2002@x SIP/2.0", "2 BYE", sdp=False)
+        self.say(1, "SIP/2.0 200 OK", "2 BYE", sdp=False)
+
+    def between(self, a, b):
+        return {i for i, t in self.at.items() if a <= t <= b}
+
+
+def marks_in(data):
+    return {(m.group(1), int(m.group(2))) for m in re.finditer(rb"([AB])(\d{6})\|", data)}
+
+
+def post(t, path, body=None):
+    status, _, answer = t.request("/api/v1" + path, method="POST", body=body)
+    return status, json.loads(answer)
+
+
+def family(pid):
+    rows = [line.split(None, 2) for line in subprocess.run(["ps", "-e", "-o", "pid=,ppid=,comm="], capture_output=True, text=True, check=True).stdout.splitlines()]
+    below = {pid}
+    while True:
+        more = {int(p) for p, pp, _ in rows if int(pp) in below} - below
+        if not more:
+            return [(int(p), c.strip()) for p, _, c in rows if int(p) in below]
+        below |= more
+
+
+class Ear(threading.Thread):
+    """Who listens to the call: all that comes."""
+
+    def __init__(self, t, call):
+        super().__init__(daemon=True)
+        _, ticket = post(t, f"/calls/{call}/listen-tickets", {})
+        self.heard = bytearray()
+        self.r = urllib.request.urlopen(f"http://127.0.0.1:{t.port}{ticket['url']}", timeout=30)
+
+    def run(self):
+        while piece := self.r.read1(4096):
+            self.heard += piece
+
+
+def on_disk(t, *folders):
+    found = set()
+    for folder in folders:
+        for base, _, names in os.walk(os.path.join(t.var, folder)):
+            for n in names:
+                with open(os.path.join(base, n), "rb") as f:
+                    found |= marks_in(f.read())
+    return found
+
+
+def test_a_pause_by_api(t):
+    t.up("--interface", "lo", "--site", "lab")
+    talk = Talk()
+    talk.start()
+    call = wait_for("the call", lambda: next((c["id"] for c in t.get("/calls/active")["data"] if talk.id in c["sip_call_ids"] and c["quality"]), None), 20)
+    ear = Ear(t, call)
+    ear.start()
+    time.sleep(2)
+    asked = time.time()
+    status, answer = post(t, f"/calls/{call}/pause", {"seconds": 60, "reason": "card"})
+    check(status == 202 and answer["result"] == "paused", f"{status} {answer}")
+    time.sleep(REACH)
+    pid = t.service_pid("capture")
+    workers = [p for p, c in family(pid) if c == "cm-worker"]
+    check(len(workers) == 1, f"{family(pid)}")
+    os.kill(workers[0], signal.SIGKILL)  # the parked one goes on
+    time.sleep(0.7)
+    for p, c in family(pid):  # nobody is left who knows it: one begins with empty tables
+        if c in ("cm-worker", "cm-parked"):
+            os.kill(p, signal.SIGKILL)
+    time.sleep(1.5)
+    paused = next(c for c in t.get("/calls/active")["data"] if c["id"] == call)["paused"]
+    check(paused and paused["reason"] == "card", f"{paused}")
+    resumed = time.time()
+    status, answer = post(t, f"/calls/{call}/resume")
+    check(status == 202 and answer["result"] == "resumed", f"{status} {answer}")
+    time.sleep(2.5)
+    second = time.time()
+    post(t, f"/calls/{call}/pause", {"seconds": 2})  # nobody resumes it
+    time.sleep(4)
+    talk.stop.set()
+    talk.join()
+    ended = time.time()
+    quiet = talk.between(asked + REACH, resumed - 0.1) | talk.between(second + REACH, second + 1.9)
+    loud = talk.between(asked - 1, asked - 0.2) | talk.between(resumed + REACH + 0.5, second - 0.2) | talk.between(second + 3.2, ended - 0.5)
+    check(len(quiet) > 100 and len(loud) > 60, f"{len(quiet)} quiet, {len(loud)} loud")
+    got = wait_for("the recording", lambda: [r for r in t.get(f"/calls/{call}/recordings")["data"] if r["status"] == "ready"], 40)[0]
+    wav = t.recording_bytes(got)
+    info = Wav(wav)
+    data = wav[wav.index(b"data") + 8:]
+    left, right = data[0::2], data[1::2]
+    first_i = int(re.search(rb"A(\d{6})\|", left).group(1))
+    for side, name in ((left, b"A"), (right, b"B")):
+        found = {i for s, i in marks_in(side) if s == name}
+        check(not found & quiet, f"{name}: paused audio is in the recording: {sorted(found & quiet)[:5]}")
+        check(not loud - found, f"{name}: {len(loud - found)} packets outside of the pause are missing: {sorted(loud - found)[:5]}")
+        for i in sorted(quiet)[::10]:
+            place = side[(i - first_i) * 160:(i - first_i + 1) * 160]
+            check(set(place) == {0xFF}, f"{name}: packet {i} is not silence")
+        for i in sorted(loud)[::10]:
+            check(side[(i - first_i) * 160:(i - first_i + 1) * 160] == mark(name, i), f"{name}: packet {i} is not in its place")
+    check(info.seconds > 10, "length")
+    gaps = [g for g in got["gaps"] if g["reason"] == "paused"]
+    check(sum(g["to"] - g["from"] for g in gaps) > 2 * len(quiet) * SPACING * 0.9, f"{got['gaps']}")
+    disk = on_disk(t, "spool", "journal")
+    check({i for _, i in disk} & loud, "the look-back has nothing: nothing was tested")
+    check(not {i for _, i in disk} & quiet, "paused audio is on the disk")
+    heard = {i for _, i in marks_in(bytes(ear.heard))}
+    check(heard & loud and not heard & quiet, f"paused audio was heard: {sorted(heard & quiet)[:5]}, of {len(heard)}")
+    words = [e["type"] for e in t.get(f"/calls/{call}/events")["data"] if e["type"].startswith("recording_")]
+    check(words.count("recording_paused") == 2 and words.count("recording_resumed") == 2, f"{words}")
+    status, answer = post(t, f"/calls/{call}/pause", {"seconds": 5})
+    check(status == 409 and answer["code"] == "call_over", f"{status} {answer}")
