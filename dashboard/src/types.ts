@@ -16,6 +16,7 @@ export interface Call {
   live: boolean;
   state: CallState;
   result: CallResult | null;
+  protocol: "sip" | "sccp" | "mgcp" | "iax2" | "h323";
   sip_status: number | null;
   sip_reason: string | null;
   hangup_by: string | null;

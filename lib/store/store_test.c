@@ -420,7 +420,7 @@ static void an_old_database(void **state)
     struct store_result *r = NULL;
     assert_int_equal(store_query(s,
                                  "SELECT count(*) FROM calls WHERE mos_min IS NULL AND one_way IS "
-                                 "NULL",
+                                 "NULL AND protocol = 'sip'",
                                  NULL, &r),
                      STORE_OK);
     assert_int_equal(store_int(r, 0, 0), 1);

@@ -178,7 +178,7 @@ static bool join_earlier(struct flow *f, uint32_t seq, struct span data, int64_t
     f->start = f->n = f->line = f->scanned = 0;
     f->skip = 0;
     flow_resync(f);
-    if (flow_judge(data) != SIP_START_NO)
+    if (flow_judge(f->frame, data) != SIP_START_NO)
         f->state = FLOW_MESSAGE;
     return true;
 }

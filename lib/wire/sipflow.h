@@ -55,13 +55,14 @@ struct flow {
     uint32_t aheads, ahead_segments;
     int64_t ahead_at_us;
     enum flow_state state;
-    bool joined_late;       // its first bytes were not seen
-    bool line_start;        // resync: buf[start] stands behind a line end
-    bool judged;            // buf[start] is a start line
-    uint32_t line, scanned; // header end: line being read, no line end in [line, scanned)
-    uint32_t head_end;      // 0: not found yet
-    uint32_t total;         // bytes of the message once head_end is known
-    uint32_t skip;          // bytes of a cut message still to come
+    bool joined_late;         // its first bytes were not seen
+    bool line_start;          // resync: buf[start] stands behind a line end
+    bool judged;              // buf[start] is a start line
+    uint32_t line, scanned;   // header end: line being read, no line end in [line, scanned)
+    uint32_t head_end;        // 0: not found yet
+    uint32_t total;           // bytes of the message once head_end is known
+    uint32_t skip;            // bytes of a cut message still to come
+    sipstream_frame_fn frame; // NULL: SIP
     uint32_t misses;
     uint64_t messages;
     bool fin;
@@ -85,13 +86,18 @@ void flow_pass_hole(struct flow *f, struct flow_out *out);
 bool flow_hole_is_old(const struct flow *f, int64_t now_us);
 
 void flow_cut(struct flow *f, struct flow_out *out);
+void flow_cut_framed(struct flow *f, struct flow_out *out); // sipflow_framed.c
+void flow_message_begin(struct flow *f);
 void flow_note(struct flow_out *out, enum wire_event e); // the first of a feed stays
 void flow_give(struct flow *f, size_t n, bool truncated, struct flow_out *out);
+void flow_resync_for(struct flow *f, struct flow_out *out, enum wire_event why);
+// Takes what is left of a message that was given out cut. False: more of it is still to come.
+bool flow_skip(struct flow *f);
 // `to`: where it goes on. The message in progress is given out cut, or counted.
 void flow_cut_at_hole(struct flow *f, uint64_t to, struct flow_out *out);
 void flow_resync(struct flow *f);
 // The first bytes of a direction, CRLFs before them skipped.
-enum sip_start flow_judge(struct span data);
+enum sip_start flow_judge(sipstream_frame_fn frame, struct span data);
 
 // sipflow_ws.c. Does a frame stand here whose payload begins as SIP?
 bool flow_ws_sniff(struct span s);

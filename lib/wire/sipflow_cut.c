@@ -18,7 +18,7 @@ static struct span waiting(const struct flow *f)
     return span_of(f->buf + f->start, f->n - f->start);
 }
 
-static void message_begin(struct flow *f)
+void flow_message_begin(struct flow *f)
 {
     f->state = FLOW_MESSAGE;
     f->judged = false;
@@ -28,13 +28,13 @@ static void message_begin(struct flow *f)
 
 void flow_resync(struct flow *f)
 {
-    message_begin(f);
+    flow_message_begin(f);
     f->state = FLOW_RESYNC;
     f->line_start = false;
     f->scanned = f->start;
 }
 
-static void resync(struct flow *f, struct flow_out *out, enum wire_event why)
+void flow_resync_for(struct flow *f, struct flow_out *out, enum wire_event why)
 {
     flow_resync(f);
     out->stat->resyncs++;
@@ -48,9 +48,13 @@ void flow_give(struct flow *f, size_t n, bool truncated, struct flow_out *out)
     out->fn(out->ctx, out->p, span_of(f->buf + f->start, n), truncated);
 }
 
-enum sip_start flow_judge(struct span data)
+enum sip_start flow_judge(sipstream_frame_fn frame, struct span data)
 {
     size_t i = 0;
+    if (frame) {
+        int32_t n = frame(data);
+        return n < 0 ? SIP_START_NO : n == 0 ? SIP_START_MORE : SIP_START_YES;
+    }
     while (i < data.n && (data.p[i] == '\r' || data.p[i] == '\n'))
         i++;
     return sip_start_of(span_sub(data, i, data.n));
@@ -92,7 +96,7 @@ static bool start_find(struct flow *f)
         if (line.n > 0 && line.p[line.n - 1] == '\r')
             line.n--;
         if (plausible(line, f->line_start)) {
-            message_begin(f);
+            flow_message_begin(f);
             f->judged = true; // not again: two judges that disagree would never come to an end
             f->line = f->scanned = f->start;
             return true;
@@ -153,7 +157,7 @@ static bool head_read(struct flow *f, struct flow_out *out)
         if (f->n - f->start < message_max(f))
             return false;
         f->start = f->n;
-        resync(f, out, WIRE_SIP_TOO_LONG);
+        flow_resync_for(f, out, WIRE_SIP_TOO_LONG);
         return true;
     }
     uint32_t head = f->head_end - f->start;
@@ -164,7 +168,7 @@ static bool head_read(struct flow *f, struct flow_out *out)
     }
     flow_give(f, head, true, out);
     f->start = f->head_end;
-    resync(f, out, good ? WIRE_SIP_TOO_LONG : WIRE_SIP_CONTENT_LENGTH);
+    flow_resync_for(f, out, good ? WIRE_SIP_TOO_LONG : WIRE_SIP_CONTENT_LENGTH);
     return true;
 }
 
@@ -205,24 +209,31 @@ static bool start_read(struct flow *f, struct flow_out *out)
     }
     if (f->messages == 0 && !f->joined_late)
         return handshake_read(f);
-    resync(f, out, WIRE_TCP_RESYNC);
+    flow_resync_for(f, out, WIRE_TCP_RESYNC);
     return true;
+}
+
+bool flow_skip(struct flow *f)
+{
+    uint32_t n = f->n - f->start < f->skip ? f->n - f->start : f->skip;
+    f->start += n;
+    f->skip -= n;
+    return f->skip == 0;
 }
 
 void flow_cut(struct flow *f, struct flow_out *out)
 {
+    if (f->frame) {
+        flow_cut_framed(f, out);
+        return;
+    }
     while (f->state != FLOW_NOT_SIP) {
         if (f->ws.on) {
             flow_ws_cut(f, out);
             return;
         }
-        if (f->skip > 0) {
-            uint32_t n = f->n - f->start < f->skip ? f->n - f->start : f->skip;
-            f->start += n;
-            f->skip -= n;
-            if (f->skip > 0)
-                return;
-        }
+        if (!flow_skip(f))
+            return;
         if (f->state == FLOW_RESYNC) {
             if (!start_find(f))
                 return;
@@ -237,7 +248,7 @@ void flow_cut(struct flow *f, struct flow_out *out)
                 return;
             flow_give(f, f->total, false, out);
             f->start += f->total;
-            message_begin(f);
+            flow_message_begin(f);
         }
     }
 }
@@ -260,9 +271,9 @@ void flow_cut_at_hole(struct flow *f, uint64_t to, struct flow_out *out)
     f->skip = 0;
     if (known &&
         to <= end) { // the hole lies inside the body: the length says where the next message begins
-        message_begin(f);
+        flow_message_begin(f);
         f->skip = (uint32_t)(end - to);
     } else {
-        resync(f, out, WIRE_TCP_HOLE);
+        flow_resync_for(f, out, WIRE_TCP_HOLE);
     }
 }

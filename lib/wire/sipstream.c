@@ -11,6 +11,7 @@
 #define NONE          UINT32_MAX
 #define BYTES_DEFAULT (65536 + 16384)
 #define BYTES_MIN     16384
+#define BYTES_FRAMED  4096
 #define BYTES_MAX     (1u << 20)
 #define EXPIRE_STEPS  2
 #define TCP_FIN       1
@@ -58,7 +59,8 @@ struct sipstream *sipstream_new(const struct sipstream_opts *o)
         s->o.connections = 1024;
     if (s->o.bytes == 0)
         s->o.bytes = BYTES_DEFAULT;
-    s->o.bytes = s->o.bytes < BYTES_MIN ? BYTES_MIN : s->o.bytes;
+    uint32_t least = s->o.frame ? BYTES_FRAMED : BYTES_MIN;
+    s->o.bytes = s->o.bytes < least ? least : s->o.bytes;
     s->o.bytes = s->o.bytes > BYTES_MAX ? BYTES_MAX : s->o.bytes;
     if (s->o.idle_us <= 0)
         s->o.idle_us = INT64_C(3600) * 1000 * 1000;
@@ -74,6 +76,7 @@ struct sipstream *sipstream_new(const struct sipstream_opts *o)
     for (uint32_t i = 0; i < s->o.connections; i++) {
         s->flows[i].buf = s->memory + (size_t)i * s->o.bytes;
         s->flows[i].cap = s->o.bytes;
+        s->flows[i].frame = s->o.frame;
         s->flows[i].newer = i + 1 < s->o.connections ? i + 1 : NONE;
     }
     s->oldest = s->newest = NONE;
@@ -195,17 +198,18 @@ static struct flow *admit(struct sipstream *s, const struct flow_key *key, uint6
                           uint32_t seq, struct span data, enum wire_event *event)
 {
     struct hint h = hint_get(s, hash);
-    enum sip_start start = flow_judge(data);
+    enum sip_start start = flow_judge(s->o.frame, data);
     enum flow_state state = FLOW_MESSAGE;
     size_t head;
-    enum flow_http http = start == SIP_START_NO ? flow_ws_handshake(data, &head) : FLOW_HTTP_NO;
-    bool ws = start == SIP_START_NO && flow_ws_sniff(data);
+    bool may_be_ws = start == SIP_START_NO && !s->o.frame;
+    enum flow_http http = may_be_ws ? flow_ws_handshake(data, &head) : FLOW_HTTP_NO;
+    bool ws = may_be_ws && flow_ws_sniff(data);
     uint32_t offset = h.kind == HINT_SYN ? seq - h.seq : 0;
     bool late = h.kind != HINT_SYN || offset >= s->o.bytes;
     if (h.kind == HINT_NOT_SIP && start != SIP_START_YES && !ws && http != FLOW_HTTP_UPGRADE)
         return NULL;
     if (http == FLOW_HTTP_NO && !ws && (late || offset == 0) && start == SIP_START_NO) {
-        if (!late || !is_text(data)) {
+        if (!late || s->o.frame || !is_text(data)) {
             hint_set(s, hash, HINT_NOT_SIP, 0);
             return NULL;
         }
@@ -268,7 +272,8 @@ static void flow_feed(struct sipstream *s, struct flow *f, const struct pkt *p, 
     if (p->payload.n > 0) {
         s->stat.segments++;
         f->misses += f->state == FLOW_RESYNC;
-        if (f->state == FLOW_RESYNC && !f->ws.on && f->messages == 0 && flow_ws_sniff(p->payload)) {
+        if (f->state == FLOW_RESYNC && !s->o.frame && !f->ws.on && f->messages == 0 &&
+            flow_ws_sniff(p->payload)) {
             flow_begin(f, seq, true, FLOW_MESSAGE); // joined between two frames, or in one
             flow_ws_begin(f, 0);
         }

@@ -68,11 +68,25 @@
     X(HEP_CHUNKS_MANY, "hep_chunks_many")                                                          \
     X(HEP_ADDRESS, "hep_address") /* missing, or of two families */                                \
     X(HEP_COMPRESSED, "hep_compressed")                                                            \
-    X(HEP_EMPTY, "hep_empty") /* keepalive: not malformed */                                       \
-    X(HEP_TYPE, "hep_type")   /* a log, a report in JSON, ...: not malformed */                    \
-    X(HEP_AUTH, "hep_auth")   /* not the key we were told */                                       \
-    X(HEP_TIME, "hep_time")   /* too far from our clock: arrival is taken */                       \
-    X(TRUNCATED, "truncated") /* snap length cut the packet */
+    X(HEP_EMPTY, "hep_empty")       /* keepalive: not malformed */                                 \
+    X(HEP_TYPE, "hep_type")         /* a log, a report in JSON, ...: not malformed */              \
+    X(HEP_AUTH, "hep_auth")         /* not the key we were told */                                 \
+    X(HEP_TIME, "hep_time")         /* too far from our clock: arrival is taken */                 \
+    X(SCCP_SHORT, "sccp_short")     /* ends before its fields do */                                \
+    X(SCCP_ADDRESS, "sccp_address") /* neither IPv4 nor IPv6 */                                    \
+    X(MGCP_START_LINE, "mgcp_start_line")                                                          \
+    X(MGCP_LINES_MANY, "mgcp_lines_many")                                                          \
+    X(IAX2_SHORT, "iax2_short")                                                                    \
+    X(IAX2_TYPE, "iax2_type")       /* a frame type that there is not */                           \
+    X(IAX2_ELEMENT, "iax2_element") /* longer than what is left */                                 \
+    X(IAX2_LONG, "iax2_long")       /* more voice than a packet holds */                           \
+    X(Q931_HEADER, "q931_header")                                                                  \
+    X(Q931_ELEMENT, "q931_element") /* longer than what is left */                                 \
+    X(H225_SHORT, "h225_short")     /* user information ends before its fields */                  \
+    X(H225_UNREAD, "h225_unread")   /* of a form that we do not read: not malformed */             \
+    X(H245_SHORT, "h245_short")                                                                    \
+    X(H245_UNREAD, "h245_unread") /* video, fax, other networks: not malformed */                  \
+    X(TRUNCATED, "truncated")     /* snap length cut the packet */
 
 #define WIRE_EVENT_ENUM(id, name) WIRE_##id,
 enum wire_event {

@@ -101,6 +101,7 @@ void row_call(const struct store_result *r, size_t i, struct call_row *row)
     v->conference = store_bool(r, i, 43);
     v->recording_policy = store_span(r, i, 44);
     v->paused = store_span(r, i, 45);
+    v->protocol = store_span(r, i, 46);
 }
 
 void row_leg(struct json *j, const struct store_result *r, size_t i)

@@ -18,7 +18,8 @@
     "c.end_reason, c.q850_cause, c.held_by, c.merged_into, c.story->'session_id', "                \
     "c.story->'diverted_by', c.story->'transfers', c.story->'related', "                           \
     "coalesce((c.story->>'conference')::boolean, false), "                                         \
-    "nullif(c.story->'recording_policy', 'null'), nullif(c.story->'paused', 'null')"
+    "nullif(c.story->'recording_policy', 'null'), nullif(c.story->'paused', 'null'), "             \
+    "c.protocol"
 // A stream is never older than its call by more than the 5 s that joining allows: old partitions are left out.
 #define ROW_CALL_JOIN                                                                              \
     "LEFT JOIN LATERAL (SELECT array_agg(DISTINCT codec) FILTER (WHERE codec <> '') AS codecs, "   \

@@ -8,13 +8,16 @@
 static const char timeline[] =
     "SELECT at, type, detail, side, call_id, sip_status FROM ("
     "SELECT started_at AS at, 0 AS o, CASE WHEN merged_into IS NULL THEN 'started' ELSE "
-    "'part_started' END AS type, from_uri || ' calls ' || to_uri AS detail, NULL AS side, id AS "
+    "'part_started' END AS type, coalesce(nullif(from_uri, ''), from_user) || ' calls ' || "
+    "coalesce(nullif(to_uri, ''), to_user) AS detail, NULL AS side, id AS "
     "call_id, NULL::int AS sip_status FROM calls WHERE id " PARTS
     " UNION ALL SELECT ringing_at, 1, 'ringing', '', NULL, id, NULL FROM calls WHERE id = $1 AND "
     "ringing_at IS NOT NULL "
     "UNION ALL SELECT answered_at, 3, 'answered', '', NULL, id, NULL FROM calls WHERE id = $1 AND "
     "answered_at IS NOT NULL "
-    "UNION ALL SELECT ended_at, 9, 'ended', concat_ws(' ', result, sip_status, sip_reason, 'by ' "
+    "UNION ALL SELECT ended_at, 9, 'ended', concat_ws(' ', result, sip_status, CASE WHEN protocol "
+    "<> "
+    "'sip' THEN 'cause ' || q850_cause END, sip_reason, 'by ' "
     "|| hangup_by, '(' || end_reason || ')'), CASE WHEN hangup_by IN ('caller', 'callee') THEN "
     "hangup_by END, id, sip_status FROM calls WHERE id = $1 AND ended_at IS NOT NULL "
     "UNION ALL SELECT started_at, 2, 'leg_started', sip_call_id || ' ' || host(src_ip) || ' to ' "

@@ -11,6 +11,12 @@ const char *view_state(Callmesh__V1__CallState s)
     return (unsigned)s < sizeof(names) / sizeof(names[0]) ? names[s] : names[0];
 }
 
+const char *view_protocol(Callmesh__V1__Protocol p)
+{
+    static const char *const names[] = {"sip", "sip", "sccp", "mgcp", "iax2", "h323"};
+    return (unsigned)p < sizeof names / sizeof names[0] ? names[p] : "other";
+}
+
 const char *view_side(Callmesh__V1__Side s)
 {
     return s == CALLMESH__V1__SIDE__SIDE_CALLER   ? "caller"
@@ -99,6 +105,14 @@ static void call_times_json(struct json *j, const struct call_view *v)
     seconds_or_null(j, "duration_seconds", v->started_us, v->ended_us);
 }
 
+static void int_or_null(struct json *j, const char *key, int64_t v)
+{
+    if (v)
+        json_kint(j, key, v);
+    else
+        json_knull(j, key);
+}
+
 void call_json_open(struct json *j, const struct call_view *v)
 {
     json_obj(j);
@@ -109,10 +123,8 @@ void call_json_open(struct json *j, const struct call_view *v)
     json_kbool(j, "live", v->live);
     json_kspan(j, "state", v->state);
     word_or_null(j, "result", v->result);
-    if (v->sip_status)
-        json_kint(j, "sip_status", v->sip_status);
-    else
-        json_knull(j, "sip_status");
+    json_kspan(j, "protocol", v->protocol);
+    int_or_null(j, "sip_status", v->sip_status);
     word_or_null(j, "sip_reason", v->sip_reason);
     word_or_null(j, "hangup_by", v->hangup_by);
     party_json(j, "from", v->from_uri, v->from_user, v->from_name);
@@ -238,6 +250,7 @@ void call_view_of(const Callmesh__V1__Call *c, struct call_view *v)
     v->result = WORD(result_names, c->result);
     v->hangup_by = WORD(hangup_names, c->hangup_by);
     v->recording_state = WORD(recording_state_names, c->recording_state);
+    v->protocol = span_str(view_protocol(c->protocol));
     v->sip_status = c->sip_status;
     v->sip_reason = cut(bytes(c->sip_reason), VIEW_NAME);
     if (c->from) {

@@ -18,6 +18,7 @@ struct call_view {
     struct span site;
     bool live;
     struct span state, result, hangup_by, recording_state; // words; empty is null
+    struct span protocol;                                  // sip, sccp, mgcp, iax2, h323
     int64_t sip_status;                                    // 0 is null
     struct span sip_reason;
     struct span from_uri, from_user, from_name, to_uri, to_user, to_name;
@@ -63,4 +64,5 @@ void address_json(struct json *j, const char *key, struct span ip, int64_t port)
 
 const char *view_state(Callmesh__V1__CallState s);
 const char *view_side(Callmesh__V1__Side s);
+const char *view_protocol(Callmesh__V1__Protocol p);
 double view_pct(int64_t part, int64_t rest); // part of part + rest, in percent

@@ -11,12 +11,14 @@ static void views(void **state)
     struct call_view v = {.started_us = 1000000,
                           .answered_us = 3500000,
                           .ended_us = 10000000,
+                          .protocol = SPAN_LIT("sip"),
                           .state = SPAN_LIT("ended")};
     json_init(&j, text, sizeof(text));
     call_json(&j, &v, 2);
     assert_non_null(strstr(text, "\"setup_seconds\":2.500,\"ring_seconds\":null,\"talk_seconds\":6."
                                  "500,\"duration_seconds\":9.000"));
-    assert_non_null(strstr(text, "\"result\":null,\"sip_status\":null"));
+    assert_non_null(
+        strstr(text, "\"result\":null,\"protocol\":\"sip\",\"sip_status\":null,\"sip_reason\""));
     assert_non_null(strstr(text, "\"quality\":null,\"listeners\":2}"));
     v = (struct call_view){.started_us = 1000000,
                            .ringing_us = 2000000,

@@ -6,7 +6,7 @@
 // the others are written as they come and look for room first.
 #define OPEN_BYTES                                                                                 \
     2560u // of a call with a leg, two streams, four addresses: 1.9 KiB at most; larger ones: fewer a batch
-#define HARVESTER_BYTES (10u << 10)  // counters as JSON
+#define HARVESTER_BYTES (28u << 10)  // counters as JSON
 #define MESSAGE_BYTES   1536u        // far above the mean; a batch of large ones is full earlier
 #define MESSAGES_LEAST  (384u << 10) // the longest SIP message several times
 

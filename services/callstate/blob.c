@@ -95,6 +95,10 @@ static void call_fields(struct blob *b, struct call *c)
     flag(b, &c->live);
     flag(b, &c->canceled);
     flag(b, &c->by_bye);
+    if (b->version >= 5)
+        F(b, c->protocol);
+    else
+        c->protocol = PROTOCOL_SIP;
     F(b, c->status);
     F(b, c->reason_n);
     text(b, c->reason, c->reason_n, sizeof c->reason);
@@ -201,7 +205,7 @@ size_t blob_bound(const struct call *c)
     for (const struct leg *l = c->legs; l; l = l->next)
         n += 192 + tag_bytes(&l->to_tag) + l->user_agent_n +
              (size_t)(l->formats[1] + l->formats[2]) * sizeof(struct format) +
-             l->address_count * (sizeof(struct endpoint) + 16);
+             l->address_count * (sizeof(struct endpoint) + 24);
     return n;
 }
 
@@ -325,7 +329,9 @@ static void write_addresses(struct blob *b, struct leg *l)
             a = a->next;
         F(b, a->at);
         F(b, a->side);
+        F(b, a->ssrc);
         F(b, a->named_us);
+        F(b, a->again_us);
     }
 }
 
@@ -362,13 +368,20 @@ static void read_addresses(struct world *w, struct blob *b, struct leg *l)
     for (uint8_t i = 0; i < n && !b->failed; i++) {
         struct endpoint at;
         uint8_t side = 0;
-        int64_t named = 0;
+        uint32_t ssrc = 0;
+        int64_t named = 0, again = 0;
         F(b, at);
         F(b, side);
+        if (b->version >= 5)
+            F(b, ssrc);
         F(b, named);
+        again = named;
+        if (b->version >= 5)
+            F(b, again);
         if (b->failed || side < SIDE_CALLER || side > SIDE_CALLEE)
             return;
-        (void)media_add_address(w, l, (enum side)side, &at, named);
+        if (media_add_address(w, l, (enum side)side, &at, ssrc, named))
+            l->addresses->again_us = again;
     }
 }
 
@@ -429,7 +442,8 @@ struct call *blob_read(struct world *w, struct span blob)
         if (!l)
             break;
         leg_fields(&b, l);
-        media_hosts_add_leg(w, l);
+        if (c->protocol == PROTOCOL_SIP)
+            media_hosts_add_leg(w, l);
         read_addresses(w, &b, l);
     }
     if (b.version >= 2)

@@ -54,7 +54,8 @@ static struct call *find_call(struct world *w, struct message *m)
     for (uint32_t i = chain_first(w->by_call_id, h); i != CHAIN_END;
          i = chain_next(w->by_call_id, i)) {
         struct call *c = slab_at(w->calls, i);
-        if (realm_of(w, c->site) != realm_of(w, m->site) || c->call_id_n != sip->call_id.n ||
+        if (realm_of(w, c->site) != realm_of(w, m->site) || c->protocol != PROTOCOL_SIP ||
+            c->call_id_n != sip->call_id.n ||
             !span_eq(call_id_span(c), span_sub(id, 0, c->call_id_kept)))
             continue;
         int64_t at, now = call_time(w, c, m->publisher, m->at_us);
@@ -93,8 +94,8 @@ static void take_party(struct world *w, struct call *c, struct party *p, struct 
 }
 
 // uuid of the time, the kind and up to three spans, with a separator that none of them can fake (lengths).
-static struct uuid derive(int64_t at_us, const struct uuid *of, struct span a, struct span b,
-                          struct span c)
+struct uuid uuid_derive(int64_t at_us, const struct uuid *of, struct span a, struct span b,
+                        struct span c)
 {
     uint64_t h[2] = {FNV_START, FNV_START ^ 0x5bd1e995};
     for (int i = 0; i < 2; i++) {
@@ -110,15 +111,15 @@ static struct uuid derive(int64_t at_us, const struct uuid *of, struct span a, s
 static struct uuid call_uuid(const struct world *w, const struct message *m)
 {
     struct uuid of =
-        derive(m->at_us, NULL, span_str(w->site[m->site].name),
-               span_str(w->publisher[m->publisher].name), span_of(&m->at_us, sizeof m->at_us));
-    return derive(m->at_us, &of, m->sip->call_id, m->sip->from_tag, SPAN_LIT("call"));
+        uuid_derive(m->at_us, NULL, span_str(w->site[m->site].name),
+                    span_str(w->publisher[m->publisher].name), span_of(&m->at_us, sizeof m->at_us));
+    return uuid_derive(m->at_us, &of, m->sip->call_id, m->sip->from_tag, SPAN_LIT("call"));
 }
 
 static void init_leg(struct leg *l, const struct message *m, struct span to_tag)
 {
     struct call *c = l->call;
-    l->id = derive(c->started_us, &c->id, m->sip->call_id, m->sip->from_tag, to_tag);
+    l->id = uuid_derive(c->started_us, &c->id, m->sip->call_id, m->sip->from_tag, to_tag);
     tag_set(&l->to_tag, to_tag);
     l->started_us = c->started_us;
 }
@@ -130,6 +131,7 @@ static struct call *begin(struct world *w, struct message *m)
     struct call *c = call_by_id(w, &id) ? NULL : call_new(w, m->site, sip->call_id, &id);
     if (!c)
         return NULL;
+    c->protocol = PROTOCOL_SIP;
     tag_set(&c->from_tag, sip->from_tag);
     take_party(w, c, &c->from, sip->from);
     take_party(w, c, &c->to, sip->to);

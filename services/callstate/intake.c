@@ -8,6 +8,7 @@
 #include "plant.h"
 #include "recordings.h"
 #include "rows.h"
+#include "signalling.h"
 #include "stats.h"
 
 #define UP_US    (5 * US_PER_S)
@@ -161,6 +162,20 @@ static void on_sip(struct intake *in, struct publisher *p, uint64_t seq, uint32_
     call_on_message(w, &m);
 }
 
+static void on_signalling(struct intake *in, struct publisher *p, uint64_t seq, uint32_t n,
+                          const Callmesh__V1__SignallingEvent *e)
+{
+    if (!signalling_readable(e)) {
+        rows_quarantine(in->w, p, seq, (int)n,
+                        "signalling event without addresses, time, key or kind",
+                        span_of(e->call_key.data, e->call_key.len));
+        return;
+    }
+    if (e->at_us > p->feed_us)
+        p->feed_us = e->at_us;
+    signalling_on_event(in->w, (uint16_t)(p - in->w->publisher), e);
+}
+
 // Between what an earlier life of this live harvester had said it had seen and what the new one sees: nobody listened. How many
 // packets passed nobody can know. A life that ended by an order said so (EndOfInput), and its calls ended with it.
 static void on_gap_in_life(struct intake *in, struct publisher *p, uint64_t seq, uint32_t n,
@@ -298,6 +313,9 @@ void intake_sig(struct intake *in, struct publisher *p, uint64_t seq,
         case CALLMESH__V1__SIG_EVENT__EVENT_SIP:
             if (!plant_now(PLANT_DROP))
                 on_sip(in, p, seq, n, e->sip);
+            break;
+        case CALLMESH__V1__SIG_EVENT__EVENT_SIGNALLING:
+            on_signalling(in, p, seq, n, e->signalling);
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_STREAM:
             media_on_report(w, index, e->stream);

@@ -105,7 +105,8 @@ static bool ended_before(const struct call *c, int64_t at_us, int64_t grace_us)
 // The candidate's entry; NULL: this call does not come into question, or there are 16 already.
 static struct candidate *entry(struct look *l, struct call *other)
 {
-    if (other == l->c || other->site != l->c->site || !other->legs)
+    if (other == l->c || other->site != l->c->site || other->protocol != PROTOCOL_SIP ||
+        !other->legs)
         return NULL;
     for (size_t i = 0; i < l->n; i++)
         if (l->at[i].call == other)
@@ -189,7 +190,7 @@ struct call *join_dialog(struct world *w, uint16_t site, struct span call_id, st
     for (uint32_t i = chain_first(w->by_call_id, h); i != CHAIN_END && looked < LOOK_MAX;
          i = chain_next(w->by_call_id, i), looked++) {
         struct call *c = slab_at(w->calls, i);
-        if (c->site != site || c->call_id_n != call_id.n ||
+        if (c->site != site || c->protocol != PROTOCOL_SIP || c->call_id_n != call_id.n ||
             !span_eq(call_id_span(c), span_sub(kept, 0, c->call_id_kept)))
             continue;
         if (!tag_a.n) // by Call-ID alone

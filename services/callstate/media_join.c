@@ -1,7 +1,6 @@
 // SDP and streams: whose address is it, whose stream. Over 450 lines: one set of rules, tried in order.
 #include "media_join.h"
 #include <string.h>
-#include <strings.h>
 #include "base/mono.h"
 #include "call.h"
 #include "event.h"
@@ -10,7 +9,6 @@
 #include "recordings.h"
 #include "rows.h"
 #include "stats.h"
-#include "fmtp.h"
 
 #define SLACK_US          (5 * US_PER_S)
 #define LEG_ADDRESSES_MAX 32
@@ -21,59 +19,6 @@
 static enum side other(enum side s)
 {
     return s == SIDE_CALLER ? SIDE_CALLEE : SIDE_CALLER;
-}
-
-// ---- formats ------------------------------------------------------------------------------------------------------
-
-static void add_format(struct leg *l, enum side side, const struct sdp_format *f)
-{
-    struct leg_format *at = NULL;
-    for (uint8_t i = 0; i < l->formats[side]; i++)
-        if (l->format[side - 1][i].payload_type == f->payload_type)
-            at = &l->format[side - 1][i];
-    if (!at && l->formats[side] < FORMATS_MAX)
-        at = &l->format[side - 1][l->formats[side]++];
-    if (!at || !f->codec.n)
-        return;
-    at->payload_type = f->payload_type;
-    at->channels = f->channels;
-    at->clock_rate = f->clock_rate;
-    at->fmtp_flags = fmtp_flags(f->fmtp);
-    uint8_t had = at->codec;
-    at->codec = codec_take(f->codec);
-    codec_give(had);
-}
-
-struct format media_leg_format(const struct leg_format *f)
-{
-    struct format r = {.payload_type = f->payload_type,
-                       .channels = f->channels,
-                       .fmtp_flags = f->fmtp_flags,
-                       .clock_rate = f->clock_rate};
-    (void)span_copy(span_str(codec_name(f->codec)), r.codec, sizeof r.codec);
-    return r;
-}
-
-bool media_format(const struct stream *s, uint8_t payload_type, struct format *ret)
-{
-    const struct leg *l = s->leg;
-    if (l && s->side) {
-        enum side order[2] = {other((enum side)s->side), (enum side)s->side};
-        for (int k = 0; k < 2; k++)
-            for (uint8_t i = 0; i < l->formats[order[k]]; i++)
-                if (l->format[order[k] - 1][i].payload_type == payload_type &&
-                    l->format[order[k] - 1][i].codec != CODEC_NONE) {
-                    *ret = media_leg_format(&l->format[order[k] - 1][i]);
-                    return true;
-                }
-    }
-    struct sdp_format f;
-    if (!sdp_static_format(payload_type, &f))
-        return false;
-    *ret = (struct format){
-        .payload_type = payload_type, .channels = f.channels, .clock_rate = f.clock_rate};
-    (void)span_utf8(f.codec, ret->codec, sizeof ret->codec);
-    return true;
 }
 
 // ---- joining ------------------------------------------------------------------------------------------------------
@@ -117,6 +62,12 @@ static void join_one(struct world *w, struct stream *s, struct leg *l, enum side
     call_touch(w, c, c->stream_count == 1); // the first one says that there is media
 }
 
+// All calls between two IAX2 hosts run over one pair of ports: only the SSRC tells them apart, the reverse says nothing.
+static bool shares_ports(const struct call *c)
+{
+    return c->protocol == CALLMESH__V1__PROTOCOL__PROTOCOL_IAX2;
+}
+
 // Two directions of one conversation run at the same time, more or less.
 static bool together(const struct world *w, const struct stream *a, const struct stream *b)
 {
@@ -127,6 +78,8 @@ static bool together(const struct world *w, const struct stream *a, const struct
 void media_join(struct world *w, struct stream *s, struct leg *l, enum side side)
 {
     join_one(w, s, l, side);
+    if (shares_ports(l->call))
+        return;
     int joins = 0;
     uint64_t h = hash_site_endpoint(w, s->site, &s->dst);
     for (uint32_t i = chain_first(w->by_src, h); i != CHAIN_END && joins < JOINS_PER_EVENT;
@@ -160,6 +113,13 @@ static bool in_time(const struct world *w, const struct address *a, const struct
     return first_us >= a->named_us - slack_us || last_us > a->named_us;
 }
 
+// The chain of an address that stands for one SSRC only is another one than that of all streams there.
+static uint64_t hash_address(const struct world *w, uint16_t site, const struct endpoint *at,
+                             uint32_t ssrc)
+{
+    return hash_site_endpoint(w, site, at) ^ ssrc * UINT64_C(0x9E3779B97F4A7C15);
+}
+
 // Where media pass a box by, both of its sides name the same addresses: both directions then belong to the earliest part of the call.
 static bool goes_before(const struct address *a, const struct address *best)
 {
@@ -167,27 +127,35 @@ static bool goes_before(const struct address *a, const struct address *best)
         return true;
     const struct call *x = a->leg->call, *y = best->leg->call;
     return x != y && parts_same(x, y) && a->side == best->side ? x->started_us < y->started_us
-                                                               : a->named_us > best->named_us;
+                                                               : a->again_us > best->again_us;
 }
 
-// The latest dialog that named it; one within whose time the stream begins goes before one that needs the slack.
-static struct address *find_address(const struct world *w, const struct stream *s,
-                                    const struct endpoint *at, const struct call *within)
+// One within whose time the stream begins goes before one that needs the slack. A chain's order is not time's after a restart.
+static struct address *in_chain(const struct world *w, const struct stream *s,
+                                const struct endpoint *at, const struct call *within, uint64_t h)
 {
-    uint64_t h = hash_site_endpoint(w, s->site, at);
-    struct address *best[2] = {
-        0}; // [1]: by the slack. A chain's order is not time's after a restart.
+    struct address *best[2] = {0}; // [1]: by the slack
     for (uint32_t i = chain_first(w->by_address, h); i != CHAIN_END;
          i = chain_next(w->by_address, i)) {
         struct address *a = slab_at(w->addresses, i);
         if (realm_of(w, a->leg->call->site) != realm_of(w, s->site) || !endpoint_eq(&a->at, at) ||
-            (within && a->leg->call != within))
+            (a->ssrc && a->ssrc != s->ssrc) || (within && a->leg->call != within))
             continue;
         int k = in_time(w, a, s, 0) ? 0 : 1;
         if (goes_before(a, best[k]) && (!k || in_time(w, a, s, SLACK_US)))
             best[k] = a;
     }
     return best[0] ? best[0] : best[1];
+}
+
+// The latest dialog that named it; who named it for this SSRC alone goes before who named it for any.
+static struct address *find_address(const struct world *w, const struct stream *s,
+                                    const struct endpoint *at, const struct call *within)
+{
+    struct address *a = NULL;
+    if (s->ssrc)
+        a = in_chain(w, s, at, within, hash_address(w, s->site, at, s->ssrc));
+    return a ? a : in_chain(w, s, at, within, hash_address(w, s->site, at, 0));
 }
 
 // What no SDP named, by the hosts that SIP came from.
@@ -228,7 +196,7 @@ static void try_join(struct world *w, struct stream *s)
     uint64_t h = hash_site_endpoint(w, s->site, &s->dst);
     for (uint32_t i = chain_first(w->by_src, h); i != CHAIN_END; i = chain_next(w->by_src, i)) {
         struct stream *r = slab_at(w->streams, i);
-        if (r->call && realm_of(w, r->site) == realm_of(w, s->site) &&
+        if (r->call && !shares_ports(r->call) && realm_of(w, r->site) == realm_of(w, s->site) &&
             endpoint_eq(&r->src, &s->dst) && endpoint_eq(&r->dst, &s->src) && together(w, r, s) &&
             (!r->call->ended_us || s->first_us <= r->call->ended_us + SLACK_US)) {
             media_join(w, s, r->leg, other((enum side)r->side));
@@ -241,14 +209,15 @@ static void try_join(struct world *w, struct stream *s)
 // ---- SDP ----------------------------------------------------------------------------------------------------------
 
 bool media_add_address(struct world *w, struct leg *l, enum side side, const struct endpoint *at,
-                       int64_t at_us)
+                       uint32_t ssrc, int64_t at_us)
 {
-    uint64_t h = hash_site_endpoint(w, l->call->site, at);
+    uint64_t h = hash_address(w, l->call->site, at, ssrc);
     for (struct address *a = l->addresses; a; a = a->next) {
-        if (a->side == side && endpoint_eq(&a->at, at)) {
+        if (a->side == side && a->ssrc == ssrc && endpoint_eq(&a->at, at)) {
             size_t slot = slab_index_of(w->addresses, a); // named again: the latest now
             chain_del(w->by_address, slot);
             chain_add(w->by_address, h, slot);
+            a->again_us = at_us > a->again_us ? at_us : a->again_us;
             return false;
         }
     }
@@ -257,8 +226,13 @@ bool media_add_address(struct world *w, struct leg *l, enum side side, const str
         count(STAT_FULL_ADDRESSES);
         return false;
     }
-    *a = (struct address){
-        .next = l->addresses, .leg = l, .at = *at, .side = (uint8_t)side, .named_us = at_us};
+    *a = (struct address){.next = l->addresses,
+                          .leg = l,
+                          .at = *at,
+                          .side = (uint8_t)side,
+                          .ssrc = ssrc,
+                          .named_us = at_us,
+                          .again_us = at_us};
     l->addresses = a;
     l->address_count++;
     chain_add(w->by_address, h, slab_index_of(w->addresses, a));
@@ -281,10 +255,23 @@ static void join_waiting(struct world *w, struct chain *c, uint16_t site, const 
     }
 }
 
+void media_on_address(struct world *w, struct leg *l, enum side side, const struct endpoint *at,
+                      uint32_t ssrc, int64_t at_us)
+{
+    static const struct ip_addr zero;
+    if (!l->media_us)
+        l->media_us = at_us;
+    if (!at->port || !at->ip.family || memcmp(at->ip.b, zero.b, sizeof zero.b) == 0)
+        return;
+    if (media_add_address(w, l, side, at, ssrc, at_us)) {
+        join_waiting(w, w->by_dst, l->call->site, at);
+        join_waiting(w, w->by_src, l->call->site, at);
+    }
+}
+
 void media_on_sdp(struct world *w, struct leg *l, enum side side, const struct sdp *sdp,
                   int64_t at_us)
 {
-    static const struct ip_addr zero;
     if (side == SIDE_NONE)
         return;
     if (!l->media_us)
@@ -294,13 +281,8 @@ void media_on_sdp(struct world *w, struct leg *l, enum side side, const struct s
         if (!m->rtp || !m->rtp_at.port)
             continue;
         for (uint32_t k = 0; k < m->formats; k++)
-            add_format(l, side, &m->format[k]);
-        if (!m->rtp_at.ip.family || memcmp(m->rtp_at.ip.b, zero.b, sizeof zero.b) == 0)
-            continue;
-        if (media_add_address(w, l, side, &m->rtp_at, at_us)) {
-            join_waiting(w, w->by_dst, l->call->site, &m->rtp_at);
-            join_waiting(w, w->by_src, l->call->site, &m->rtp_at);
-        }
+            media_on_format(l, side, &m->format[k]);
+        media_on_address(w, l, side, &m->rtp_at, 0, at_us);
     }
 }
 
@@ -423,15 +405,6 @@ void media_forget_stream(struct world *w, struct stream *s)
     chain_del(w->by_dst, slot);
     media_hosts_del_stream(w, s);
     slab_give(w->streams, s);
-}
-
-void media_forget_formats(struct leg *l)
-{
-    for (int side = SIDE_CALLER; side <= SIDE_CALLEE; side++) {
-        for (uint8_t i = 0; i < l->formats[side]; i++)
-            codec_give(l->format[side - 1][i].codec);
-        l->formats[side] = 0;
-    }
 }
 
 void media_detach(struct world *w, struct stream *s)

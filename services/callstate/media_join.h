@@ -12,15 +12,20 @@ void media_on_sdp(struct world *w, struct leg *l, enum side side, const struct s
                   int64_t at_us);
 // A report of a stream: finds or makes its entry, brings it up to date, tries to join it.
 void media_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__StreamReport *r);
-// Codec and clock of a payload type as this leg's SDP has it (the receiver's own first), else by RFC 3551.
+// media_format.c. Codec and clock of a payload type as this leg's SDP has it (the receiver's own first), else by RFC 3551.
 bool media_format(const struct stream *s, uint8_t payload_type, struct format *ret);
 struct format media_leg_format(const struct leg_format *f);
 // Of a leg that goes.
 void media_forget_formats(struct leg *l);
 // Ties a stream to a leg; also used when state is read back.
 void media_join(struct world *w, struct stream *s, struct leg *l, enum side side);
+// ssrc 0: any stream there; else that one only.
 bool media_add_address(struct world *w, struct leg *l, enum side side, const struct endpoint *at,
-                       int64_t at_us);
+                       uint32_t ssrc, int64_t at_us);
+// An address that other signalling than SDP has named, and what its payload types mean.
+void media_on_address(struct world *w, struct leg *l, enum side side, const struct endpoint *at,
+                      uint32_t ssrc, int64_t at_us);
+void media_on_format(struct leg *l, enum side side, const struct sdp_format *f);
 struct stream *media_stream_by_id(struct world *w, const struct uuid *id);
 struct stream *media_stream_new(struct world *w, uint16_t site, const struct uuid *id,
                                 const struct endpoint *src, const struct endpoint *dst);

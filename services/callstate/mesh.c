@@ -70,7 +70,7 @@ static Callmesh__V1__Leg *leg(struct arena *a, const struct leg *in)
     l->from = party(a, &c->from, &c->from_tag);
     l->to = party(a, &c->to, &in->to_tag);
     l->state = (Callmesh__V1__CallState)in->state;
-    l->sip_status = in->status;
+    l->sip_status = c->protocol == PROTOCOL_SIP ? in->status : 0;
     l->started_at_us = in->started_us;
     l->ringing_at_us = in->ringing_us;
     l->answered_at_us = in->answered_us;
@@ -220,7 +220,8 @@ Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, cons
     c->site = borrow(w->site[in->site].name);
     c->state = (Callmesh__V1__CallState)in->state;
     c->result = (Callmesh__V1__CallResult)in->result;
-    c->sip_status = in->status;
+    c->protocol = (Callmesh__V1__Protocol)in->protocol;
+    c->sip_status = in->protocol == PROTOCOL_SIP ? in->status : 0;
     c->sip_reason = view(in->reason, in->reason_n);
     c->hangup_by = in->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED
                        ? (Callmesh__V1__HangupBy)in->hangup_by

@@ -85,7 +85,7 @@ Callmesh__V1__CallStory *mesh_story(struct arena *a, const struct call *c)
     parts_story(c, &st);
     s->state = (Callmesh__V1__CallState)st.state;
     s->result = (Callmesh__V1__CallResult)st.result;
-    s->sip_status = st.status;
+    s->sip_status = c->protocol == PROTOCOL_SIP ? st.status : 0;
     s->sip_reason = view(st.reason.p, st.reason.n);
     s->hangup_by = (Callmesh__V1__HangupBy)st.hangup_by;
     s->end_reason = (Callmesh__V1__EndReason)st.end_reason;

@@ -11,6 +11,7 @@
 #include "parts.h"
 #include "plant.h"
 #include "recordings.h"
+#include "signalling.h"
 #include "stats.h"
 
 #define BODY_KEPT (32u << 10)
@@ -239,7 +240,7 @@ static void call_row(struct world *w, const struct call *c)
     row_int(t, (int64_t)c->revision);
     row_str(t, call_state_name(s.state));
     row_str(t, call_result_name(s.result));
-    if (s.status)
+    if (s.status && c->protocol == PROTOCOL_SIP)
         row_int(t, s.status);
     else
         row_null(t);
@@ -269,6 +270,7 @@ static void call_row(struct world *w, const struct call *c)
     real_or_null(t, rated, mos_min);
     enum side one_way = media_one_way(c);
     row_str(t, one_way == SIDE_CALLER ? "caller" : one_way == SIDE_CALLEE ? "callee" : NULL);
+    row_str(t, protocol_name(c->protocol));
     rows_story_columns(t, c, &s);
     rows_done(w, t);
 }
@@ -288,7 +290,7 @@ static void leg_row(struct world *w, const struct leg *l)
     row_text(t, span_of(c->from.uri, c->from.uri_n));
     row_text(t, span_of(c->to.uri, c->to.uri_n));
     row_str(t, call_state_name(l->state));
-    if (l->status)
+    if (l->status && c->protocol == PROTOCOL_SIP)
         row_int(t, l->status);
     else
         row_null(t);

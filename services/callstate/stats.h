@@ -72,6 +72,10 @@
       "Retransmissions within calls", STAT_COUNTER)                                                \
     X(MSG_HELD, "callstate_messages_before_invite_total", NULL, "Messages held for their INVITE",  \
       STAT_COUNTER)                                                                                \
+    X(SIGNALLING, "callstate_signalling_events_total", NULL,                                       \
+      "Events of SCCP, MGCP, IAX2 and H.323", STAT_COUNTER)                                        \
+    X(SIGNALLING_STRAY, "callstate_signalling_events_stray_total", NULL,                           \
+      "of these, of no call: its begin was not seen, or the table is full", STAT_COUNTER)          \
     X(EVENTS, "callstate_call_events_total", NULL, "Events of calls written", STAT_COUNTER)        \
     X(FULL_EVENTS, "callstate_call_events_unstored_total", NULL,                                   \
       "Events and evidence beyond the bound of a call", STAT_COUNTER)                              \

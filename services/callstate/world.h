@@ -62,7 +62,7 @@ struct site {
     uint32_t rate_count;
 };
 
-#define COUNTERS_MAX 96
+#define COUNTERS_MAX 256 // as many as a harvester tells (capture/outbox.c)
 #define COUNTER_NAMES_MAX                                                                          \
     512 // of all publishers: those of one kind have the same; a name more is not kept, and counted
 struct counter {
@@ -134,8 +134,9 @@ struct address {
     struct address *next; // of the leg
     struct leg *leg;
     struct endpoint at;
-    uint8_t side; // who named it, so who receives there
-    int64_t named_us;
+    uint8_t side;               // who named it, so who receives there
+    uint32_t ssrc;              // 0: any stream
+    int64_t named_us, again_us; // first and last
 };
 
 struct leg {
@@ -191,6 +192,7 @@ struct stream {
     struct link dirty_link, idle_link; // idle: its call has left memory
 };
 
+#define PROTOCOL_SIP CALLMESH__V1__PROTOCOL__PROTOCOL_SIP
 // Why two calls are one (join.c). Numbers go into blobs: only add.
 enum evidence_kind {
     EVIDENCE_NONE,
@@ -288,8 +290,10 @@ struct call {
     uint8_t publishers;
     uint64_t revision;
     uint8_t state, result, hangup_by, recording_state; // numbers of mesh.proto
+    uint8_t protocol;                                  // numbers of common.proto
     bool live, canceled, by_bye;
-    uint16_t status;
+    uint16_t
+        status; // of SIP; for the others what RFC 3398 makes of the cause: decides the result, is not shown
     uint8_t reason_n;
     uint8_t reason[96];
     int64_t started_us, ringing_us, answered_us, ended_us;
@@ -312,7 +316,7 @@ struct call {
     struct call_pause pause[CALL_PAUSES];
     // Its story beside its own dialogs (story.c, join.c, transfer.c).
     uint8_t end_reason; // numbers of mesh.proto
-    uint16_t q850;
+    uint16_t q850;      // of a Reason header; of what ended a call that is not SIP
     bool conference;
     uint8_t diverted_n;
     struct diverted diverted[DIVERTED_MAX];
@@ -465,6 +469,8 @@ static inline uint64_t realm_of(const struct world *w, uint16_t site)
     return w->site[site].realm;
 }
 uint64_t hash_site_span(const struct world *w, uint16_t site, struct span s);
+struct uuid uuid_derive(int64_t at_us, const struct uuid *of, struct span a, struct span b,
+                        struct span c); // call_message.c
 uint64_t hash_site_endpoint(const struct world *w, uint16_t site, const struct endpoint *e);
 // A harvester's time as the clock of the one that saw the call first would have it. Clocks that agree to half a second are
 // left alone: estimates differ by milliseconds from run to run, and the same feed shall give the same rows.

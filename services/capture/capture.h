@@ -48,6 +48,28 @@
     X(WAY_REFUSED, "capture_way_total", "way=\"refused\"",                                         \
       "not readable to their end: capture_wire_events_total says why", COUNTER)                    \
     X(WAY_HEP, "capture_way_total", "way=\"hep\"", "HEP messages", COUNTER)                        \
+    X(SCCP, "capture_signalling_messages_total", "protocol=\"sccp\"",                              \
+      "messages of other signalling", COUNTER)                                                     \
+    X(SCCP_CALLS, "capture_signalled_calls_total", "protocol=\"sccp\"",                            \
+      "calls that such messages began", COUNTER)                                                   \
+    X(MGCP, "capture_signalling_messages_total", "protocol=\"mgcp\"",                              \
+      "messages of other signalling", COUNTER)                                                     \
+    X(MGCP_CALLS, "capture_signalled_calls_total", "protocol=\"mgcp\"",                            \
+      "calls that such messages began", COUNTER)                                                   \
+    X(IAX2, "capture_signalling_messages_total", "protocol=\"iax2\"",                              \
+      "messages of other signalling", COUNTER)                                                     \
+    X(IAX2_CALLS, "capture_signalled_calls_total", "protocol=\"iax2\"",                            \
+      "calls that such messages began", COUNTER)                                                   \
+    X(H323, "capture_signalling_messages_total", "protocol=\"h323\"",                              \
+      "messages of other signalling", COUNTER)                                                     \
+    X(H323_CALLS, "capture_signalled_calls_total", "protocol=\"h323\"",                            \
+      "calls that such messages began", COUNTER)                                                   \
+    X(VOICE_UNPLACED, "capture_voice_unplaced_total", NULL,                                        \
+      "IAX2 voice frames of no known call or format", COUNTER)                                     \
+    X(SIGCALLS_UP, "capture_signalled_calls", NULL, "slots of the table of these calls in use",    \
+      GAUGE)                                                                                       \
+    X(SIGKEYS_REFUSED, "capture_signalled_call_keys_refused_total", NULL,                          \
+      "keys of these calls that found no room: messages by them are not placed", COUNTER)          \
     X(DUPLICATES, "capture_duplicates_total", NULL,                                                \
       "packets that a mirror showed twice: dropped, nothing else counts them", COUNTER)            \
     X(DUPLICATES_EVICTED, "capture_duplicates_evicted_total", NULL,                                \
@@ -111,6 +133,8 @@
       COUNTER)                                                                                     \
     X(DROP_TLS, "capture_dropped_total", "place=\"tls\"", "TLS connections with SIP evicted",      \
       COUNTER)                                                                                     \
+    X(DROP_SIGCALLS, "capture_dropped_total", "place=\"signalled_calls\"",                         \
+      "calls of other signalling forgotten to make room", COUNTER)                                 \
     X(DROP_JOURNAL, "capture_dropped_total", "place=\"journal\"",                                  \
       "batches that a full journal lost", COUNTER)                                                 \
     X(DROP_BUS, "capture_dropped_total", "place=\"bus\"", "batches larger than the bus takes",     \
@@ -126,6 +150,12 @@ struct capture_counts {
     uint64_t event[WIRE_EVENT_COUNT]; // by wire_event
 };
 
+static inline uint64_t signalled_calls(const struct capture_counts *c)
+{
+    return c->n[CAPTURE_SCCP_CALLS] + c->n[CAPTURE_MGCP_CALLS] + c->n[CAPTURE_IAX2_CALLS] +
+           c->n[CAPTURE_H323_CALLS];
+}
+
 // Registers both tables; once, before threads.
 void capture_stats_register(void);
 // Shows the worker's own counts to other threads; called about five times a second, never per packet.
@@ -136,5 +166,6 @@ const char *capture_drop_place(enum capture_stat s);
 static inline bool capture_event_ignored(enum wire_event e)
 {
     return e == WIRE_LINK_UNKNOWN || e == WIRE_IP_NOT_UDP_TCP || e == WIRE_HEP_EMPTY ||
-           e == WIRE_HEP_TYPE || e == WIRE_WS_NOT_SIP;
+           e == WIRE_HEP_TYPE || e == WIRE_WS_NOT_SIP || e == WIRE_H225_UNREAD ||
+           e == WIRE_H245_UNREAD;
 }

@@ -159,6 +159,8 @@ static struct worker *new_worker(struct lane_run *w, const struct conf *c)
         .media_age_us = conf_int(c, "capture.media-age"),
         .fragments = (uint32_t)conf_int(c, "capture.fragments"),
         .tcp = (uint32_t)conf_int(c, "capture.tcp"),
+        .signalled_calls = (size_t)conf_int(c, "capture.signalled-calls"),
+        .framed_tcp = (uint32_t)conf_int(c, "capture.framed-tcp"),
         .probation = (size_t)conf_int(c, "capture.streams") / 4,
         .peers = (size_t)conf_int(c, "capture.peers"),
         .sip_unknown = (uint32_t)conf_int(c, "capture.sip-unknown"),

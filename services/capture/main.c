@@ -180,6 +180,8 @@ static int start(const struct conf *c)
         .media_age_us = conf_int(c, "capture.media-age"),
         .fragments = (uint32_t)conf_int(c, "capture.fragments"),
         .tcp = (uint32_t)conf_int(c, "capture.tcp"),
+        .signalled_calls = (size_t)conf_int(c, "capture.signalled-calls"),
+        .framed_tcp = (uint32_t)conf_int(c, "capture.framed-tcp"),
         .peers = (size_t)conf_int(c, "capture.peers"),
         .sip_unknown =
             g.live ? (uint32_t)conf_int(c, "capture.sip-unknown") : 0, // a file is no flood

@@ -146,6 +146,20 @@ static bool addressable(const struct endpoint *e)
     return e->port && e->ip.family && memcmp(e->ip.b, zero, e->ip.family == 4 ? 4 : 16) != 0;
 }
 
+// The entry of this address, now the newest.
+static struct media_addr *name(struct media_table *t, const struct endpoint *at, int64_t at_us)
+{
+    struct media_addr *m = find(t, &at->ip, at->port);
+    if (m) {
+        unlink_addr(t, m);
+        link_newest(t, m);
+    } else {
+        m = take_slot(t, at);
+    }
+    m->named_at_us = at_us;
+    return m;
+}
+
 uint32_t media_table_name(struct media_table *t, const struct sdp *sdp, int64_t at_us)
 {
     uint32_t named = 0;
@@ -153,19 +167,23 @@ uint32_t media_table_name(struct media_table *t, const struct sdp *sdp, int64_t 
         const struct sdp_media *media = &sdp->media[i];
         if (!media->rtp || !addressable(&media->rtp_at))
             continue;
-        struct media_addr *m = find(t, &media->rtp_at.ip, media->rtp_at.port);
-        if (m) {
-            unlink_addr(t, m);
-            link_newest(t, m);
-        } else {
-            m = take_slot(t, &media->rtp_at);
-        }
-        m->named_at_us = at_us;
+        struct media_addr *m = name(t, &media->rtp_at, at_us);
         m->srtp = media->srtp;
         take_formats(m, media);
         named++;
     }
     return named;
+}
+
+void media_table_name_one(struct media_table *t, const struct endpoint *at,
+                          const struct media_format *format, uint32_t formats, int64_t at_us)
+{
+    if (!addressable(at))
+        return;
+    struct media_addr *m = name(t, at, at_us);
+    m->srtp = false;
+    m->formats = (uint8_t)(formats < MEDIA_FORMATS_MAX ? formats : MEDIA_FORMATS_MAX);
+    memcpy(m->format, format, m->formats * sizeof *format);
 }
 
 const struct media_addr *media_table_find(const struct media_table *t, const struct ip_addr *ip,

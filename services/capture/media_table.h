@@ -26,6 +26,9 @@ struct media_table *media_table_new(size_t slots, int64_t age_us);
 struct media_table *media_table_free(struct media_table *t);
 // Takes every RTP media line with an address and a port. Returns how many it named.
 uint32_t media_table_name(struct media_table *t, const struct sdp *sdp, int64_t at_us);
+// One address by other signalling than SDP.
+void media_table_name_one(struct media_table *t, const struct endpoint *at,
+                          const struct media_format *format, uint32_t formats, int64_t at_us);
 // NULL: nobody named it. Valid until the next media_table_name.
 const struct media_addr *media_table_find(const struct media_table *t, const struct ip_addr *ip,
                                           uint16_t port);

@@ -5,6 +5,7 @@
 #include "base/span.h"
 #include "callmesh/v1/capture.pb-c.h"
 #include "flows.h"
+#include "sigcalls.h"
 #include "wire/pkt.h"
 
 struct outbox_sink {
@@ -35,6 +36,9 @@ struct outbox_hello {
 void outbox_hello(struct outbox *o, const struct outbox_hello *h);
 void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool truncated,
                 uint64_t frame);
+// Of c: what is known by now.
+void outbox_signalling(struct outbox *o, const struct sigcall *c, const struct sigcall_event *e,
+                       uint64_t frame);
 void outbox_report(struct outbox *o, const struct stream *s, const struct stream_cold *c,
                    const struct play *p, bool ended);
 // Fills the message; used by outbox_report.

@@ -1,10 +1,12 @@
 // outbox_priv.h: the open batch of each feed, with every struct and column there from the start. Only for outbox.c.
 #pragma once
 #include "outbox.h"
+#include "outbox_signalling.h"
 
-#define BATCH_BYTES     65536
-#define SIG_SLOTS       256
-#define RTP_INDEX_BYTES 20
+#define BATCH_BYTES      65536
+#define SIG_SLOTS        256
+#define RTP_INDEX_BYTES  20
+#define SIGNALLING_SLOTS 64 // events of other signalling in one sig batch
 // A packet has at least the 12 bytes of its RTP header, so no more fit before a batch is full.
 #define RTP_PACKETS  (BATCH_BYTES / (RTP_INDEX_BYTES + 12) + 1)
 #define RTP_STREAMS  256
@@ -29,6 +31,7 @@ struct sig_slot {
         Callmesh__V1__Loss loss;
         Callmesh__V1__Tick tick;
         Callmesh__V1__EndOfInput end;
+        Callmesh__V1__SignallingEvent signalling;
     };
     Callmesh__V1__RtcpSummary rtcp;
     Callmesh__V1__RtcpXr xr;
@@ -42,6 +45,8 @@ struct sig_slot {
 
 struct sig_box {
     Callmesh__V1__SigBatch batch;
+    struct signalling_slot signalling[SIGNALLING_SLOTS];
+    size_t signallings;
     Callmesh__V1__SigEvent *events[SIG_SLOTS];
     struct sig_slot slot[SIG_SLOTS];
     uint8_t

@@ -69,6 +69,8 @@ static struct bench *bench_new(uint32_t sip_unknown)
         .media_age_us = 600000000,
         .fragments = 4,
         .tcp = 4,
+        .signalled_calls = 4,
+        .framed_tcp = 4,
         .peers = 64,
         .sip_unknown = sip_unknown,
     });

@@ -125,7 +125,7 @@ static void all_places_in_use(void **state)
     for (uint16_t round = 0; round < 4; round++) {
         for (uint32_t i = 0; i < SDP_MEDIA_MAX; i++) {
             sdp.media[i].rtp_at.ip = (struct ip_addr){.family = 4, .b = {10, 0, 0, 1}};
-            sdp.media[i].rtp_at.port = (uint16_t)(1000 + 100 * round + i);
+            sdp.media[i].rtp_at.port = (uint16_t)(1000u + 100u * (uint32_t)round + i);
         }
         assert_int_equal(pauses_learn(&p, SPAN_LIT("x"), &sdp), round < 3);
     }

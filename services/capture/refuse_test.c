@@ -111,7 +111,9 @@ static void *build_worker(void)
                             .streams = 4,
                             .media_addresses = 4,
                             .fragments = 2,
-                            .tcp = 2};
+                            .tcp = 2,
+                            .signalled_calls = 2,
+                            .framed_tcp = 2};
     return worker_new(&o);
 }
 

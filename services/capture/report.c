@@ -179,6 +179,29 @@ static void json_events(struct json *j, const struct capture_counts *c, const ch
     json_obj_end(j);
 }
 
+static void json_signalling(struct json *j, const uint64_t *n)
+{
+    static const struct {
+        const char *protocol;
+        enum capture_stat messages, calls;
+    } of[] = {{"sccp", CAPTURE_SCCP, CAPTURE_SCCP_CALLS},
+              {"mgcp", CAPTURE_MGCP, CAPTURE_MGCP_CALLS},
+              {"iax2", CAPTURE_IAX2, CAPTURE_IAX2_CALLS},
+              {"h323", CAPTURE_H323, CAPTURE_H323_CALLS}};
+    json_key(j, "signalling");
+    json_obj(j);
+    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+        if (!n[of[i].messages])
+            continue;
+        json_key(j, of[i].protocol);
+        json_obj(j);
+        json_kuint(j, "messages", n[of[i].messages]);
+        json_kuint(j, "calls", n[of[i].calls]);
+        json_obj_end(j);
+    }
+    json_obj_end(j);
+}
+
 static void json_counts(struct json *j, const struct report *r, const struct report_input *in)
 {
     const uint64_t *n = in->counts->n;
@@ -190,6 +213,7 @@ static void json_counts(struct json *j, const struct report *r, const struct rep
         if (in->sip->request[i])
             json_kuint(j, sip_method_name((enum sip_method)i), in->sip->request[i]);
     json_obj_end(j);
+    json_signalling(j, n);
     json_kuint(j, "rtp_packets", n[CAPTURE_RTP]);
     json_kuint(j, "rtcp_packets", n[CAPTURE_RTCP]);
     json_kuint(j, "rtcp_xr", n[CAPTURE_RTCP_XR]);

@@ -52,6 +52,10 @@ const struct conf_def capture_settings[] = {
      "IP datagrams being joined at once, 64 kB each", false},
     {"capture.tcp", CONF_INT, "256", 1, 65536, "TCP directions with SIP at once, 80 kB each",
      false},
+    {"capture.signalled-calls", CONF_INT, "4096", 16, 1 << 20,
+     "calls of SCCP, MGCP, IAX2 and H.323 at once", false},
+    {"capture.framed-tcp", CONF_INT, "2048", 1, 65536,
+     "TCP directions with SCCP, H.225 or H.245 at once, 8 kB each: two for each phone", false},
     {"capture.duplicate-window", CONF_DURATION, "50ms", 0, 1 * US,
      "a mirror's second copy of a packet comes within it: far more than a switch needs, far less "
      "than SIP (500 ms) or TCP (200 ms) "

@@ -4,19 +4,34 @@
 #include "base/mono.h"
 #include "duplicates.h"
 #include "tls.h"
+#include "wire/iax2.h"
+#include "wire/sccp.h"
 #include "worker_priv.h"
 
 #define FEED_SLACK_US                                                                              \
     (100 * US_PER_MS) // packets of several queues of a card come this much out of order at most
-#define TICK_US      (200 * US_PER_MS)
-#define COUNTERS_US  (1 * US_PER_S)
-#define WATERMARK_US (5 * US_PER_S)
+#define TICK_US        (200 * US_PER_MS)
+#define SIGCALL_AGE_US (4 * 3600 * US_PER_S) // of silence; the centre has its own timers
+#define COUNTERS_US    (1 * US_PER_S)
+#define WATERMARK_US   (5 * US_PER_S)
 
 static void on_tls_packet(void *ctx, const struct pkt *p);
 
 static struct sipstream *sip_in_tcp(const struct worker_opts *o)
 {
-    return sipstream_new(&(struct sipstream_opts){o->tcp, 65536 + 16384, 3600 * US_PER_S});
+    return sipstream_new(&(struct sipstream_opts){
+        .connections = o->tcp, .bytes = 65536 + 16384, .idle_us = 3600 * US_PER_S});
+}
+
+static bool signalling_start(struct worker *w)
+{
+    const struct worker_opts *o = &w->o;
+    w->framed = sipstream_new(&(struct sipstream_opts){.connections = o->framed_tcp,
+                                                       .bytes = SCCP_MESSAGE_MAX,
+                                                       .idle_us = 3600 * US_PER_S,
+                                                       .frame = signalling_frame});
+    w->calls = sigcalls_new(o->signalled_calls, SIGCALL_AGE_US, signalling_tell, w);
+    return w->framed && w->calls;
 }
 
 static bool tls_start(struct worker *w)
@@ -62,8 +77,8 @@ struct worker *worker_new(const struct worker_opts *o)
         w->duplicates =
             duplicates_new(&(struct duplicates_opts){o->duplicate_entries, o->duplicate_window_us});
     w->peers = peers_new(o->peers ? o->peers : 1, o->sip_unknown);
-    if (!w->peers || !w->flows || !w->media || !w->frag || !w->tcp || !tls_start(w) ||
-        (o->duplicate_window_us > 0 && !w->duplicates))
+    if (!w->peers || !w->flows || !w->media || !w->frag || !w->tcp || !signalling_start(w) ||
+        !tls_start(w) || (o->duplicate_window_us > 0 && !w->duplicates))
         return worker_free(w);
     return w;
 }
@@ -71,6 +86,8 @@ struct worker *worker_new(const struct worker_opts *o)
 struct worker *worker_free(struct worker *w)
 {
     if (w) {
+        sigcalls_free(w->calls);
+        sipstream_free(w->framed);
         duplicates_free(w->duplicates);
         tls_free(w->tls);
         sipstream_free(w->in_tls);
@@ -194,6 +211,12 @@ static void on_segment(struct worker *w, const struct pkt *p)
 
 static void on_datagram(struct worker *w, const struct pkt *p)
 {
+    // A full frame of IAX2 has the first bits of RTP.
+    if (__builtin_expect(p->dport == IAX2_PORT || p->sport == IAX2_PORT, 0) &&
+        signalling_iax2(w, p)) {
+        w->counts.n[CAPTURE_WAY_OTHER]++;
+        return;
+    }
     switch (classify_udp(p->payload)) {
     case TRAFFIC_RTP:
         w->counts.n[CAPTURE_WAY_RTP]++;
@@ -219,6 +242,8 @@ static void on_datagram(struct worker *w, const struct pkt *p)
         break;
     case TRAFFIC_OTHER:
         w->counts.n[CAPTURE_WAY_OTHER]++;
+        if (p->payload.n > 0 && p->payload.p[0] >= '1' && p->payload.p[0] <= 'z')
+            (void)signalling_udp(w, p);
         break;
     }
 }
@@ -270,6 +295,7 @@ static void packet_way(struct worker *w, const struct source_packet *in)
     }
     w->counts.n[CAPTURE_WAY_TCP]++;
     on_segment(w, p);
+    signalling_tcp(w, p);
 }
 
 void worker_packet(struct worker *w, const struct source_packet *p)
@@ -309,7 +335,9 @@ static void gather_counts(struct worker *w)
         n[CAPTURE_DUPLICATES_EVICTED] = duplicates_stat(w->duplicates).evicted;
     }
     n[CAPTURE_DROP_FRAGMENTS] = frag.evicted + frag.refused;
-    n[CAPTURE_DROP_TCP] = tcp.evicted + (w->in_tls ? sipstream_stat(w->in_tls).evicted : 0);
+    n[CAPTURE_DROP_TCP] = tcp.evicted + sipstream_stat(w->framed).evicted +
+                          (w->in_tls ? sipstream_stat(w->in_tls).evicted : 0);
+    signalling_counts(w);
 }
 
 // The second law: what was dropped since the last look is said on the feed it belongs to.
@@ -323,8 +351,8 @@ static void announce_losses(struct worker *w, int64_t feed_us)
         if (!place || now <= w->loss_announced[i])
             continue;
         struct outbox_loss l = {place, now - w->loss_announced[i], w->announced_at_us, to_us, NULL};
-        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_TLS && i != CAPTURE_DROP_JOURNAL &&
-                     i != CAPTURE_DROP_BUS && i != CAPTURE_SHED_SIP;
+        bool media = i != CAPTURE_DROP_TCP && i != CAPTURE_DROP_TLS && i != CAPTURE_DROP_SIGCALLS &&
+                     i != CAPTURE_DROP_JOURNAL && i != CAPTURE_DROP_BUS && i != CAPTURE_SHED_SIP;
         outbox_loss(w->o.out, &l, media);
         w->loss_announced[i] = now;
     }
@@ -355,6 +383,7 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
         tls_tick(w->tls, feed_us, clock_us);
     flows_advance(w->flows, feed_us);
     media_table_age(w->media, feed_us);
+    sigcalls_age(w->calls, feed_us);
     if (w->pauses.n > 0 && pauses_expire(&w->pauses, feed_us))
         mark_paused(w);
     bool counters = feed_us - w->counters_at_us >= COUNTERS_US;
@@ -386,6 +415,7 @@ void worker_end(struct worker *w, bool truncated)
     if (w->in_tls)
         sipstream_flush(w->in_tls);
     sipstream_flush(w->tcp);
+    sipstream_flush(w->framed);
     flows_end_all(w->flows);
     gather_counts(w);
     capture_stats_publish(&w->counts);
@@ -481,7 +511,8 @@ size_t worker_bytes(const struct worker *w)
 {
     return sizeof *w + flows_stat(w->flows).bytes + peers_stat(w->peers).bytes +
            media_table_stat(w->media).bytes + frag_stat(w->frag).bytes +
-           sipstream_stat(w->tcp).bytes +
+           sipstream_stat(w->tcp).bytes + sipstream_stat(w->framed).bytes +
+           sigcalls_stat(w->calls).bytes +
            (w->duplicates ? duplicates_stat(w->duplicates).bytes : 0) +
            (w->tls ? tls_bytes(w->tls) : 0) + (w->in_tls ? sipstream_stat(w->in_tls).bytes : 0);
 }

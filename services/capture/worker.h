@@ -20,6 +20,8 @@ struct worker_opts {
     int64_t media_age_us;        // default 10 min
     uint32_t fragments;          // datagrams, default 256
     uint32_t tcp;                // directions, default 256
+    size_t signalled_calls;      // of SCCP, MGCP, IAX2, H.323; default 4096
+    uint32_t framed_tcp;         // TCP directions of SCCP, H.225 and H.245, default 2048
     int64_t duplicate_window_us; // 0: copies are not looked for
     size_t duplicate_entries;
     size_t tls;              // connections; 0: TLS is not looked at

@@ -56,6 +56,8 @@ static void bench_init(struct bench *b, const char *key)
         .media_age_us = 5000000,
         .fragments = 1,
         .tcp = 1,
+        .signalled_calls = 4,
+        .framed_tcp = 4,
         .hep_key = key,
     });
     assert_non_null(b->w);

@@ -99,6 +99,8 @@ static inline struct bench *bench_new_as(bool live)
         .media_age_us = 600000000,
         .fragments = 4,
         .tcp = 4,
+        .signalled_calls = 4,
+        .framed_tcp = 4,
     });
     b->at_us = START_US;
     assert_non_null(b->w);

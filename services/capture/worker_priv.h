@@ -17,7 +17,8 @@ struct worker {
     struct peers *peers;
     uint32_t shed_level;
     struct frag_table *frag;
-    struct sipstream *tcp;
+    struct sipstream *tcp, *framed;
+    struct sigcalls *calls;        // of SCCP, MGCP, IAX2, H.323
     struct duplicates *duplicates; // NULL: not looked for
     struct tls *tls;               // NULL: not looked at
     struct sipstream *in_tls;      // SIP from the plaintext; NULL: no key log
@@ -35,6 +36,7 @@ struct worker {
     struct pkt pkt; // the packet on its way; parsers set all they speak of, so it is not cleared
     struct sip_msg msg; // large; one message at a time
     struct sdp sdp;
+    uint8_t made_rtp[2048]; // voice of IAX2 with an RTP header
 };
 
 // Looks up or begins the stream of this packet and counts it.
@@ -47,6 +49,14 @@ bool media_join_reports(struct worker *w, const struct endpoint *src, const stru
                         const struct rtcp *r);
 // A whole SIP message from wherever it came; p has its addresses and time.
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated);
+// worker_signalling.c
+// What is neither SIP nor RTP nor RTCP. False: not ours.
+bool signalling_udp(struct worker *w, const struct pkt *p);
+bool signalling_iax2(struct worker *w, const struct pkt *p);
+void signalling_tcp(struct worker *w, const struct pkt *p);
+void signalling_tell(void *ctx, const struct sigcall *c, const struct sigcall_event *e);
+int32_t signalling_frame(struct span head);
+void signalling_counts(struct worker *w);
 // For flows_opts; ctx is the worker.
 bool media_on_due(void *ctx, struct stream *s, struct stream_cold *c);
 void media_on_end(void *ctx, struct stream *s, struct stream_cold *c, enum flow_end why);

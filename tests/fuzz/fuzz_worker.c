@@ -66,6 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .media_age_us = 5000000,
         .fragments = 2,
         .tcp = 2,
+        .signalled_calls = 4,
+        .framed_tcp = 4,
         .tls = 2,
         .duplicate_window_us = 50000,
         .duplicate_entries = 8,

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CAPTURES = os.path.join(os.path.dirname(ROOT), "shared", "captures")
+CAPTURES = os.environ.get("CALLMESH_CAPTURES") or os.path.join(os.path.dirname(ROOT), "shared", "captures")
 BIN = os.path.join(ROOT, "build", "bin")
 _next_base = [17640]
 

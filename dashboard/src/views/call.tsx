@@ -121,6 +121,7 @@ function Head({ call }: { call: Call }) {
         </h1>
         <div class="call-badges">
           <ResultPill call={call} />
+          {call.protocol !== "sip" ? <span class="pill plain mono">{call.protocol.toUpperCase()}</span> : null}
           {call.sip_status ? <span class="pill plain mono">{call.sip_status} {call.sip_reason}</span> : null}
           <span class="pill plain"><RecordingDot state={call.recording_state} /> <span aria-hidden="true">{RECORDING_WORD[call.recording_state]}</span></span>
           {call.paused ? <span class="pill r-mid" title={`${call.paused.by}${call.paused.reason ? `: ${call.paused.reason}` : ""}, until ${formatTime(call.paused.until)}`}>Recording paused</span> : null}

@@ -28,7 +28,7 @@ export function newCall(site, startedMs, live = true) {
   const inbound = random() < 0.7;
   const id = uuid7(startedMs);
   return {
-    id, revision: 1, site, harvesters: [`${site}/capture-eth1`], live, state: "started", result: null, sip_status: null, sip_reason: null, hangup_by: null,
+    id, revision: 1, site, harvesters: [`${site}/capture-eth1`], live, state: "started", result: null, protocol: "sip", sip_status: null, sip_reason: null, hangup_by: null,
     from: party(!inbound, site), to: party(inbound, site), started_at: iso(startedMs), ringing_at: null, answered_at: null, ended_at: null,
     setup_seconds: null, ring_seconds: null, talk_seconds: null, duration_seconds: null, hold_seconds: 0, hold_count: 0,
     sip_call_ids: [`${hex(24)}@10.1.${site === "main" ? 1 : 2}.5`], message_count: 1, recording_state: "none", codecs: [], quality: null, listeners: 0,

@@ -38,11 +38,12 @@ def truth_of(row):
 
 
 def ours_of(got):
-    joined = [s for c in got["calls"] for s in c["streams"]]
-    every = joined + got["unjoined_streams"]
+    calls = [c for c in got["calls"] if c["protocol"] == "sip"]  # the others: other_signalling
+    joined = [s for c in calls for s in c["streams"]]
+    every = [s for c in got["calls"] for s in c["streams"]] + got["unjoined_streams"]
     # tshark counts Call-IDs: a call of several parts is as many there
-    answered = {leg["call_id"] for c in got["calls"] for leg in c["legs"] if leg["answered_at"]}
-    return {"calls": sum(1 + len(c["related"]) for c in got["calls"]), "answered": len(answered),
+    answered = {leg["call_id"] for c in calls for leg in c["legs"] if leg["answered_at"]}
+    return {"calls": sum(1 + len(c["related"]) for c in calls), "answered": len(answered),
             "joined_streams": len(joined), "joined_rtp": sum(s["packets"] for s in joined),
             "all_streams": len(every), "all_rtp": sum(s["packets"] for s in every)}
 
