@@ -1,6 +1,7 @@
 // Over 450 lines: each table of the world is filled, passed and drained here, one after the other.
 // Every bounded thing of the world: filled, passed, drained, with its counter; and messages that are not calls.
 // (Over 450 lines: a list of independent cases.)
+#include "blob_v4.h"
 #include "control.h"
 #include "stats.h"
 #include "story_kit.h"
@@ -709,6 +710,32 @@ static void nonsense(void **state)
     kit_close(&k);
 }
 
+// An update must not lose the calls that are up: what the version before has saved goes on where it was.
+static void a_blob_of_the_version_before(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    struct call *c = blob_read(k.w, span_of(blob_v4, sizeof blob_v4));
+    assert_non_null(c);
+    assert_int_equal(c->protocol, PROTOCOL_SIP);
+    assert_int_equal(c->legs->address_count, 2);
+    for (const struct address *a = c->legs->addresses; a; a = a->next) {
+        assert_int_equal(a->ssrc, 0);
+        assert_int_equal(a->again_us, a->named_us);
+    }
+    static uint8_t now[32768];
+    size_t n = blob_write(k.w, c, now, sizeof now);
+    assert_true(n > sizeof blob_v4 && now[0] == BLOB_VERSION);
+    parts_relink(k.w);
+    kit_play(&k, "3 rtp 10.0.0.1:4000>10.0.0.2:6000 ssrc=1 n=50 until=4\n5 A>B BYE id=x t=b\n"
+                 "5.1 B>A 200 id=x t=b m=BYE");
+    const char *told = kit_tell(&k);
+    if (!strstr(told, "media=caller@b:1") || !strstr(told, "ended"))
+        fail_msg("%s", told);
+    kit_close(&k);
+}
+
 static void blobs_that_lie(void **state)
 {
     (void)state;
@@ -848,6 +875,7 @@ int main(void)
         cmocka_unit_test(publishers_come_and_go),
         cmocka_unit_test(taps_fill_up),
         cmocka_unit_test(nonsense),
+        cmocka_unit_test(a_blob_of_the_version_before),
         cmocka_unit_test(blobs_that_lie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
