@@ -22,6 +22,8 @@ static void raw(struct blob *b, void *field, size_t n)
         b->failed = true;
         return;
     }
+    if (!n) // a text that was never told has no address either
+        return;
     if (b->reading)
         memcpy(field, b->p + b->n, n);
     else

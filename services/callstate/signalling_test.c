@@ -346,6 +346,42 @@ static void another_realm_is_another_network(void **state)
     kit_close(&k);
 }
 
+static void assert_user(struct kit *k, const char *user)
+{
+    const struct party *p = &((struct call *)slab_at(k->w->calls, 0))->from;
+    assert_int_equal(p->user_n, strlen(user));
+    assert_memory_equal(p->user, user, p->user_n);
+}
+
+// A name that grows from event to event has a new place each time, until the texts of its call are full: then the last one stays.
+static void a_party_named_again_and_again(void **state)
+{
+    (void)state;
+    struct kit k;
+    char name[PARTY_USER_MAX + 1], kept[PARTY_USER_MAX + 1] = "";
+    int taken = 0;
+    kit_open(&k, NULL);
+    tell(&k, &(struct say)S(0, SETUP));
+    for (int n = 1; n <= PARTY_USER_MAX; n++) {
+        memset(name, 'a' + n % 26, (size_t)n);
+        name[n] = 0;
+        tell(&k, &(struct say)S(n / 10.0, NONE, .from = name));
+        const struct party *p = &((struct call *)slab_at(k.w->calls, 0))->from;
+        if (p->user_n == n) {
+            memcpy(kept, name, sizeof kept);
+            taken++;
+        }
+        assert_user(&k, kept);
+    }
+    assert_in_range(taken, 20, PARTY_USER_MAX - 1);    // room for some, never for all
+    tell(&k, &(struct say)S(20, NONE, .from = "bob")); // a shorter one needs none
+    assert_user(&k, "bob");
+    assert_int_equal(slab_stat(k.w->texts).used, 1);
+    kit_drop(&k);
+    assert_user(&k, "bob");
+    kit_close(&k);
+}
+
 static void causes(void **state)
 {
     (void)state;
@@ -366,6 +402,7 @@ int main(void)
         cmocka_unit_test(a_full_table),
         cmocka_unit_test(a_realm_is_one_network),
         cmocka_unit_test(another_realm_is_another_network),
+        cmocka_unit_test(a_party_named_again_and_again),
         cmocka_unit_test(causes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
