@@ -137,6 +137,8 @@ static void digits_leave_as_stars(void **state)
                                                 .media_age_us = 600000000,
                                                 .fragments = 4,
                                                 .tcp = 4,
+                                                .signalled_calls = 4,
+                                                .framed_tcp = 4,
                                                 .keep_digits = keep});
         b->at_us = START_US;
         assert_non_null(b->w);
