@@ -31,7 +31,7 @@
     "FROM streams "                                                                                \
     "WHERE call_id = ANY (c.member_ids || c.id) AND first_at >= c.started_at - interval '1 "       \
     "minute') s ON true"
-#define ROW_CALL_COLUMNS 46
+#define ROW_CALL_COLUMNS 47
 struct call_row {
     struct call_view view;
     char keep[8192]; // elements of the arrays

@@ -58,6 +58,8 @@ static const struct conf_def defs[] = {
      "of them, a second of feed time and site; the rest is counted", false},
     {"alerts.every", CONF_DURATION, "10s", 100000, 3600000000,
      "between two looks at the rules of alerts", false},
+    {"store.keep-digits", CONF_BOOL, "false", 0, 0,
+     "store the digits of SIP INFO; false: a * for each, they may be of a card", false},
     {"lease.ttl", CONF_DURATION, "3s", 500000, 60000000,
      "without a word of the leader for so long, a callstate that stands by takes over", false},
     {"limits.calls", CONF_INT, "10000", 16, 10000000,
@@ -305,6 +307,7 @@ static int open_state(const struct conf *c)
     policy_board_init(&g.policy);
     g.world->policy = &g.policy;
     g.world->pauses = pauses_new(admit_realm);
+    g.world->keep_digits = conf_bool(c, "store.keep-digits");
     g.world->pause_limit_us = conf_int(c, "pause.limit");
     (void)span_copy(span_str(conf_str(c, "pause.header")), g.world->pause_header,
                     sizeof g.world->pause_header);

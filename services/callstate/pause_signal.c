@@ -1,6 +1,7 @@
 // Pauses that a telephone or a box asks for itself: a header of any message of the call, or a code of digits by SIP INFO
 // (application/dtmf-relay, application/dtmf, as RFC 6086's users send them). Both are settings, and off without them.
 #include <string.h>
+#include "dtmf.h"
 #include "pause.h"
 
 #define BY_HEADER SPAN_LIT("header")
@@ -23,23 +24,6 @@ static void by_header(struct world *w, struct call *c, const struct sip_msg *sip
         turn(w, c, false, BY_HEADER);
 }
 
-// The digit that an INFO says; 0: none. "Signal=5" (dtmf-relay) or the digit alone (dtmf).
-static char digit_of(struct span body)
-{
-    static const char digits[] = "0123456789*#ABCDabcd";
-    for (int i = 0; i < 16 && body.n; i++) {
-        const uint8_t *end = memchr(body.p, '\n', body.n);
-        size_t n = end ? (size_t)(end - body.p) : body.n;
-        struct span v = span_trim(span_sub(body, 0, n));
-        body = span_sub(body, n + 1, SIZE_MAX);
-        if (v.n >= 8 && span_ieq(span_sub(v, 0, 7), SPAN_LIT("signal=")))
-            v = span_trim(span_sub(v, 7, SIZE_MAX));
-        if (v.n == 1 && strchr(digits, v.p[0]))
-            return (char)v.p[0];
-    }
-    return 0;
-}
-
 static bool ends_with(const struct call *c, const char *code)
 {
     size_t n = strlen(code);
@@ -49,7 +33,7 @@ static bool ends_with(const struct call *c, const char *code)
 // Only the last few are kept, and only in memory: they may be of a card.
 static void by_code(struct world *w, struct call *c, const struct sip_msg *sip)
 {
-    char d = digit_of(sip->body);
+    char d = dtmf_digit(sip->body);
     if (!d)
         return;
     memmove(c->digits, c->digits + 1, sizeof c->digits - 1);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mono.h"
 #include "blob.h"
+#include "dtmf.h"
 #include "media_join.h"
 #include "parts.h"
 #include "plant.h"
@@ -57,6 +58,19 @@ void rows_done(struct world *w, struct table *t)
             STAT_ROWS_TOO_LONG); // world_batch_full looks first: only a text beyond all bounds ends here
 }
 
+// The bytes as they are stored: digits of a card are in no database.
+static struct span stored_raw(const struct world *w, const struct message *m)
+{
+    static uint8_t copy[UINT16_MAX];
+    const struct sip_msg *sip = m->sip;
+    if (w->keep_digits || !dtmf_in(sip) || m->raw.n > sizeof copy || sip->body.p < m->raw.p ||
+        sip->body.n > m->raw.n - (size_t)(sip->body.p - m->raw.p))
+        return m->raw;
+    memcpy(copy, m->raw.p, m->raw.n);
+    count_n(STAT_DIGITS_MASKED, dtmf_mask(copy + (sip->body.p - m->raw.p), sip->body.n));
+    return span_of(copy, m->raw.n);
+}
+
 static void message_row(struct world *w, const struct message *m, bool again)
 {
     const struct sip_msg *sip = m->sip;
@@ -82,7 +96,7 @@ static void message_row(struct world *w, const struct message *m, bool again)
     row_int(t, m->dst.port);
     row_str(t, transport_name(m->transport));
     row_bool(t, m->retransmission);
-    row_bytes(t, m->raw);
+    row_bytes(t, stored_raw(w, m));
     rows_done(w, t);
 }
 

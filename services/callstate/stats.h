@@ -103,6 +103,8 @@
     X(ASKED, "callstate_recordings_asked_total", NULL, "Calls recorded because someone asked",     \
       STAT_COUNTER)                                                                                \
     X(POLICY_RULES, "callstate_recording_rules", NULL, "Rules of recording in force", STAT_GAUGE)  \
+    X(DIGITS_MASKED, "callstate_digits_masked_total", NULL, "Digits of SIP INFO stored as a star", \
+      STAT_COUNTER)                                                                                \
     X(PAUSES, "callstate_pauses_total", NULL, "Parts of calls paused", STAT_COUNTER)               \
     X(PAUSES_OVER, "callstate_pauses_over_total", NULL, "Pauses that ended at their limit",        \
       STAT_COUNTER)                                                                                \

@@ -427,6 +427,7 @@ struct world {
     int64_t recorder_alive_wall_us;
     struct pauses *pauses;                                // NULL: nothing can be paused
     int64_t pause_limit_us;                               // of a pause that says none, or more
+    bool keep_digits;                                     // of SIP INFO, in what is stored
     char pause_header[64], pause_code[9], resume_code[9]; // "": none
     struct policy_board *policy; // borrowed; NULL: no rules, all is recorded
     size_t memory;

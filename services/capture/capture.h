@@ -100,6 +100,8 @@
       "HEP connections refused, no place was free", COUNTER)                                       \
     X(HEP_EVICTED, "capture_hep_evicted_total", NULL,                                              \
       "silent HEP connections closed to make room", COUNTER)                                       \
+    X(DIGITS_MASKED, "capture_digits_masked_total", NULL,                                          \
+      "telephone-event packets whose digit left as a star", COUNTER)                               \
     X(PAUSED, "capture_paused_packets_total", NULL,                                                \
       "RTP packets of paused calls: seen, counted, not let out", COUNTER)                          \
     X(PAUSES, "capture_pauses", NULL, "calls that are paused now", GAUGE)                          \

@@ -176,6 +176,7 @@ static struct worker *new_worker(struct lane_run *w, const struct conf *c)
         .tls_wait_us = conf_int(c, "capture.tls-wait"),
         .tls_secrets = (size_t)conf_int(c, "capture.tls-secrets"),
         .tls_keylog_fd = w->live->keylog_fd,
+        .keep_digits = conf_bool(c, "capture.keep-digits"),
         .hep_key = conf_str(c, "capture.hep-key"),
         .on_stream = w->report ? report_stream : NULL,
         .ctx = w->report,

@@ -192,6 +192,7 @@ static int start(const struct conf *c)
         .tls_wait_us = conf_int(c, "capture.tls-wait"),
         .tls_secrets = (size_t)conf_int(c, "capture.tls-secrets"),
         .tls_keylog_fd = g.keylog_fd,
+        .keep_digits = conf_bool(c, "capture.keep-digits"),
         .hep_key = conf_str(c, "capture.hep-key"),
         .on_stream = g.report ? report_stream : NULL,
         .ctx = g.report,

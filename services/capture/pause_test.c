@@ -97,6 +97,69 @@ static void where_its_sdp_moves_it(void **state)
     free(b);
 }
 
+// Events (RFC 4733): how many digits, when and how long is told, which ones is not.
+static uint8_t seen_events[8];
+static size_t events_n;
+
+static int note_events(void *ctx, const Callmesh__V1__RtpBatch *b)
+{
+    (void)ctx;
+    for (size_t i = 0; i + 20 <= b->index.len; i += 20) {
+        uint32_t offset;
+        uint16_t length;
+        memcpy(&offset, b->index.data + i + 12, 4);
+        memcpy(&length, b->index.data + i + 16, 2);
+        if ((b->data.data[offset + 1] & 0x7F) == 101 && events_n < sizeof seen_events) {
+            assert_int_equal(length, 16);
+            assert_int_equal(b->data.data[offset + 15], 160); // its duration
+            seen_events[events_n++] = b->data.data[offset + 12];
+        }
+    }
+    return 0;
+}
+
+static void digits_leave_as_stars(void **state)
+{
+    (void)state;
+    static const uint8_t said[] = {4,  1,  15,
+                                   10, 16, 36}; // the last two are no digits: flash, a tone
+    for (int keep = 0; keep < 2; keep++) {
+        struct bench *b = calloc(1, sizeof *b);
+        b->out =
+            outbox_new(&(struct outbox_sink){.sig = on_sig, .rtp = note_events, .ctx = &b->told});
+        b->w = worker_new(&(struct worker_opts){.link_type = LINK_RAW_12,
+                                                .live = true,
+                                                .publisher = "test/worker",
+                                                .out = b->out,
+                                                .streams = STREAMS,
+                                                .stream_idle_us = 60000000,
+                                                .media_addresses = 16,
+                                                .media_age_us = 600000000,
+                                                .fragments = 4,
+                                                .tcp = 4,
+                                                .signalled_calls = 4,
+                                                .framed_tcp = 4,
+                                                .keep_digits = keep});
+        b->at_us = START_US;
+        assert_non_null(b->w);
+        events_n = 0;
+        invite(b, "0 101\r\na=rtpmap:101 telephone-event/8000");
+        for (unsigned i = 0; i < sizeof said; i++) {
+            uint8_t p[16] = {0x80, 101, 0, (uint8_t)i, 0, 0, 0, 0, 0, 0, 0, 7, said[i], 10, 0, 160};
+            udp(b, 2, 5000, 1, 4000, span_of(p, sizeof p));
+            b->at_us += 20000;
+        }
+        outbox_close_all(b->out);
+        assert_int_equal(events_n, sizeof said);
+        for (size_t i = 0; i < sizeof said; i++)
+            assert_int_equal(seen_events[i], keep || said[i] > 15 ? said[i] : 10);
+        assert_int_equal(count(b, CAPTURE_DIGITS_MASKED), keep ? 0 : 4);
+        worker_free(b->w);
+        outbox_free(b->out);
+        free(b);
+    }
+}
+
 static void all_places_in_use(void **state)
 {
     (void)state;
@@ -148,6 +211,7 @@ int main(void)
         cmocka_unit_test(not_a_packet_leaves),
         cmocka_unit_test(it_ends_at_its_limit_without_a_word),
         cmocka_unit_test(where_its_sdp_moves_it),
+        cmocka_unit_test(digits_leave_as_stars),
         cmocka_unit_test(all_places_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,7 @@ struct worker_opts {
     void (*on_sdp)(void *ctx, int64_t at_us, struct span body);
     void (*on_rtcp)(void *ctx, const struct pkt *p);
     void *cross_ctx;
+    bool keep_digits;    // of telephone-events; else they leave as stars
     const char *hep_key; // HEP messages without it are refused; NULL or "": any
     // Called for each stream that leaves confirmed; may be NULL.
     void (*on_stream)(void *ctx, const struct stream *s, const struct stream_cold *c,
