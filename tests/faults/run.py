@@ -352,6 +352,9 @@ def report(mesh, o, done, skipped, took, rest, verdicts, watcher, api_bad):
         print(f"{v.site}: recordings wanted {c['recordings_wanted']}, ready {c['recordings_ready']}, missing {c['recordings_missing']}, declared {c['recordings_declared']}; "
               f"frames sent {c['frames_sent']}, right {c['frames_right']}, declared {c['frames_declared']}, undeclared {c['frames_undeclared']}, doubled {c['frames_doubled']}")
         bad += v.wrong
+    places = mesh.pg.query("SELECT site, place, count(*) FROM losses GROUP BY 1, 2 ORDER BY 1, 2")
+    print("loss records by place: " + (", ".join(" ".join(p) for p in places) or "none")
+          + " (capture_down: passed on the wire while the harvester itself was dead or stood still; nobody could see it)")
     steady = verdicts[0].n
     if steady["lost_declared"]:
         bad.append(f"steady: {steady['lost_declared']} messages lost at a harvester that nobody struck")
