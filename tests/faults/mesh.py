@@ -2,6 +2,7 @@
 
 PostgreSQL too is a child (with pg_ctl a killed postmaster would stay as a zombie whose pid "exists", and the next start would
 refuse). What ends without having been struck is an *unexpected end* and a failure of the run.
+A little over 450 lines: each process of a mesh, how it starts and how it ends.
 """
 import json
 import os
