@@ -22,7 +22,7 @@
 #define EXIT_SCHEMA      76
 #define KNOWN_MAX        4096
 #define READ_BACK_TTLS   5
-#define QUEUE_BYTES      (2u << 20) // more waits in the journals; 16 MiB was not faster
+#define QUEUE_BYTES      (2u << 20) // more waits in the journals
 #define ARENA_BYTES      (2u << 20) // an envelope of 64 kB, unpacked
 
 static const struct conf_def defs[] = {

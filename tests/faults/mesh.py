@@ -191,7 +191,6 @@ class Mesh:
         os.chmod(self.dir, 0o755)
         self.mounts = []
         self.proc = {}
-        self.callstate_extra = ()
         self.standby = standby
         # A long run has the journals of the product's defaults (64 and 256 MiB each); a short one small ones, whose edge is met.
         self.journal_sizes = [] if long else ["--journal.sig-bytes=8M", "--journal.rtp-bytes=48M"]
@@ -280,7 +279,7 @@ class Mesh:
         self.pg.make()
         self.pg.start()
         wait_for("PostgreSQL", self.pg.ready)
-        self.add_callstate(extra=self.callstate_extra)
+        self.add_callstate()
         if self.standby:
             self.add_callstate("callstate-2", health=15, first=21)
         self.add_rest()
