@@ -8,6 +8,7 @@
 #include "parts.h"
 #include "pending.h"
 #include "recordings.h"
+#include "store/packed.h"
 
 static int cursors(struct store *s, struct known_cursor *known, size_t max, size_t *ret_n)
 {
@@ -200,9 +201,10 @@ static int streams(struct store *s, struct world *w, size_t *ret_n)
 }
 
 // Messages whose INVITE may still come: the latest without a call, of sites whose input goes on.
-static int held_messages(struct store *s, struct world *w, size_t *ret_n)
+static int held_messages(struct store *s, struct world *w, struct unpacker *u, size_t *ret_n,
+                         size_t *ret_bad)
 {
-    static uint8_t raw[PENDING_BYTES];
+    static uint8_t raw[PACKED_RAW_MAX];
     struct store_args a;
     struct store_result *r = NULL;
     store_args_init(&a);
@@ -210,7 +212,9 @@ static int held_messages(struct store *s, struct world *w, size_t *ret_n)
     int st = store_query(s,
                          "SELECT m.site, m.publisher, m.seq, m.n, m.at, host(m.src_ip), "
                          "m.src_port, host(m.dst_ip), m.dst_port,"
-                         " substr(m.raw, 1, 4096) FROM (SELECT site, max(feed_at) AS feed_at FROM "
+                         " CASE WHEN m.raw_form = 0 THEN substr(m.raw, 1, 4096) WHEN length(m.raw) "
+                         "<= 8192 THEN m.raw "
+                         "END, m.raw_form FROM (SELECT site, max(feed_at) AS feed_at FROM "
                          "harvesters WHERE NOT ended"
                          " GROUP BY site) h JOIN sip_messages m ON m.site = h.site AND m.at > "
                          "h.feed_at - interval '5 s'"
@@ -231,7 +235,13 @@ static int held_messages(struct store *s, struct world *w, size_t *ret_n)
             !publisher_intern(w, store_span(r, i, 1), store_span(r, i, 0), &m.publisher) ||
             !endpoint_of(r, i, 5, &m.src) || !endpoint_of(r, i, 7, &m.dst))
             continue;
-        m.raw = span_of(raw, store_bytes(r, i, 9, raw, sizeof raw));
+        bool bad;
+        size_t n = unpacker_row(u, r, i, 9, 10, raw, sizeof raw, &bad);
+        if (bad) { // much longer than what is held, or of a newer version
+            (*ret_bad)++;
+            continue;
+        }
+        m.raw = span_of(raw, n < PENDING_BYTES ? n : PENDING_BYTES);
         (void)sip_parse(m.raw, w->sip);
         pending_hold(w, &m);
         (*ret_n)++;
@@ -300,7 +310,10 @@ int restore_world(struct store *s, struct world *w, struct known_cursor *ret_kno
                   size_t *ret_n)
 {
     size_t calls = 0, bad = 0, stream_rows = 0, held = 0, waits = 0;
+    struct unpacker *u = unpacker_new();
     *ret_n = 0;
+    if (!u)
+        return STORE_E_RETRY;
     int st = cursors(s, ret_known, max, ret_n);
     if (!st)
         st = publishers(s, w);
@@ -309,7 +322,8 @@ int restore_world(struct store *s, struct world *w, struct known_cursor *ret_kno
     if (!st)
         st = streams(s, w, &stream_rows);
     if (!st)
-        st = held_messages(s, w, &held);
+        st = held_messages(s, w, u, &held, &bad);
+    u = unpacker_free(u);
     if (!st)
         st = awaited(s, w, &waits);
     if (!st)

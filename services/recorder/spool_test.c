@@ -1,3 +1,4 @@
+// Over 450 lines: one world of a spool, and each thing that may happen to it.
 #include "tests/support/test.h"
 
 #include <errno.h>
