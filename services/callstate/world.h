@@ -357,10 +357,12 @@ struct pending {
     struct link age_link;
 };
 
-// A call whose recording is awaited; outlives the call's slot.
+// A call whose recording is awaited; outlives the call's slot. Or the other way round: early, a recording whose call has not ended here.
 struct wait {
     struct uuid call_id;
-    uint16_t site;
+    uint16_t site; // of an awaited one
+    bool early;
+    uint8_t state; // of an early one: what its call will say
     int64_t since_wall_us;
     struct link age_link;
 };
@@ -413,7 +415,8 @@ struct world {
     struct chain *by_call_id, *by_id, *by_stream, *by_src, *by_dst, *by_address,
         *pending_by_call_id, *wait_by_id, *by_key, *by_target, *leg_by_hosts, *stream_by_hosts;
     struct link dirty_calls, dirty_streams, tell_now, tell_later, ended, pending_age, wait_age,
-        late_calls, idle_streams;
+        early_age, late_calls, idle_streams;
+    size_t early;
     size_t dirty_call_count, dirty_stream_count, dirty_leg_count, dirty_bytes;
     struct tap *tap;
     struct batch *batch; // the open one
