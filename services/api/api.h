@@ -21,7 +21,9 @@ enum {
     SCOPE_RECORDINGS_DELETE = 1u << 8,
     SCOPE_RETENTION_WRITE = 1u << 9,
     SCOPE_HOLDS_WRITE = 1u << 10,
-    SCOPE_ALL = (1u << 11) - 1,
+    SCOPE_AGENTS_READ = 1u << 11,
+    SCOPE_AGENTS_WRITE = 1u << 12,
+    SCOPE_ALL = (1u << 13) - 1,
     SCOPE_KEEPING = SCOPE_RECORDINGS_DELETE | SCOPE_RETENTION_WRITE | SCOPE_HOLDS_WRITE,
 };
 
@@ -101,6 +103,10 @@ enum http_next on_holds(struct http_req *q);
 enum http_next on_hold_release(struct http_req *q);
 enum http_next on_erasures(struct http_req *q);
 enum http_next on_deletions(struct http_req *q);
+enum http_next on_agents(struct http_req *q);
+enum http_next on_agents_import(struct http_req *q);
+enum http_next on_agent(struct http_req *q);
+enum http_next on_teams(struct http_req *q);
 enum http_next on_completeness(struct http_req *q);
 enum http_next on_harvesters(struct http_req *q);
 enum http_next on_harvester(struct http_req *q);

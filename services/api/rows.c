@@ -99,6 +99,7 @@ void row_call(const struct store_result *r, size_t i, struct call_row *row)
     v->transfers = store_span(r, i, 41);
     v->related = store_span(r, i, 42);
     v->conference = store_bool(r, i, 43);
+    v->agents = store_span(r, i, 44);
 }
 
 void row_leg(struct json *j, const struct store_result *r, size_t i)

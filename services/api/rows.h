@@ -17,7 +17,7 @@
     "coalesce(s.cap_sure, 0) + coalesce(s.cap_bound, 0), coalesce(s.cap_bound, 0) > 0, "           \
     "c.end_reason, c.q850_cause, c.held_by, c.merged_into, c.story->'session_id', "                \
     "c.story->'diverted_by', c.story->'transfers', c.story->'related', "                           \
-    "coalesce((c.story->>'conference')::boolean, false)"
+    "coalesce((c.story->>'conference')::boolean, false), c.story->'agents'"
 // A stream is never older than its call by more than the 5 s that joining allows: old partitions are left out.
 #define ROW_CALL_JOIN                                                                              \
     "LEFT JOIN LATERAL (SELECT array_agg(DISTINCT codec) FILTER (WHERE codec <> '') AS codecs, "   \
@@ -29,7 +29,7 @@
     "FROM streams "                                                                                \
     "WHERE call_id = ANY (c.member_ids || c.id) AND first_at >= c.started_at - interval '1 "       \
     "minute') s ON true"
-#define ROW_CALL_COLUMNS 44
+#define ROW_CALL_COLUMNS 45
 struct call_row {
     struct call_view view;
     char keep[8192]; // elements of the arrays

@@ -261,6 +261,7 @@ void call_view_of(const Callmesh__V1__Call *c, struct call_view *v)
         list_add(&v->sip_call_ids, cut(bytes(c->legs[i]->sip_call_id), VIEW_NAME));
     if (c->story)
         story_view_of(c->story, v);
+    agents_view_of(c, v);
     call_media_of(c, v);
     call_quality_of(c, v);
 }

@@ -244,6 +244,23 @@ static void story_fields(struct blob *b, struct call *c)
         F(b, l->hold_how);
 }
 
+static void agent(struct blob *b, struct agent_ref *a)
+{
+    F(b, a->by);
+    if (!a->by)
+        return;
+    F(b, a->id);
+    F(b, a->name_n);
+    F(b, a->team_n);
+    if (a->by > AGENT_BY_ADDRESS || a->name_n > sizeof a->name || a->team_n > sizeof a->team) {
+        b->failed = true;
+        *a = (struct agent_ref){.by = AGENT_NONE};
+        return;
+    }
+    raw(b, a->name, a->name_n);
+    raw(b, a->team, a->team_n);
+}
+
 static void write_addresses(struct blob *b, struct leg *l)
 {
     F(b, l->address_count);
@@ -277,6 +294,8 @@ size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
         write_addresses(&b, l);
     }
     story_fields(&b, c);
+    agent(&b, &c->from.agent);
+    agent(&b, &c->to.agent);
     return b.failed ? 0 : b.n;
 }
 
@@ -359,6 +378,10 @@ struct call *blob_read(struct world *w, struct span blob)
     }
     if (b.version >= 2)
         story_fields(&b, c);
+    if (b.version >= 3) {
+        agent(&b, &c->from.agent);
+        agent(&b, &c->to.agent);
+    }
     if (b.failed || !c->legs) {
         c->row_late_us = 0;
         call_remove(w, c);

@@ -4,7 +4,7 @@
 #pragma once
 #include "world.h"
 
-#define BLOB_VERSION 2 // 1 is read too: it has no story
+#define BLOB_VERSION 3 // 1 is read too, it has no story; and 2, which has no agents
 
 // An upper bound of what blob_write needs for this call.
 size_t blob_bound(const struct call *c);

@@ -1,5 +1,6 @@
 #include "state.h"
 #include <time.h>
+#include "agents.h"
 #include "announce.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -125,6 +126,8 @@ static void clocks(struct state *s)
 static void rest(struct state *s)
 {
     struct world *w = s->o.world;
+    if (s->o.agents)
+        agents_adopt(s->o.agents, w);
     control_serve(s->o.control);
     intake_tick(&s->intake);
     expiry_sweep(w, SWEEP_SLOTS);

@@ -8,6 +8,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "agent_table.h"
 #include "base/slab.h"
 #include "base/span.h"
 #include "base/uuid.h"
@@ -90,6 +91,7 @@ struct publisher {
 struct party {
     uint16_t uri_n, user_n, name_n;
     uint8_t uri[250], user[120], name[120];
+    struct agent_ref agent; // by: 0, nobody of the list
 };
 
 // What a payload type means (a=rtpmap).
@@ -378,8 +380,9 @@ struct world {
     struct sip_msg *sip, *sip_pending;             // scratch
     struct sdp *sdp;
     struct ua_cache *ua;
-    size_t call_hand, stream_hand; // where the sweeps stand
-    int64_t wall_us;               // set once a loop
+    const struct agent_table *agents; // borrowed from agents.c; NULL: no list
+    size_t call_hand, stream_hand;    // where the sweeps stand
+    int64_t wall_us;                  // set once a loop
     int64_t recorder_alive_wall_us;
     size_t memory;
 };
