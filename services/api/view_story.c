@@ -197,6 +197,34 @@ void story_view_of(const Callmesh__V1__CallStory *s, struct call_view *v)
     write_pieces(s, v);
 }
 
+static void agent_json(struct json *j, const char *side, const Callmesh__V1__Party *p)
+{
+    const Callmesh__V1__PartyAgent *a = p ? p->agent : NULL;
+    if (!a)
+        return;
+    json_obj(j);
+    json_key(j, "id");
+    uuid_json(j, a->id);
+    json_kspan(j, "name", span_sub(bytes(a->name), 0, 64));
+    json_kspan(j, "team", span_sub(bytes(a->team), 0, 48));
+    json_kstr(j, "side", side);
+    json_kstr(j, "matched_by",
+              a->matched_by == CALLMESH__V1__AGENT_MATCH__AGENT_MATCH_ADDRESS ? "address" : "user");
+    json_obj_end(j);
+}
+
+void agents_view_of(const Callmesh__V1__Call *c, struct call_view *v)
+{
+    struct json j;
+    json_init(&j, v->agents_text, sizeof(v->agents_text));
+    json_arr(&j);
+    agent_json(&j, "caller", c->from);
+    agent_json(&j, "callee", c->to);
+    json_arr_end(&j);
+    if (!j.overflow)
+        v->agents = span_of(j.buf, j.n);
+}
+
 static void raw_or(struct json *j, const char *key, struct span text, const char *none)
 {
     json_key(j, key);
@@ -230,6 +258,7 @@ void story_json(struct json *j, const struct call_view *v)
     raw_or(j, "transfers", v->transfers, "[]");
     raw_or(j, "related", v->related, "[]");
     json_kbool(j, "conference", v->conference);
+    raw_or(j, "agents", v->agents, "[]");
     raw_or(j, "recording_policy", v->recording_policy, "null");
     raw_or(j, "paused", v->paused, "null");
 }

@@ -201,9 +201,9 @@ static size_t party_bytes(const struct party *p)
 size_t blob_bound(const struct call *c)
 {
     // 1.1 KiB of fixed fields; what may still be added before the batch is sealed has the spare room of world_batch_full.
-    size_t n = 1280 + sizeof(struct decision) + sizeof c->pause + c->call_id_kept +
-               tag_bytes(&c->from_tag) + party_bytes(&c->from) + party_bytes(&c->to) +
-               c->publishers * (size_t)97;
+    size_t n = 1280 + 2 * sizeof(struct agent_ref) + sizeof(struct decision) + sizeof c->pause +
+               c->call_id_kept + tag_bytes(&c->from_tag) + party_bytes(&c->from) +
+               party_bytes(&c->to) + c->publishers * (size_t)97;
     for (const struct leg *l = c->legs; l; l = l->next)
         n += 192 + tag_bytes(&l->to_tag) + l->user_agent_n +
              (size_t)(l->formats[1] + l->formats[2]) * sizeof(struct format) +
@@ -321,6 +321,23 @@ static void pause_fields(struct blob *b, struct call *c)
     }
 }
 
+static void agent(struct blob *b, struct agent_ref *a)
+{
+    F(b, a->by);
+    if (!a->by)
+        return;
+    F(b, a->id);
+    F(b, a->name_n);
+    F(b, a->team_n);
+    if (a->by > AGENT_BY_ADDRESS || a->name_n > sizeof a->name || a->team_n > sizeof a->team) {
+        b->failed = true;
+        *a = (struct agent_ref){.by = AGENT_NONE};
+        return;
+    }
+    raw(b, a->name, a->name_n);
+    raw(b, a->team, a->team_n);
+}
+
 static void write_addresses(struct blob *b, struct leg *l)
 {
     F(b, l->address_count);
@@ -360,6 +377,8 @@ size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
     story_fields(&b, c);
     decision_fields(&b, &c->decision);
     pause_fields(&b, c);
+    agent(&b, &c->from.agent);
+    agent(&b, &c->to.agent);
     return b.failed ? 0 : b.n;
 }
 
@@ -454,6 +473,10 @@ struct call *blob_read(struct world *w, struct span blob)
         decision_fields(&b, &c->decision);
     if (b.version >= 4)
         pause_fields(&b, c);
+    if (b.version >= 6) {
+        agent(&b, &c->from.agent);
+        agent(&b, &c->to.agent);
+    }
     if (b.failed || !c->legs) {
         c->row_late_us = 0;
         call_remove(w, c);

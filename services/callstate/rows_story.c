@@ -188,6 +188,25 @@ static void paused_json(struct json *j, const struct call *c)
     json_obj_end(j);
 }
 
+static const char *agent_match_name(int by)
+{
+    return by == AGENT_BY_USER ? "user" : by == AGENT_BY_ADDRESS ? "address" : NULL;
+}
+
+static int agent_json(struct json *j, const char *side, const struct agent_ref *a)
+{
+    if (!a->by)
+        return 0;
+    json_obj(j);
+    json_kuuid(j, "id", &a->id);
+    json_kspan(j, "name", span_of(a->name, a->name_n));
+    json_kspan(j, "team", span_of(a->team, a->team_n));
+    json_kstr(j, "side", side);
+    json_kstr(j, "matched_by", agent_match_name(a->by));
+    json_obj_end(j);
+    return 1;
+}
+
 // False: there is nothing to tell, and the column stays null.
 static bool story_json(struct json *j, const struct call *c)
 {
@@ -223,6 +242,10 @@ static bool story_json(struct json *j, const struct call *c)
         paused_json(j, c);
     else
         json_null(j);
+    json_key(j, "agents");
+    json_arr(j);
+    anything |= agent_json(j, "caller", &c->from.agent) + agent_json(j, "callee", &c->to.agent) > 0;
+    json_arr_end(j);
     json_obj_end(j);
     // That no rule matched is what everyone has who made none.
     return anything || c->decision.reason > POLICY_NO_RULE || c->pauses;
@@ -268,4 +291,6 @@ void rows_story_columns(struct table *t, const struct call *c, const struct call
         row_bytes(t, span_of(text, j.n));
     else
         row_null(t);
+    row_uuid(t, c->from.agent.by ? &c->from.agent.id : NULL);
+    row_uuid(t, c->to.agent.by ? &c->to.agent.id : NULL);
 }
