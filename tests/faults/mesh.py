@@ -190,6 +190,7 @@ class Mesh:
         os.chmod(self.dir, 0o755)
         self.mounts = []
         self.proc = {}
+        self.callstate_extra = ()
         self.standby = standby
         self.disk = {"postgres": self.folder("pg", pg_bytes), "spool": self.folder("spool", spool_bytes), "journal": self.folder("journal", 192 << 20)}
         self.recordings = self.folder("recordings")
@@ -273,7 +274,7 @@ class Mesh:
         self.pg.make()
         self.pg.start()
         wait_for("PostgreSQL", self.pg.ready)
-        self.add_callstate()
+        self.add_callstate(extra=self.callstate_extra)
         if self.standby:
             self.add_callstate("callstate-2", health=15, first=21)
         self.add_rest()

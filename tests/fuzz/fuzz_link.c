@@ -27,8 +27,21 @@ static void one_packet(struct frag_table *t, enum link_type type, struct span fr
     fuzz_touch(p.payload);
 }
 
+// Whatever a file's head says of its link: what is not known is refused, never guessed at.
+static void any_type(struct span frame)
+{
+    struct pkt p = {.wire_length = (uint32_t)frame.n};
+    struct span ip;
+    int dlt = frame.n ? frame.p[frame.n - 1] + 100 * (frame.p[0] & 3) : 0;
+    enum wire_event event = link_parse((enum link_type)dlt, frame, &p, &ip);
+    fuzz_check(link_known(dlt) || event == WIRE_LINK_UNKNOWN);
+    if (event == WIRE_NONE)
+        fuzz_inside(ip, frame);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    any_type(span_of(data, size));
     struct cur c = cur_of(span_of(data, size));
     enum link_type type = types[cur_u8(&c) % (sizeof types / sizeof types[0])];
     struct frag_opts o = {.datagrams = 4, .max_bytes = 2048, .timeout_us = 1000};
