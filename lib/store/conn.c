@@ -9,7 +9,8 @@
 
 #define LOOK_US        (100 * US_PER_MS) // between two looks at a give_up flag
 #define BACKOFF_MIN_US (100 * US_PER_MS)
-#define BACKOFF_MAX_US (5 * US_PER_S)
+#define BACKOFF_MAX_US                                                                             \
+    US_PER_S // a crash recovery takes seconds: who waits longer doubles the time away
 
 struct store *store_new(const struct store_opts *o)
 {

@@ -2,7 +2,7 @@
 // Owner: one thread per connection. No session state, no prepared names: it runs behind PgBouncer
 // (transaction mode). Nothing here waits without end: connecting and each answer have a limit; a
 // connection whose answer is late is cancelled and dropped. After a drop the next store_connect
-// obeys a back-off (100 ms doubling to 5 s). Parameters are binary with their type told, so text
+// obeys a back-off (100 ms doubling to 1 s). Parameters are binary with their type told, so text
 // needs no quoting and no zero at the end; it must be clean UTF-8 (span_utf8). What libpq allocates
 // per query is bounded by the LIMIT of the query and freed with the result.
 #pragma once

@@ -72,21 +72,6 @@ static void job_rules(struct store *st, struct http_req *q)
     list_rows(st, q, &s, &p, row_json, 1);
 }
 
-// The JSON of the one row. False: there is none, and no reply is set (unless the question failed).
-static bool reply_row(struct store *st, struct http_req *q, const char *sql, struct store_args *a,
-                      unsigned status)
-{
-    struct store_result *r = db_query(st, q, sql, a);
-    bool any = r && store_rows(r) > 0;
-    struct json *j = any ? http_json(q) : NULL;
-    if (j) {
-        json_raw(j, store_span(r, 0, 0));
-        http_reply_json(q, status);
-    }
-    store_result_free(r);
-    return any || !r;
-}
-
 static void job_rule_write(struct store *st, struct http_req *q)
 {
     static const char sql[] =
@@ -114,7 +99,7 @@ static void job_rule_write(struct store *st, struct http_req *q)
     store_arg_span(&a, q->body_n ? span_of(q->body, q->body_n) : SPAN_LIT("{}"));
     store_arg_str(&a, req_of(q)->who.actor);
     store_arg_str(&a, q->peer);
-    if (!reply_row(st, q, sql, &a, 200))
+    if (!db_reply_row(q, db_query(st, q, sql, &a), 200))
         http_problem(q, 400, "bad_body",
                      "the body has a name, a kind, and raise_at that is not below clear_at; "
                      "window_seconds is 1 to 3600; there are at most " RULES_MAX " rules");
@@ -131,7 +116,7 @@ static void job_rule_remove(struct store *st, struct http_req *q)
     store_arg_span(&a, q->param);
     store_arg_str(&a, req_of(q)->who.actor);
     store_arg_str(&a, q->peer);
-    if (!reply_row(st, q, sql, &a, 200))
+    if (!db_reply_row(q, db_query(st, q, sql, &a), 200))
         api_not_found(q, "rule");
 }
 

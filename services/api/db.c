@@ -175,6 +175,29 @@ struct store_result *db_query(struct store *s, struct http_req *q, const char *s
     return NULL;
 }
 
+struct store_result *db_write(struct store *s, struct http_req *q, const char *sql)
+{
+    struct store_args a;
+    store_args_init(&a);
+    store_arg_span(&a, q->body_n ? span_of(q->body, q->body_n) : SPAN_LIT("{}"));
+    store_arg_str(&a, req_of(q)->who.actor);
+    store_arg_str(&a, q->peer);
+    store_arg_uuid(&a, &req_of(q)->id);
+    return db_query(s, q, sql, &a);
+}
+
+bool db_reply_row(struct http_req *q, struct store_result *r, unsigned status)
+{
+    bool any = r && store_rows(r) > 0;
+    struct json *j = any ? http_json(q) : NULL;
+    if (j) {
+        json_raw(j, store_span(r, 0, 0));
+        http_reply_json(q, status);
+    }
+    store_result_free(r);
+    return any || !r;
+}
+
 bool db_audit(struct store *s, struct http_req *q, const char *action, const char *object,
               const char *result)
 {

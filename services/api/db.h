@@ -23,6 +23,11 @@ int db_fatal(void);
 // In jobs: runs the query; on failure sets the problem (503 away, 500 otherwise) and returns NULL.
 struct store_result *db_query(struct store *s, struct http_req *q, const char *sql,
                               const struct store_args *a);
+// A write as every page of settings does it: $1 the body ({} when there is none), $2 the actor, $3 the address, $4 the id of the path.
+struct store_result *db_write(struct store *s, struct http_req *q, const char *sql);
+// Replies with the JSON of the first row of r and frees it. False: there was no row, and no reply is set. r NULL (a question that
+// failed, its problem is set): true.
+bool db_reply_row(struct http_req *q, struct store_result *r, unsigned status);
 // One row of the audit; false: not written, and the problem is set (what cannot be audited is not done).
 bool db_audit(struct store *s, struct http_req *q, const char *action, const char *object,
               const char *result);

@@ -83,32 +83,7 @@ static void job_deletions(struct store *st, struct http_req *q)
          "recording_id");
 }
 
-// ---- writes: $1 body, $2 actor, $3 address, $4 id of the path
-
-static struct store_result *write_row(struct store *st, struct http_req *q, const char *sql)
-{
-    struct store_args a;
-    store_args_init(&a);
-    store_arg_span(&a, q->body_n ? span_of(q->body, q->body_n) : SPAN_LIT("{}"));
-    store_arg_str(&a, req_of(q)->who.actor);
-    store_arg_str(&a, q->peer);
-    store_arg_uuid(&a, &req_of(q)->id);
-    return db_query(st, q, sql, &a);
-}
-
-// The JSON of the first row; no row: false, and no reply is set (unless the question failed).
-static bool reply_row(struct store *st, struct http_req *q, const char *sql, unsigned status)
-{
-    struct store_result *r = write_row(st, q, sql);
-    bool any = r && store_rows(r) > 0;
-    struct json *j = any ? http_json(q) : NULL;
-    if (j) {
-        json_raw(j, store_span(r, 0, 0));
-        http_reply_json(q, status);
-    }
-    store_result_free(r);
-    return any || !r;
-}
+// ---- writes (db_write)
 
 static void job_policy_new(struct store *st, struct http_req *q)
 {
@@ -124,7 +99,7 @@ static void job_policy_new(struct store *st, struct http_req *q)
         "compliance_days >= 0 AND compliance_days <= 36500 AND (retain_days IS NULL OR "
         "(retain_days >= compliance_days AND retain_days <= 36500)) RETURNING *), " AUDIT(
             "retention.create") "SELECT " POLICY_JSON " FROM n";
-    if (!reply_row(st, q, sql, 201))
+    if (!db_reply_row(q, db_write(st, q, sql), 201))
         http_problem(q, 400, "bad_body",
                      "the body has a name, and retain_days (or null: for ever) that are not fewer "
                      "than compliance_days");
@@ -136,7 +111,7 @@ static void job_policy_remove(struct store *st, struct http_req *q)
         "WITH n AS (UPDATE retention_policies SET removed_at = now() WHERE id = $4 AND removed_at "
         "IS NULL AND compliance_days = 0 AND $1::text IS NOT NULL RETURNING *), " AUDIT(
             "retention.remove") "SELECT " POLICY_JSON " FROM n";
-    if (!reply_row(st, q, sql, 200))
+    if (!db_reply_row(q, db_write(st, q, sql), 200))
         http_problem(q, 409, "not_removable",
                      "there is no such policy in force, or it has a compliance period: that can "
                      "only be extended, by another policy");
@@ -159,7 +134,7 @@ static void job_dry_run(struct store *st, struct http_req *q)
         "'held'))) FROM (SELECT m.*, fate NOT IN ('compliance', 'held') AND m.started_at + "
         "make_interval(days => (b->>'retain_days')::int) <= now() AS d FROM m) y) END)::text"
         " FROM b WHERE $2::text IS NOT NULL AND $3::text IS NOT NULL AND $4::uuid IS NOT NULL";
-    if (!reply_row(st, q, sql, 200))
+    if (!db_reply_row(q, db_write(st, q, sql), 200))
         http_problem(q, 400, "bad_body", "the body is a policy, or {}");
 }
 
@@ -172,7 +147,7 @@ static void job_hold_new(struct store *st, struct http_req *q)
         "(b->>'from')::timestamptz, (b->>'to')::timestamptz, $2 FROM b WHERE length(b->>'reason') "
         "BETWEEN 1 AND 512 AND (b ?| ARRAY['call_id', 'site', 'number', 'from', 'to']) AND "
         "$4::uuid IS NOT NULL RETURNING *), " AUDIT("hold.create") "SELECT " HOLD_JSON " FROM n";
-    if (!reply_row(st, q, sql, 201))
+    if (!db_reply_row(q, db_write(st, q, sql), 201))
         http_problem(q, 400, "bad_body",
                      "the body has a reason, and at least one of call_id, site, number, from, to");
 }
@@ -184,7 +159,7 @@ static void job_hold_release(struct store *st, struct http_req *q)
         "released_at IS NULL AND $1::text IS NOT NULL RETURNING *), " AUDIT(
             "hold.release") "SELECT"
                             " " HOLD_JSON " FROM n";
-    if (!reply_row(st, q, sql, 200))
+    if (!db_reply_row(q, db_write(st, q, sql), 200))
         http_problem(q, 404, "not_found", "there is no such hold in force");
 }
 
@@ -201,7 +176,7 @@ static void job_erasure_new(struct store *st, struct http_req *q)
         "SELECT number, call_id, basis, $2, found, refused FROM v, f WHERE length(basis) BETWEEN 1 "
         "AND 256 AND (call_id IS NOT NULL OR length(number) >= 3) RETURNING *), " AUDIT(
             "erasure.create") "SELECT " ERASURE_JSON " FROM n";
-    if (!reply_row(st, q, sql, 201))
+    if (!db_reply_row(q, db_write(st, q, sql), 201))
         http_problem(q, 400, "bad_body",
                      "the body has a legal_basis, and a call_id or a number of 3 digits and more");
 }
@@ -226,7 +201,7 @@ static void job_recording_delete(struct store *st, struct http_req *q)
         "DO NOTHING RETURNING recording_id AS id), " AUDIT(
             "recording.delete") "SELECT fate, "
                                 "json_build_object('recording_id', id, 'fate', fate)::text FROM f";
-    struct store_result *r = write_row(st, q, sql);
+    struct store_result *r = db_write(st, q, sql);
     if (!r)
         return;
     const char *fate = store_rows(r) ? store_str(r, 0, 0) : "";

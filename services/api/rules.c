@@ -74,26 +74,6 @@ static void job_changes(struct store *st, struct http_req *q)
     list_rows(st, q, &s, &p, row_json, 1);
 }
 
-// $1 body, $2 actor, $3 address, $4 id of the path. False: no row, and no reply was set.
-static bool write_rule(struct store *st, struct http_req *q, const char *sql, unsigned status)
-{
-    struct store_args a;
-    store_args_init(&a);
-    store_arg_span(&a, q->body_n ? span_of(q->body, q->body_n) : SPAN_LIT("{}"));
-    store_arg_str(&a, req_of(q)->who.actor);
-    store_arg_str(&a, q->peer);
-    store_arg_uuid(&a, &req_of(q)->id);
-    struct store_result *r = db_query(st, q, sql, &a);
-    bool any = r && store_rows(r) > 0;
-    struct json *j = any ? http_json(q) : NULL;
-    if (j) {
-        json_raw(j, store_span(r, 0, 0));
-        http_reply_json(q, status);
-    }
-    store_result_free(r);
-    return any || !r;
-}
-
 static void job_new(struct store *st, struct http_req *q)
 {
     static const char sql[] =
@@ -101,7 +81,7 @@ static void job_new(struct store *st, struct http_req *q)
         ") SELECT " VALUES " FROM b WHERE $4::uuid IS NOT NULL AND (SELECT count(*) FROM "
         "recording_rules) < " RULES_MAX
         " RETURNING *), " CHANGE("NULL", RULE_JSON) "SELECT " RULE_JSON "::text FROM n";
-    if (!write_rule(st, q, sql, 201))
+    if (!db_reply_row(q, db_write(st, q, sql), 201))
         http_problem(q, 409, "too_many_rules", "there are " RULES_MAX " rules: remove one");
 }
 
@@ -112,7 +92,7 @@ static void job_replace(struct store *st, struct http_req *q)
         " AS was FROM recording_rules WHERE id = $4), n AS (UPDATE recording_rules SET (" COLUMNS
         ") = (SELECT " VALUES " FROM b) WHERE id = $4 RETURNING *), " CHANGE(
             "(SELECT was FROM o)", RULE_JSON) "SELECT " RULE_JSON "::text FROM n";
-    if (!write_rule(st, q, sql, 200))
+    if (!db_reply_row(q, db_write(st, q, sql), 200))
         api_not_found(q, "rule");
 }
 
@@ -121,7 +101,7 @@ static void job_remove(struct store *st, struct http_req *q)
     static const char sql[] =
         "WITH n AS (DELETE FROM recording_rules WHERE id = $4 AND $1::text IS NOT NULL RETURNING "
         "*), " CHANGE(RULE_JSON, "NULL") "SELECT " RULE_JSON "::text FROM n";
-    if (!write_rule(st, q, sql, 200))
+    if (!db_reply_row(q, db_write(st, q, sql), 200))
         api_not_found(q, "rule");
 }
 

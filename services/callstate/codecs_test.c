@@ -44,7 +44,7 @@ static void full(void **state)
     size_t n = 0, refused = 0;
     uint64_t before = stat_get(&callstate_stat[STAT_FULL_CODECS]);
     for (int i = 0; i < 300; i++) {
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof name, "made-up-%d", i);
         taken[n] = codec_take(span_str(name));
         refused += taken[n] == CODEC_NONE;

@@ -22,7 +22,8 @@
 #define EXIT_CREATE      73
 #define EXIT_SCHEMA      76
 #define KNOWN_MAX        4096
-#define QUEUE_BYTES      (2u << 20) // more waits in the journals; 16 MiB was not faster
+#define READ_BACK_TTLS   5
+#define QUEUE_BYTES      (2u << 20) // more waits in the journals
 #define ARENA_BYTES      (2u << 20) // an envelope of 64 kB, unpacked
 
 static const struct conf_def defs[] = {
@@ -120,6 +121,8 @@ static struct {
     const struct conf *conf;
     struct store *store;
     struct world *world;
+    bool world_read; // a try to lead has put something into it
+    struct pauses *pauses;
     struct persist *persist;
     struct housekeeping *housekeeping;
     struct ring *alerts; // housekeeping to state thread
@@ -183,6 +186,40 @@ static int admit_sites(const struct conf *c)
     return g.admit ? 0 : admit_start(&g.admit, &o);
 }
 
+static bool make_world(const struct conf *c)
+{
+    struct limits lim = limits_of(c);
+    g.world = world_new(&lim);
+    if (!g.world)
+        return false;
+    g.world->wall_us = wall_now_us();
+    g.world->realm = admit_realm;
+    g.world->policy = &g.policy;
+    g.world->pauses = g.pauses;
+    g.world->keep_digits = conf_bool(c, "store.keep-digits");
+    g.world->pause_limit_us = conf_int(c, "pause.limit");
+    (void)span_copy(span_str(conf_str(c, "pause.header")), g.world->pause_header,
+                    sizeof g.world->pause_header);
+    (void)span_copy(span_str(conf_str(c, "pause.code")), g.world->pause_code,
+                    sizeof g.world->pause_code);
+    (void)span_copy(span_str(conf_str(c, "pause.resume-code")), g.world->resume_code,
+                    sizeof g.world->resume_code);
+    return true;
+}
+
+// What a try read back is the past as soon as another has led: the next try begins with nothing.
+static bool forget_world(const struct conf *c)
+{
+    struct batch *batch = g.world->batch;
+    g.world = world_free(g.world);
+    if (!make_world(c))
+        return false;
+    batch_reset(batch);
+    g.world->batch = batch;
+    g.world_read = false;
+    return true;
+}
+
 // One try: schema, lease, state. SCHEMA_E_AWAY and LEASE_E_HELD: again.
 static int try_to_lead(const struct conf *c, char *err, size_t cap)
 {
@@ -190,7 +227,9 @@ static int try_to_lead(const struct conf *c, char *err, size_t cap)
     int r = schema_apply(g.store, conf_str(c, "store.schema-dir"), err, cap);
     if (r != SCHEMA_OK)
         return r;
-    r = lease_take(g.store, g.holder, conf_int(c, "lease.ttl"), &g.fence);
+    // Longer while the state is read back: with thousands of open calls on a busy machine that takes longer than a silence may,
+    // and two that take the lease from each other in turn would never lead.
+    r = lease_take(g.store, g.holder, READ_BACK_TTLS * conf_int(c, "lease.ttl"), &g.fence);
     if (r)
         return r == LEASE_E_HELD ? r : SCHEMA_E_AWAY;
     if (admit_sites(c) < 0)
@@ -199,9 +238,10 @@ static int try_to_lead(const struct conf *c, char *err, size_t cap)
     (void)policy_current(&g.policy);
     if (!r)
         r = partitions_make(g.store, wall_now_us(), -1, 7, &made);
+    g.world_read = !r;
     if (!r)
         r = restore_world(g.store, g.world, g.known, KNOWN_MAX, &g.knowns);
-    // Reading the state back may have taken longer than the lease lasts.
+    // Still ours? From here on it lasts as long as it always does.
     if (!r)
         r = lease_renew(g.store, g.fence, conf_int(c, "lease.ttl"));
     return r == STORE_E_DATA ? LEASE_E_HELD : r ? SCHEMA_E_AWAY : SCHEMA_OK;
@@ -239,6 +279,8 @@ static int open_database(const struct conf *c)
             said_us = mono_now_us();
             say_why_waiting(r);
         }
+        if (g.world_read && !forget_world(c))
+            return EXIT_CREATE;
         if (daemon_stopping())
             return EXIT_UNAVAILABLE;
         daemon_wait(200 * US_PER_MS);
@@ -302,27 +344,10 @@ static void while_waiting(void *ctx)
 
 static int open_state(const struct conf *c)
 {
-    struct limits lim = limits_of(c);
-    g.world = world_new(&lim);
     g.known = mem_take(KNOWN_MAX * sizeof *g.known);
-    if (!g.world || !g.known)
-        return EXIT_CREATE;
-    g.world->wall_us = wall_now_us();
-    g.world->realm = admit_realm;
     policy_board_init(&g.policy);
-    g.world->policy = &g.policy;
-    g.world->pauses = pauses_new(admit_realm);
-    g.world->keep_digits = conf_bool(c, "store.keep-digits");
-    g.world->pause_limit_us = conf_int(c, "pause.limit");
-    (void)span_copy(span_str(conf_str(c, "pause.header")), g.world->pause_header,
-                    sizeof g.world->pause_header);
-    (void)span_copy(span_str(conf_str(c, "pause.code")), g.world->pause_code,
-                    sizeof g.world->pause_code);
-    (void)span_copy(span_str(conf_str(c, "pause.resume-code")), g.world->resume_code,
-                    sizeof g.world->resume_code);
-    if (!g.world->pauses)
-        return EXIT_CREATE;
-    return 0;
+    g.pauses = pauses_new(admit_realm);
+    return g.known && g.pauses && make_world(c) ? 0 : EXIT_CREATE;
 }
 
 static int open_persist(const struct conf *c)

@@ -38,6 +38,15 @@ struct pauses *pauses_new(void (*realm)(struct span site, char ret[64]))
     return p;
 }
 
+struct pauses *pauses_free(struct pauses *p)
+{
+    if (p) {
+        (void)pthread_mutex_destroy(&p->lock);
+        mem_give(p, sizeof *p);
+    }
+    return NULL;
+}
+
 bool pause_is_on(const struct call *c)
 {
     return c->pauses && !c->pause[c->pauses - 1].to_us;

@@ -13,6 +13,8 @@
 struct pauses;
 // realm: as world.h has it; NULL: each site is its own.
 struct pauses *pauses_new(void (*realm)(struct span site, char ret[64]));
+// NULL. The bus's threads have ended.
+struct pauses *pauses_free(struct pauses *p);
 // False: the table is full. Of all parts of the call that have not ended. until_us: wall clock.
 bool pause_start(struct world *w, struct call *c, int64_t until_us, struct span by,
                  struct span reason);

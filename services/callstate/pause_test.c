@@ -13,6 +13,7 @@ static struct pauses *board;
 static void play(struct kit *k, const char *text)
 {
     kit_open(k, NULL);
+    board = pauses_free(board); // of the test before
     board = pauses_new(NULL);
     assert_non_null(board);
     k->w->pauses = board;
@@ -176,6 +177,7 @@ static void a_full_table_refuses(void **state)
     struct limits lim = kit_limits();
     lim.calls = lim.legs = PAUSES + 8;
     kit_open(&k, &lim);
+    board = pauses_free(board); // of the test before
     board = pauses_new(NULL);
     k.w->pauses = board;
     for (int i = 0; i <= PAUSES; i++) {

@@ -256,7 +256,7 @@ static void *opens_a_file(void *ctx)
 {
     (void)ctx;
     while (!closed)
-        sched_yield();
+        ; // no system call: any that is not on the list ends the process
     return open("/etc/passwd", O_RDONLY) < 0 ? NULL : &closed;
 }
 

@@ -1,18 +1,10 @@
 // render_test.c: synthetic streams through the spool into a file, held sample by sample against a reference that the test
 // draws itself on a plain array. Over 450 lines: a dozen kinds of damage share one generator and one reference.
-#include "tests/support/test.h"
-
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 #include <openssl/evp.h>
-#include "base/mono.h"
 #include "media/g711.h"
-#include "render.h"
-#include "streams.h"
+#include "render_kit.h"
 
-#define T0     INT64_C(1700000000000000)
 #define FRAMES 2000000u
 
 enum what {
@@ -29,53 +21,10 @@ static struct {
     int64_t total;
 } ref;
 
-struct world {
-    char dir[64], path[100];
-    struct spool *spool;
-    struct streams *streams;
-    struct feeds *feeds;
-    struct feed *feed;
-    struct spool_reader *reader;
-    struct render *render;
-    struct job job;
-    struct render_result res;
-    uint64_t seq;
-};
-
 static void world_open(struct world *w)
 {
-    char err[200];
-    static const uint8_t incarnation[16] = {9};
-    memset(w, 0, sizeof(*w));
     memset(&ref, 0, sizeof(ref));
-    (void)snprintf(w->dir, sizeof(w->dir), "/tmp/render-test-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
-    struct spool_opts o = {w->dir, 256 << 20, 16 << 20, 0};
-    assert_int_equal(spool_open(&w->spool, &o, err, sizeof(err)), 0);
-    w->streams = streams_new(64, 64, w->spool);
-    w->feeds = calloc(1, sizeof(*w->feeds));
-    feeds_init(w->feeds);
-    w->feed = feeds_bind(w->feeds, 1, "lab/capture", incarnation, "lab");
-    w->reader = spool_reader_new(w->dir);
-    w->render = calloc(1, sizeof(*w->render));
-    assert_int_equal(render_init(w->render, w->reader, 65536, 1024, 1000000, 20000), 0);
-    (void)snprintf(w->path, sizeof(w->path), "%s/out.wav", w->dir);
-    w->job.started_us = T0 - 1000000;
-    w->job.ended_us = T0 + 3600 * US_PER_S;
-    (void)snprintf(w->job.site, sizeof(w->job.site), "lab");
-}
-
-static void world_close(struct world *w)
-{
-    char cmd[100];
-    render_deinit(w->render);
-    free(w->render);
-    w->reader = spool_reader_free(w->reader);
-    w->streams = streams_free(w->streams);
-    w->spool = spool_close(w->spool);
-    free(w->feeds);
-    (void)snprintf(cmd, sizeof(cmd), "rm -rf %s", w->dir);
-    assert_int_equal(system(cmd), 0);
+    kit_open(w, 256 << 20, 65536, 1024);
 }
 
 // A sender: what it says, and on which stream.
@@ -87,26 +36,9 @@ struct sender {
     uint16_t seq;
 };
 
-static void job_stream(struct world *w, uint32_t no, int side)
-{
-    struct job_stream *s = &w->job.stream[w->job.streams++];
-    s->id = uuid_v7_derived(T0, span_of(&no, sizeof(no)));
-    s->side = (uint8_t)(side + 1);
-    struct stream *st = streams_add(w->streams, w->feed->key, 1, no);
-    assert_non_null(st);
-    streams_set_id(w->streams, st, &s->id);
-}
-
 static uint8_t sound(uint32_t no, int64_t pos)
 {
     return (uint8_t)(pos * 13 + no * 57 + (pos >> 9));
-}
-
-static void put_raw(struct world *w, uint32_t no, int64_t at_us, const uint8_t *p, size_t n)
-{
-    struct spool_record rec = {at_us, (uint16_t)n, 0};
-    struct stream *st = streams_by_no(w->streams, w->feed->key, 1, no);
-    assert_int_equal(streams_put(w->streams, st, w->feed, ++w->seq, 0, rec, span_of(p, n), 0), 0);
 }
 
 static void put_rtp(struct world *w, const struct sender *s, int64_t at_us, uint16_t seq,
@@ -118,7 +50,7 @@ static void put_rtp(struct world *w, const struct sender *s, int64_t at_us, uint
         p[8 + i] = (uint8_t)(s->ssrc >> (24 - 8 * i));
     }
     memcpy(p + 12, payload, n);
-    put_raw(w, s->no, at_us, p, 12 + n);
+    kit_packet(w, s->no, at_us, p, 12 + n);
 }
 
 // A packet of n samples whose sound belongs at pos; delivered at at_us, or only drawn as lost.
@@ -235,8 +167,8 @@ static void plain_call(void **state)
     struct world w;
     world_open(&w);
     struct sender a = {1, 0, 8, 11, 0, 0}, b = {2, 1, 8, 22, 0, 0};
-    job_stream(&w, 1, 0);
-    job_stream(&w, 2, 1);
+    (void)kit_stream(&w, 1, 0);
+    (void)kit_stream(&w, 2, 1);
     for (uint32_t i = 0; i < 500; i++) { // the callee answers 2.34 s later
         say(&w, &a, i * 160, 160, T0 + i * 20000, (uint16_t)(65000 + i), 4294960000u + i * 160,
             false);
@@ -249,7 +181,7 @@ static void plain_call(void **state)
     compare_gaps(&w);
     assert_int_equal(w.res.channel[0].packets, 500);
     assert_string_equal(w.res.channel[1].codec, "PCMA");
-    world_close(&w);
+    kit_close(&w);
 }
 
 // Two taps hear the same stream, each with holes of its own and a clock of its own: what either has is in the recording, at
@@ -262,8 +194,8 @@ static void copies_fill_each_other(void **state)
         struct world w;
         world_open(&w);
         struct sender a = {1, 0, 8, 11, 0, 0}, b = {3, 0, 8, 11, 0, 0};
-        job_stream(&w, 3, 0);
-        job_stream(&w, 1, 0);
+        (void)kit_stream(&w, 3, 0);
+        (void)kit_stream(&w, 1, 0);
         uint64_t rnd = 77 + k, both = 0, copied = 0;
         for (uint32_t i = 0; i < 1500; i++) {
             uint8_t payload[160];
@@ -292,7 +224,7 @@ static void copies_fill_each_other(void **state)
         assert_true(both > 100 && copied > 100);
         assert_int_equal(w.res.channel[0].lost, both);
         assert_int_equal(w.res.channel[0].packets, 1500 - both);
-        world_close(&w);
+        kit_close(&w);
     }
 }
 
@@ -308,8 +240,8 @@ static void damaged_calls(void **state)
         struct sender s[2] = {
             {1, 0, seed % 3 == 1 ? 8 : 0, 11, (uint32_t)rnd_u64(&rnd), (uint16_t)rnd_u64(&rnd)},
             {2, 1, seed % 3 != 0 ? 8 : 0, 22, (uint32_t)rnd_u64(&rnd), (uint16_t)rnd_u64(&rnd)}};
-        job_stream(&w, 1, 0);
-        job_stream(&w, 2, 1);
+        (void)kit_stream(&w, 1, 0);
+        (void)kit_stream(&w, 2, 1);
         uint32_t n = seed % 2 ? 160 : 240, count = 3000;
         int64_t held[2] = {-1, -1}; // a packet that comes one or two later
         for (uint32_t i = 0; i < count; i++) {
@@ -351,7 +283,7 @@ static void damaged_calls(void **state)
             compare_gaps(&w);
         else
             assert_true(w.render->window.gaps_total >= WINDOW_GAPS_MAX);
-        world_close(&w);
+        kit_close(&w);
     }
 }
 
@@ -362,8 +294,8 @@ static void new_source_on_a_new_port_and_codec(void **state)
     world_open(&w);
     struct sender a = {1, 0, 0, 11, 1000, 500}, a2 = {1, 0, 0, 12, 777777, 9},
                   a3 = {3, 0, 8, 13, 5, 40000};
-    job_stream(&w, 1, 0);
-    job_stream(&w, 3, 0);
+    (void)kit_stream(&w, 1, 0);
+    (void)kit_stream(&w, 3, 0);
     for (uint32_t i = 0; i < 900; i++) {
         const struct sender *s = i < 300 ? &a : i < 600 ? &a2 : &a3;
         // SSRC changes at 300, a re-INVITE with another port and codec at 600 after 1 s of nothing.
@@ -375,7 +307,7 @@ static void new_source_on_a_new_port_and_codec(void **state)
     compare_gaps(&w);
     assert_int_equal(w.res.channel[0].lost, 0);
     assert_string_equal(w.res.channel[0].codec, "PCMU,PCMA");
-    world_close(&w);
+    kit_close(&w);
 }
 
 static void silence_events_and_holds(void **state)
@@ -386,7 +318,7 @@ static void silence_events_and_holds(void **state)
     struct sender a = {1, 0, 0, 11, 3000000000u, 65500}, cn = a, ev = a;
     cn.pt = 13;
     ev.pt = 101;
-    job_stream(&w, 1, 0);
+    (void)kit_stream(&w, 1, 0);
     w.job.stream[0].map[0] = (struct job_codec){101, "telephone-event", 8000, 1, 0};
     w.job.stream[0].maps = 1;
     uint16_t seq = a.seq;
@@ -414,7 +346,7 @@ static void silence_events_and_holds(void **state)
     compare(&w, WAV_PCMU);
     compare_gaps(&w);
     assert_int_equal(w.res.channel[0].lost, 0);
-    world_close(&w);
+    kit_close(&w);
 }
 
 static void second_tap_fills_and_the_larger_wins(void **state)
@@ -423,8 +355,8 @@ static void second_tap_fills_and_the_larger_wins(void **state)
     struct world w;
     world_open(&w);
     struct sender a = {1, 0, 0, 11, 0, 0}, b = {2, 0, 0, 22, 0, 0};
-    job_stream(&w, 2, 0);
-    job_stream(&w, 1, 0);
+    (void)kit_stream(&w, 2, 0);
+    (void)kit_stream(&w, 1, 0);
     for (uint32_t i = 0; i < 200; i++) {
         // Stream 2 (fewer packets) has 50..119; stream 1 all but 100..149.
         bool one = i < 100 || i >= 150, two = i >= 50 && i < 120;
@@ -438,7 +370,7 @@ static void second_tap_fills_and_the_larger_wins(void **state)
     cut(&w);
     compare(&w, WAV_PCMU);
     compare_gaps(&w);
-    world_close(&w);
+    kit_close(&w);
 }
 
 static void what_cannot_be_decoded_is_told_and_kept(void **state)
@@ -447,7 +379,7 @@ static void what_cannot_be_decoded_is_told_and_kept(void **state)
     struct world w;
     world_open(&w);
     struct sender a = {1, 0, 18, 11, 0, 0}, b = {2, 1, 0, 22, 0, 0};
-    job_stream(&w, 1, 0);
+    (void)kit_stream(&w, 1, 0);
     uint8_t payload[20] = {0x78};
     for (uint32_t i = 0; i < 100; i++)
         put_rtp(&w, &a, T0 + i * 20000, (uint16_t)i, i * 160, payload, sizeof(payload));
@@ -470,7 +402,7 @@ static void what_cannot_be_decoded_is_told_and_kept(void **state)
                                     0,    40,   0,    32,   0, 0, 0, 0, 0x80, 18};
     assert_memory_equal(head + sizeof(line) - 1, first, sizeof(first));
     // With a side that can: silence there, and the reason.
-    job_stream(&w, 2, 1);
+    (void)kit_stream(&w, 2, 1);
     for (uint32_t i = 0; i < 100; i++)
         say(&w, &b, i * 160, 160, T0 + i * 20000, (uint16_t)i, i * 160, false);
     cut(&w);
@@ -479,7 +411,7 @@ static void what_cannot_be_decoded_is_told_and_kept(void **state)
     assert_int_equal(w.render->window.gaps[0].reason, GAP_CODEC);
     assert_int_equal(w.render->window.gaps[0].to, 16000);
     assert_int_equal(w.res.undecodable, 100);
-    world_close(&w);
+    kit_close(&w);
 }
 
 static void only_the_calls_own_time(void **state)
@@ -488,7 +420,7 @@ static void only_the_calls_own_time(void **state)
     struct world w;
     world_open(&w);
     struct sender a = {1, 0, 0, 11, 0, 0};
-    job_stream(&w, 1, 0);
+    (void)kit_stream(&w, 1, 0);
     w.job.started_us = T0 + 10 * US_PER_S;
     w.job.ended_us = T0 + 20 * US_PER_S;
     for (uint32_t i = 0; i < 1500; i++) { // the port served before and serves after
@@ -502,7 +434,7 @@ static void only_the_calls_own_time(void **state)
     }
     cut(&w);
     compare(&w, WAV_PCMU);
-    world_close(&w);
+    kit_close(&w);
 }
 
 static void nothing_there_is_empty(void **state)
@@ -510,14 +442,14 @@ static void nothing_there_is_empty(void **state)
     (void)state;
     struct world w;
     world_open(&w);
-    job_stream(&w, 1, 0);
+    (void)kit_stream(&w, 1, 0);
     cut(&w);
     assert_int_equal(w.res.verdict, RENDER_EMPTY);
-    put_raw(&w, 1, T0, (const uint8_t *)"\x80\0\0", 3); // not RTP
-    put_raw(&w, 1, T0, (const uint8_t *)"", 0);
+    kit_packet(&w, 1, T0, (const uint8_t *)"\x80\0\0", 3); // not RTP
+    kit_packet(&w, 1, T0, (const uint8_t *)"", 0);
     cut(&w);
     assert_int_equal(w.res.verdict, RENDER_EMPTY);
-    world_close(&w);
+    kit_close(&w);
 }
 
 static void declared_losses_are_not_captured(void **state)
@@ -526,7 +458,7 @@ static void declared_losses_are_not_captured(void **state)
     struct world w;
     world_open(&w);
     struct sender a = {1, 0, 0, 11, 0, 0};
-    job_stream(&w, 1, 0);
+    (void)kit_stream(&w, 1, 0);
     for (uint32_t i = 0; i < 200; i++)
         say(&w, &a, i * 160, 160, T0 + i * 20000, (uint16_t)i, i * 160, i >= 50 && i < 75);
     w.job.losses = 1;
@@ -544,7 +476,7 @@ static void declared_losses_are_not_captured(void **state)
         assert_true(g->from == want[i].from && g->to == want[i].to &&
                     g->channel == want[i].channel && g->reason == want[i].reason);
     }
-    world_close(&w);
+    kit_close(&w);
 }
 
 static void a_beginning_that_left_the_spool_is_declared(void **state)
@@ -553,8 +485,8 @@ static void a_beginning_that_left_the_spool_is_declared(void **state)
     struct world w;
     world_open(&w);
     struct sender a = {1, 0, 0, 11, 0, 0}, b = {2, 1, 0, 22, 0, 0};
-    job_stream(&w, 1, 0);
-    job_stream(&w, 2, 1);
+    (void)kit_stream(&w, 1, 0);
+    (void)kit_stream(&w, 2, 1);
     w.job.stream[0].first_at_us = w.job.stream[1].first_at_us = T0;
     for (uint32_t i = 0; i < 1500; i++) {
         say(&w, &a, i * 160, 160, T0 + i * 20000, (uint16_t)i, i * 160, false);
@@ -568,7 +500,7 @@ static void a_beginning_that_left_the_spool_is_declared(void **state)
     assert_int_equal(w.res.wav.frames, 240000);
     assert_non_null(strstr(w.res.reason, "had left the spool"));
     w.render->refs_cap = 65536;
-    world_close(&w);
+    kit_close(&w);
 }
 
 int main(void)

@@ -1,80 +1,26 @@
 // voice_test.c: calls with other codecs than G.711, through the spool into a file: rate, place, losses, changes, SRTP.
-#include "tests/support/test.h"
-
 #include <fcntl.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include "base/mono.h"
 #include "media/g711.h"
-#include "render.h"
-#include "streams.h"
+#include "render_kit.h"
 
-#define T0     INT64_C(1700000000000000)
 #define FRAMES 64000u
 
-struct world {
-    char dir[64], path[100];
-    struct spool *spool;
-    struct streams *streams;
-    struct feeds *feeds;
-    struct feed *feed;
-    struct spool_reader *reader;
-    struct render *render;
-    struct job job;
-    struct render_result res;
-    uint64_t seq;
-    int16_t sound[2][FRAMES];
-};
+static int16_t heard[2][FRAMES]; // of the last cut
 
 static struct world *world_open(void)
 {
-    char err[200];
-    static const uint8_t incarnation[16] = {9};
     struct world *w = calloc(1, sizeof(*w));
     assert_non_null(w);
-    (void)snprintf(w->dir, sizeof(w->dir), "/tmp/voice-test-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
-    struct spool_opts o = {w->dir, 64 << 20, 16 << 20, 0};
-    assert_int_equal(spool_open(&w->spool, &o, err, sizeof(err)), 0);
-    w->streams = streams_new(64, 64, w->spool);
-    w->feeds = calloc(1, sizeof(*w->feeds));
-    feeds_init(w->feeds);
-    w->feed = feeds_bind(w->feeds, 1, "lab/capture", incarnation, "lab");
-    w->reader = spool_reader_new(w->dir);
-    w->render = calloc(1, sizeof(*w->render));
-    assert_int_equal(render_init(w->render, w->reader, 4096, 1024, 1000000, 20000), 0);
-    (void)snprintf(w->path, sizeof(w->path), "%s/out.wav", w->dir);
-    w->job.started_us = T0 - 1000000;
-    w->job.ended_us = T0 + 3600 * US_PER_S;
-    (void)snprintf(w->job.site, sizeof(w->job.site), "lab");
+    kit_open(w, 64 << 20, 4096, 1024);
+    memset(heard, 0, sizeof(heard));
     return w;
 }
 
 static void world_close(struct world *w)
 {
-    char cmd[100];
-    render_deinit(w->render);
-    free(w->render);
-    w->reader = spool_reader_free(w->reader);
-    w->streams = streams_free(w->streams);
-    w->spool = spool_close(w->spool);
-    free(w->feeds);
-    (void)snprintf(cmd, sizeof(cmd), "rm -rf %s", w->dir);
-    assert_int_equal(system(cmd), 0);
+    kit_close(w);
     free(w);
-}
-
-static struct job_stream *stream(struct world *w, uint32_t no, int side)
-{
-    struct job_stream *s = &w->job.stream[w->job.streams++];
-    s->id = uuid_v7_derived(T0, span_of(&no, sizeof(no)));
-    s->side = (uint8_t)(side + 1);
-    struct stream *st = streams_add(w->streams, w->feed->key, 1, no);
-    assert_non_null(st);
-    streams_set_id(w->streams, st, &s->id);
-    return s;
 }
 
 static void send_rtp(struct world *w, uint32_t no, uint8_t pt, uint16_t seq, uint32_t ts,
@@ -85,10 +31,7 @@ static void send_rtp(struct world *w, uint32_t no, uint8_t pt, uint16_t seq, uin
     for (int i = 0; i < 4; i++)
         p[4 + i] = (uint8_t)(ts >> (24 - 8 * i));
     memcpy(p + 12, payload, n);
-    struct spool_record rec = {at_us, (uint16_t)(12 + n), 0};
-    struct stream *st = streams_by_no(w->streams, w->feed->key, 1, no);
-    assert_int_equal(streams_put(w->streams, st, w->feed, ++w->seq, 0, rec, span_of(p, 12 + n), 0),
-                     0);
+    kit_packet(w, no, at_us, p, 12 + n);
 }
 
 // 20 ms of a tone at 8 kHz as A-law, from sample pos on.
@@ -139,8 +82,8 @@ static void cut(struct world *w)
     assert_int_equal((size_t)n, info.header_bytes + info.frames * 4);
     for (size_t i = 0; i < info.frames; i++) {
         const uint8_t *p = file + info.header_bytes + 4 * i;
-        w->sound[0][i] = (int16_t)(uint16_t)(p[0] | p[1] << 8);
-        w->sound[1][i] = (int16_t)(uint16_t)(p[2] | p[3] << 8);
+        heard[0][i] = (int16_t)(uint16_t)(p[0] | p[1] << 8);
+        heard[1][i] = (int16_t)(uint16_t)(p[2] | p[3] << 8);
     }
 }
 
@@ -169,8 +112,8 @@ static void two_rates_share_the_higher(void **state)
     static const uint32_t rates[] = {16000, 44100, 48000};
     for (size_t k = 0; k < COUNT_OF(rates); k++) {
         struct world *w = world_open();
-        stream(w, 1, 0);
-        struct job_stream *wide = stream(w, 2, 1);
+        kit_stream(w, 1, 0);
+        struct job_stream *wide = kit_stream(w, 2, 1);
         wide->maps = 1;
         wide->map[0] = (struct job_codec){97, "L16", rates[k], 1, 0};
         for (uint32_t i = 0; i < 100; i++) {
@@ -181,9 +124,9 @@ static void two_rates_share_the_higher(void **state)
         assert_int_equal(w->res.verdict, RENDER_READY);
         assert_int_equal(w->res.wav.sample_rate, 16000);
         assert_int_equal(w->res.wav.frames, 32000);
-        assert_true(error_of(w->sound[0], 100, 31900, 16000, 700) < 0.03);
+        assert_true(error_of(heard[0], 100, 31900, 16000, 700) < 0.03);
         // Half a sample of 16 kHz is what the rounding of its filter's delay may cost.
-        assert_true(error_of(w->sound[1], 100, 31900, 16000, 1500) < (k == 0 ? 0.01 : 0.3));
+        assert_true(error_of(heard[1], 100, 31900, 16000, 1500) < (k == 0 ? 0.01 : 0.3));
         assert_int_equal(w->res.channel[0].packets, 100);
         assert_int_equal(w->res.channel[1].packets, 100);
         assert_string_equal(w->res.channel[0].codec, "PCMA");
@@ -197,8 +140,8 @@ static void a_pause_and_a_loss_at_another_rate(void **state)
 {
     (void)state;
     struct world *w = world_open();
-    stream(w, 1, 0);
-    struct job_stream *wide = stream(w, 2, 1);
+    kit_stream(w, 1, 0);
+    struct job_stream *wide = kit_stream(w, 2, 1);
     wide->maps = 1;
     wide->map[0] = (struct job_codec){97, "L16", 16000, 1, 0};
     for (uint32_t i = 0; i < 100; i++) {
@@ -215,12 +158,12 @@ static void a_pause_and_a_loss_at_another_rate(void **state)
         assert_int_equal(g->reason, GAP_LOSS);
         assert_int_equal(g->from, at[i][0]);
         assert_int_equal(g->to, at[i][1]);
-        assert_true(loudness(w->sound[0], (size_t)at[i][0], (size_t)at[i][1]) < 1);
+        assert_true(loudness(heard[0], (size_t)at[i][0], (size_t)at[i][1]) < 1);
     }
     assert_int_equal(w->res.channel[0].lost, 11);
     // Each run begins and ends where it did.
-    assert_true(error_of(w->sound[0], 51 * 320 + 16, 70 * 320 - 16, 16000, 700) < 0.03);
-    assert_true(error_of(w->sound[0], 80 * 320 + 16, 32000 - 16, 16000, 700) < 0.03);
+    assert_true(error_of(heard[0], 51 * 320 + 16, 70 * 320 - 16, 16000, 700) < 0.03);
+    assert_true(error_of(heard[0], 80 * 320 + 16, 32000 - 16, 16000, 700) < 0.03);
     world_close(w);
 }
 
@@ -229,7 +172,7 @@ static void a_concealed_loss_stays_a_gap(void **state)
 {
     (void)state;
     struct world *w = world_open();
-    struct job_stream *s = stream(w, 1, 0);
+    struct job_stream *s = kit_stream(w, 1, 0);
     s->maps = 1;
     s->map[0] = (struct job_codec){98, "AMR", 8000, 1, CODEC_OCTET_ALIGN};
     uint8_t frame[33] = {0xF0, 0x3C}; // 12.2 kbit/s
@@ -250,7 +193,7 @@ static void a_concealed_loss_stays_a_gap(void **state)
     assert_int_equal(g->reason, GAP_LOSS);
     assert_int_equal(g->from, 4000);
     assert_int_equal(g->to, 4160);
-    assert_true(loudness(w->sound[0], 4000, 4160) > 10);
+    assert_true(loudness(heard[0], 4000, 4160) > 10);
     world_close(w);
 }
 
@@ -258,7 +201,7 @@ static void a_codec_change_within_a_stream(void **state)
 {
     (void)state;
     struct world *w = world_open();
-    struct job_stream *s = stream(w, 1, 0);
+    struct job_stream *s = kit_stream(w, 1, 0);
     s->maps = 1;
     s->map[0] = (struct job_codec){97, "L16", 16000, 1, 0};
     for (uint32_t i = 0; i < 100; i++) {
@@ -273,8 +216,8 @@ static void a_codec_change_within_a_stream(void **state)
     assert_int_equal(w->res.wav.sample_rate, 16000);
     assert_int_equal(w->res.wav.frames, 32000);
     assert_int_equal(w->render->window.gaps_total, 1); // the other side
-    assert_true(error_of(w->sound[0], 16, 15980, 16000, 700) < 0.03);
-    assert_true(error_of(w->sound[0], 16020, 31980, 16000, 700) < 0.03);
+    assert_true(error_of(heard[0], 16, 15980, 16000, 700) < 0.03);
+    assert_true(error_of(heard[0], 16020, 31980, 16000, 700) < 0.03);
     world_close(w);
 }
 
@@ -282,8 +225,8 @@ static void srtp_is_never_noise(void **state)
 {
     (void)state;
     struct world *w = world_open();
-    stream(w, 1, 0)->srtp = true;
-    stream(w, 2, 1);
+    kit_stream(w, 1, 0)->srtp = true;
+    kit_stream(w, 2, 1);
     for (uint32_t i = 0; i < 50; i++)
         say_alaw(w, 1, i, 700, i * 160);
     cut(w);
@@ -298,7 +241,7 @@ static void srtp_is_never_noise(void **state)
     cut(w);
     assert_int_equal(w->res.verdict, RENDER_READY);
     assert_string_equal(w->res.reason, "SRTP without keys");
-    assert_true(loudness(w->sound[0], 0, 16000) < 1);
+    assert_true(loudness(heard[0], 0, 16000) < 1);
     assert_int_equal(w->render->window.gaps[0].reason, GAP_CODEC);
     world_close(w);
 }
@@ -307,7 +250,7 @@ static void a_payload_that_is_none(void **state)
 {
     (void)state;
     struct world *w = world_open();
-    struct job_stream *s = stream(w, 1, 0);
+    struct job_stream *s = kit_stream(w, 1, 0);
     s->maps = 1;
     s->map[0] = (struct job_codec){98, "opus", 48000, 2, 0};
     static const uint8_t silk[] = {0x08, 0xFF, 0xFE}, bad[] = {0x03};

@@ -104,8 +104,6 @@ def main():
     sites = ("steady", "struck")  # nobody strikes a harvester here
     replica = Replica("replica", mesh.folder("pg2", 1 << 30), mesh.path("log/replica.log"))
     ok = False
-    if o.mode == "lagging":
-        mesh.callstate_extra = ("--timers.recorder-slow=40s",)  # the run waits for what is pending to be given up
     try:
         mesh.dsn = f"host={mesh.pg.folder},{replica.folder} user=callmesh dbname=postgres target_session_attrs=read-write"
         mesh.up(sites)

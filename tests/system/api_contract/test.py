@@ -73,7 +73,7 @@ def test_lists_and_objects(t):
     _, answered = ask(t, "/calls?result=answered&limit=200")
     call = next(c for c in answered["data"] if c["recording_state"] == "ready")
     ids["call"] = call["id"]
-    for tail in ("", "?expand=legs,streams,recordings", "/evidence", "/legs", "/streams", "/recordings", "/messages", "/ladder", "/events"):
+    for tail in ("", "?expand=legs,streams,recordings", "/evidence", "/legs", "/streams", "/recordings", "/messages", "/ladder", "/events", "/quality", "/pcapng", "/vcon"):
         ask(t, f"/calls/{call['id']}{tail}")
     digits = re.sub(r"\D", "", call["from"]["user"])
     for number in (call["from"]["user"], "00" + digits, digits[-5:], digits[:4] + " " + digits[4:]):
@@ -127,6 +127,18 @@ def test_problems(t):
         ask(t, f"/calls/{ids['call']}/{verb}", 409, method="POST", body={})
     ask(t, f"/calls/{nobody}/pause", 404, method="POST", body={})
     ask(t, f"/calls/{ids['call']}/pause", 400, method="POST", body={"seconds": 0})
+
+
+def test_alerts(t):
+    rule = {"name": "contract", "kind": "loss", "raise_at": 99}
+    _, made = ask(t, "/alert-rules", method="POST", body=rule)
+    check(made["clear_at"] == 99, f"{made}")
+    _, rules = ask(t, "/alert-rules")
+    check("contract" in [r["name"] for r in rules["data"]], f"{rules}")
+    ask(t, "/alert-rules", 400, method="POST", body={**rule, "kind": "moon"})
+    ask(t, "/alert-rules/contract", method="DELETE")
+    ask(t, "/alert-rules/contract", 404, method="DELETE")
+    ask(t, "/alerts?state=raised")
 
 
 def test_rules(t):
