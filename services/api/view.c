@@ -277,7 +277,6 @@ void call_view_of(const Callmesh__V1__Call *c, struct call_view *v)
     if (c->recording_policy)
         decision_view_of(c->recording_policy, v);
     paused_view_of(c, v);
-    agents_view_of(c, v);
     call_media_of(c, v);
     call_quality_of(c, v);
 }

@@ -41,7 +41,7 @@ struct call_view {
     struct span session_id, diverted_by, transfers, related, recording_policy, paused, agents;
     bool conference;
     char story[2560]; // where call_view_of writes the first six
-    char agents_text[1024];
+    char agents_text[768];
 };
 
 // Everything but listeners and the closing brace: the mirror keeps it so and adds the number of the moment.
@@ -56,8 +56,6 @@ void story_view_of(const Callmesh__V1__CallStory *s, struct call_view *v);
 void decision_view_of(const Callmesh__V1__RecordingDecision *d,
                       struct call_view *v);                            // after story_view_of
 void paused_view_of(const Callmesh__V1__Call *c, struct call_view *v); // after decision_view_of
-// Who of the director's list its parties are.
-void agents_view_of(const Callmesh__V1__Call *c, struct call_view *v);
 void story_json(struct json *j, const struct call_view *v);
 void call_event_json(struct json *j, const Callmesh__V1__CallEvent *e);
 void call_view_of(const Callmesh__V1__Call *c, struct call_view *ret);

@@ -11,18 +11,14 @@
 static bool add(struct agent_table *t, enum agent_match kind, const char *site, const char *value,
                 int64_t from, int64_t to, const char *name)
 {
-    struct agent_entry *e = agent_table_next(t);
-    if (!e)
-        return false;
-    e->kind = (uint8_t)kind;
-    (void)snprintf(e->site, sizeof e->site, "%s", site);
-    (void)snprintf(e->value, sizeof e->value, "%s", value);
-    e->from_us = from;
-    e->to_us = to;
-    e->agent.name_n = (uint8_t)strlen(name);
-    memcpy(e->agent.name, name, strlen(name));
-    agent_table_put(t);
-    return true;
+    struct agent_entry e = {.kind = kind,
+                            .site = span_str(site),
+                            .value = span_str(value),
+                            .from_us = from,
+                            .to_us = to,
+                            .name = span_str(name),
+                            .team = SPAN_LIT("sales")};
+    return agent_table_add(t, &e);
 }
 
 static void is(struct agent_table *t, const char *site, const char *user, const char *address,
@@ -31,9 +27,11 @@ static void is(struct agent_table *t, const char *site, const char *user, const 
     struct agent_ref got = {.by = AGENT_NONE};
     bool found = agent_table_match(t, span_str(site), span_str(user), span_str(address), at, &got);
     char text[80];
-    (void)snprintf(text, sizeof text, "%.*s%s", got.name_n, (const char *)got.name,
+    (void)snprintf(text, sizeof text, "%.*s%s", got.name_n, (const char *)got.text,
                    got.by == AGENT_BY_ADDRESS ? " by address" : "");
     assert_string_equal(found ? text : "nobody", want);
+    if (found)
+        assert_true(span_eq(agent_team(&got), SPAN_LIT("sales")));
 }
 
 static void who_is_who(void **state)
@@ -93,8 +91,51 @@ static void fills_up(void **state)
     agent_table_free(t);
 }
 
+// The texts have a bound of their own: 48 bytes for each entry, together. What the entry before has too is kept once.
+static void texts_fill_up(void **state)
+{
+    (void)state;
+    struct agent_table *t = agent_table_new(64);
+    char value[AGENT_VALUE_MAX + 8], name[AGENT_NAME_MAX + 8], site[AGENT_SITE_MAX + 8];
+    memset(value, 'v', sizeof value);
+    memset(name, 'n', sizeof name);
+    memset(site, 's', sizeof site);
+    value[sizeof value - 1] = name[sizeof name - 1] = site[sizeof site - 1] = 0;
+    for (int round = 0; round < 2; round++) {
+        int n = 0;
+        while (n < 64) {
+            (void)snprintf(value, 8, "%06d", n); // another value and another name each time
+            value[6] = 'v';
+            memcpy(name, value, 6);
+            if (!add(t, AGENT_BY_USER, site, value, 0, 10, name))
+                break;
+            n++;
+        }
+        // (64 + 64 + 5 bytes each; the site once)
+        assert_int_equal(n, (64 * 48 + 64 + 48 - 63) / 133);
+        assert_int_equal(agent_table_used(t), (size_t)n);
+        struct agent_ref got;
+        assert_true(
+            agent_table_match(t, span_of(site, AGENT_SITE_MAX),
+                              span_of("000001"
+                                      "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv",
+                                      64),
+                              span_of("", 0), 5, &got));
+        assert_int_equal(got.name_n, AGENT_NAME_MAX); // cut at the bound
+        assert_memory_equal(agent_name(&got).p, "000001nnn", 9);
+        agent_table_clear(t);
+    }
+    // One person with many extensions costs the name once.
+    for (int i = 0; i < 64; i++) {
+        (void)snprintf(value, sizeof value, "%d", i);
+        assert_true(add(t, AGENT_BY_USER, site, value, 0, 10, name));
+    }
+    agent_table_free(t);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(who_is_who), cmocka_unit_test(fills_up)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(who_is_who), cmocka_unit_test(fills_up),
+                                       cmocka_unit_test(texts_fill_up)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "base/thread.h"
+#include "call.h"
 #include "stats.h"
 #include "store/conn.h"
 
@@ -54,22 +55,20 @@ static const char list_sql[] =
     "agents a ON a.id = x.agent_id WHERE x.valid_to > x.valid_from ORDER BY x.valid_to DESC, a.id "
     "LIMIT $1";
 
-static void fill_one(struct agent_entry *e, const struct store_result *r, size_t i)
+static bool add_one(struct agent_table *t, const struct store_result *r, size_t i)
 {
-    struct agent_ref *a = &e->agent;
-    e->kind = store_span(r, i, 0).p[0] == 'u' ? AGENT_BY_USER : AGENT_BY_ADDRESS;
-    (void)span_copy(store_span(r, i, 1), e->site, sizeof e->site);
-    (void)span_copy(store_span(r, i, 2), e->value, sizeof e->value);
-    e->from_us = store_null(r, i, 3) ? INT64_MIN : store_time(r, i, 3);
-    e->to_us = store_null(r, i, 4) ? INT64_MAX : store_time(r, i, 4);
-    (void)store_uuid(r, i, 5, &a->id);
-    struct span name = span_sub(store_span(r, i, 6), 0, sizeof a->name);
-    struct span team = span_sub(store_span(r, i, 7), 0, sizeof a->team);
-    char text[80]; // the lengths of the schema are characters: cut at one
-    a->name_n = (uint8_t)span_utf8(name, text, sizeof a->name);
-    memcpy(a->name, text, a->name_n);
-    a->team_n = (uint8_t)span_utf8(team, text, sizeof a->team);
-    memcpy(a->team, text, a->team_n);
+    char name[AGENT_NAME_MAX + 1], team[AGENT_TEAM_MAX + 1];
+    struct agent_entry e = {.kind =
+                                store_span(r, i, 0).p[0] == 'u' ? AGENT_BY_USER : AGENT_BY_ADDRESS,
+                            .site = store_span(r, i, 1),
+                            .value = store_span(r, i, 2),
+                            .from_us = store_null(r, i, 3) ? INT64_MIN : store_time(r, i, 3),
+                            .to_us = store_null(r, i, 4) ? INT64_MAX : store_time(r, i, 4)};
+    (void)store_uuid(r, i, 5, &e.id);
+    // The lengths of the schema are characters: cut at one.
+    e.name = span_of(name, span_utf8(store_span(r, i, 6), name, sizeof name));
+    e.team = span_of(team, span_utf8(store_span(r, i, 7), team, sizeof team));
+    return agent_table_add(t, &e);
 }
 
 static int read_list(struct agents *a, struct store *s, struct agent_table *t)
@@ -82,16 +81,13 @@ static int read_list(struct agents *a, struct store *s, struct agent_table *t)
     if (st)
         return st;
     agent_table_clear(t);
-    struct agent_entry *e = NULL;
     size_t i = 0;
-    for (; i < store_rows(r) && (e = agent_table_next(t)); i++) {
-        fill_one(e, r, i);
-        agent_table_put(t);
-    }
+    while (i < store_rows(r) && add_one(t, r, i))
+        i++;
     if (i < store_rows(r)) {
         count(STAT_FULL_EXTENSIONS);
         log_warn("more extensions than there is room for: the rest is nobody",
-                 "extensions=%zu setting=limits.extensions", a->max);
+                 "extensions=%zu setting=limits.extensions", i);
     }
     store_result_free(r);
     gauge(STAT_USED_EXTENSIONS, agent_table_used(t));
@@ -153,20 +149,23 @@ void agents_stop(struct agents *a)
         thread_join(&a->thread);
 }
 
-static void match_one(const struct world *w, const struct call *c, const struct party *p,
-                      const struct endpoint *at, struct agent_ref *ret)
+static void match_one(struct world *w, struct call *c, struct party *p, const struct endpoint *at)
 {
     char ip[48];
+    struct agent_ref a;
     ip_addr_format(&at->ip, ip, sizeof ip);
-    if (agent_table_match(w->agents, span_str(w->site[c->site].name), span_of(p->user, p->user_n),
-                          span_str(ip), c->started_us, ret))
-        count(ret->by == AGENT_BY_USER ? STAT_AGENTS_BY_USER : STAT_AGENTS_BY_ADDRESS);
+    if (!agent_table_match(w->agents, span_str(w->site[c->site].name),
+                           span_of(p->user, p->user_cut ? 0 : p->user_n), span_str(ip),
+                           c->started_us, &a))
+        return;
+    call_keep_agent(w, c, p, &a);
+    count(a.by == AGENT_BY_USER ? STAT_AGENTS_BY_USER : STAT_AGENTS_BY_ADDRESS);
 }
 
-void agents_match(const struct world *w, struct call *c, const struct leg *l)
+void agents_match(struct world *w, struct call *c, const struct leg *l)
 {
     if (!w->agents)
         return;
-    match_one(w, c, &c->from, &l->src, &c->from.agent);
-    match_one(w, c, &c->to, &l->dst, &c->to.agent);
+    match_one(w, c, &c->from, &l->src);
+    match_one(w, c, &c->to, &l->dst);
 }

@@ -76,7 +76,7 @@ static const struct conf_def defs[] = {
     {"limits.publishers", CONF_INT, "256", 2, 1024,
      "harvesters and recorders; each replayed file is one, its place is free again after a while",
      false},
-    {"limits.extensions", CONF_INT, "8192", 16, 1000000,
+    {"limits.extensions", CONF_INT, "4096", 16, 1000000,
      "extensions of agents in memory, twice; more: the rest is nobody", false},
     {"limits.taps", CONF_INT, "256", 1, 65536, "leases to hear a call", false},
     {"join.threshold", CONF_INT, "80", 0, 100,

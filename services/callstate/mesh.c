@@ -44,22 +44,6 @@ static Callmesh__V1__Endpoint *endpoint(struct arena *a, const struct endpoint *
     return p;
 }
 
-// Unset when it is nobody of the list. False: no room.
-static bool party_agent(struct arena *a, const struct agent_ref *in, Callmesh__V1__Party *p)
-{
-    if (!in->by)
-        return true;
-    p->agent = TAKE(a, Callmesh__V1__PartyAgent);
-    if (!p->agent)
-        return false;
-    callmesh__v1__party_agent__init(p->agent);
-    p->agent->id = view(in->id.b, sizeof in->id.b);
-    p->agent->name = view(in->name, in->name_n);
-    p->agent->team = view(in->team, in->team_n);
-    p->agent->matched_by = (Callmesh__V1__AgentMatch)in->by;
-    return true;
-}
-
 static Callmesh__V1__Party *party(struct arena *a, const struct party *in, const struct tag *tag)
 {
     Callmesh__V1__Party *p = TAKE(a, Callmesh__V1__Party);
@@ -71,7 +55,7 @@ static Callmesh__V1__Party *party(struct arena *a, const struct party *in, const
     p->display_name = view(in->name, in->name_n);
     struct span t = tag ? tag_span(tag) : span_of("", 0);
     p->tag = view(t.p, t.n);
-    return party_agent(a, &in->agent, p) ? p : NULL;
+    return p;
 }
 
 static Callmesh__V1__Leg *leg(struct arena *a, const struct leg *in)

@@ -193,18 +193,28 @@ static const char *agent_match_name(int by)
     return by == AGENT_BY_USER ? "user" : by == AGENT_BY_ADDRESS ? "address" : NULL;
 }
 
-static int agent_json(struct json *j, const char *side, const struct agent_ref *a)
+// The largest an agent can be, with a quote or a backslash for each byte. What has no room is left out, so that agents never cost a call
+// the rest of its story.
+#define AGENT_JSON_MAX (2 * (AGENT_NAME_MAX + AGENT_TEAM_MAX) + 160)
+
+static size_t agents_json(struct json *j, const struct call *c)
 {
-    if (!a->by)
-        return 0;
-    json_obj(j);
-    json_kuuid(j, "id", &a->id);
-    json_kspan(j, "name", span_of(a->name, a->name_n));
-    json_kspan(j, "team", span_of(a->team, a->team_n));
-    json_kstr(j, "side", side);
-    json_kstr(j, "matched_by", agent_match_name(a->by));
-    json_obj_end(j);
-    return 1;
+    struct part_agent at[AGENTS_SHOWN];
+    size_t n = parts_agents(c, at);
+    json_key(j, "agents");
+    json_arr(j);
+    for (size_t i = 0; i < n && j->n + AGENT_JSON_MAX < STORY_BYTES; i++) {
+        const struct agent_ref *a = at[i].agent;
+        json_obj(j);
+        json_kuuid(j, "id", &a->id);
+        json_kspan(j, "name", agent_name(a));
+        json_kspan(j, "team", agent_team(a));
+        json_kstr(j, "side", side_name(at[i].side));
+        json_kstr(j, "matched_by", agent_match_name(a->by));
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+    return n;
 }
 
 // False: there is nothing to tell, and the column stays null.
@@ -242,10 +252,7 @@ static bool story_json(struct json *j, const struct call *c)
         paused_json(j, c);
     else
         json_null(j);
-    json_key(j, "agents");
-    json_arr(j);
-    anything |= agent_json(j, "caller", &c->from.agent) + agent_json(j, "callee", &c->to.agent) > 0;
-    json_arr_end(j);
+    anything |= agents_json(j, c) > 0;
     json_obj_end(j);
     // That no rule matched is what everyone has who made none.
     return anything || c->decision.reason > POLICY_NO_RULE || c->pauses;

@@ -101,9 +101,12 @@ struct publisher {
 #define PARTY_USER_MAX 120
 #define PARTY_NAME_MAX 120
 #define TEXTS_INLINE   288 // half as much again as what a call of a usual telephone needs
-#define TEXTS_BLOCK    (CALL_ID_MAX + 2 * (PARTY_URI_MAX + PARTY_USER_MAX + PARTY_NAME_MAX))
+#define TEXTS_BLOCK                                                                                \
+    (CALL_ID_MAX +                                                                                 \
+     2 * (PARTY_URI_MAX + PARTY_USER_MAX + PARTY_NAME_MAX + AGENT_NAME_MAX + AGENT_TEAM_MAX))
 struct party {
     uint16_t uri_n, user_n, name_n;
+    bool user_cut;              // set with a new call: what is kept may be somebody else's
     uint8_t *uri, *user, *name; // among the texts of the call
     struct agent_ref agent;     // by: 0, nobody of the list
 };
