@@ -11,6 +11,7 @@ CREATE TABLE agents (
 );
 CREATE UNIQUE INDEX agents_name ON agents (name) WHERE removed_at IS NULL;
 CREATE INDEX agents_team ON agents (team);
+CREATE INDEX agents_created ON agents (created_at DESC, id DESC); -- the list, newest first
 
 CREATE TABLE extensions (
     agent_id    uuid NOT NULL REFERENCES agents (id),

@@ -121,16 +121,6 @@ static struct store_result *write_rows(struct store *st, struct http_req *q, con
     return db_query(st, q, sql, &a);
 }
 
-static void reply_first(struct http_req *q, struct store_result *r, unsigned status)
-{
-    struct json *j = r && store_rows(r) ? http_json(q) : NULL;
-    if (j) {
-        json_raw(j, store_span(r, 0, 0));
-        http_reply_json(q, status);
-    }
-    store_result_free(r);
-}
-
 static void job_import(struct store *st, struct http_req *q)
 {
     static const char *const columns[] = {"name",  "team",       "site",    "kind",
@@ -153,54 +143,58 @@ static void job_import(struct store *st, struct http_req *q)
                    "%sSELECT json_build_object('agents', (SELECT count(*) FROM n), 'extensions', "
                    "(SELECT count(*) FROM e))::text",
                    import_sql);
-    reply_first(q, write_rows(st, q, sql, span_of(j.buf, j.n)), 200);
+    (void)db_reply_row(q, write_rows(st, q, sql, span_of(j.buf, j.n)), 200);
 }
 
-// {name, team, extensions:[{site, kind, value, valid_from, valid_to}]}: made, or replaced with all its extensions.
+// {name, team, extensions:[{site, kind, value, valid_from, valid_to}]}, with n: the agent that is made or changed.
+#define PUT_SQL(n)                                                                                 \
+    "WITH b AS (SELECT $1::jsonb AS b), n AS (" n " RETURNING agents.*),"                          \
+    " w AS (SELECT DISTINCT ON (1, 2, 3, 4) coalesce(site, '') AS site, coalesce(kind, 'user') "   \
+    "AS kind, value, coalesce(valid_from::timestamptz, '-infinity') AS valid_from, "               \
+    "coalesce(valid_to::timestamptz, 'infinity') AS valid_to FROM b, "                             \
+    "jsonb_to_recordset(coalesce(b->'extensions', '[]')) AS x(site text, kind text, value "        \
+    "text, valid_from text, valid_to text)),"                                                      \
+    " d AS (DELETE FROM extensions x USING n WHERE x.agent_id = n.id AND NOT EXISTS (SELECT "      \
+    "FROM w WHERE (w.site, w.kind, w.value, w.valid_from) = (x.site, x.kind, x.value, "            \
+    "x.valid_from))),"                                                                             \
+    " e AS (INSERT INTO extensions (agent_id, site, kind, value, valid_from, valid_to) SELECT "    \
+    "n.id, w.site, w.kind, w.value, w.valid_from, w.valid_to FROM w, n ON CONFLICT (agent_id, "    \
+    "site, kind, value, valid_from) DO UPDATE SET valid_to = excluded.valid_to RETURNING "         \
+    "*), " AUDIT("agent.put", "n.id::text", "'ok'") "SELECT " AGENT_JSON(                          \
+        "n", "coalesce((SELECT json_agg(json_build_object('site', site, 'kind', kind, 'value', "   \
+             "value, 'valid_from', CASE WHEN isfinite(valid_from) THEN rfc3339(valid_from) END, "  \
+             "'valid_to', CASE WHEN isfinite(valid_to) THEN rfc3339(valid_to) END) ORDER BY "      \
+             "site, kind, value, valid_from) FROM e), '[]'::json)") " FROM n"
+
+// By name: made, or replaced with all its extensions.
 static void job_put(struct store *st, struct http_req *q)
 {
-    static const char sql[] =
-        "WITH b AS (SELECT $1::jsonb AS b), n AS (INSERT INTO agents (name, team) SELECT "
-        "trim(b->>'name'), coalesce(trim(b->>'team'), '') FROM b ON CONFLICT (name) WHERE "
-        "removed_at IS NULL DO UPDATE SET team = excluded.team RETURNING *),"
-        " w AS (SELECT DISTINCT ON (1, 2, 3, 4) coalesce(site, '') AS site, coalesce(kind, 'user') "
-        "AS kind, value, coalesce(valid_from::timestamptz, '-infinity') AS valid_from, "
-        "coalesce(valid_to::timestamptz, 'infinity') AS valid_to FROM b, "
-        "jsonb_to_recordset(coalesce(b->'extensions', '[]')) AS x(site text, kind text, value "
-        "text, valid_from text, valid_to text)),"
-        " d AS (DELETE FROM extensions x USING n WHERE x.agent_id = n.id AND NOT EXISTS (SELECT "
-        "FROM w WHERE (w.site, w.kind, w.value, w.valid_from) = (x.site, x.kind, x.value, "
-        "x.valid_from))),"
-        " e AS (INSERT INTO extensions (agent_id, site, kind, value, valid_from, valid_to) SELECT "
-        "n.id, w.site, w.kind, w.value, w.valid_from, w.valid_to FROM w, n ON CONFLICT (agent_id, "
-        "site, kind, value, valid_from) DO UPDATE SET valid_to = excluded.valid_to RETURNING "
-        "*), " AUDIT("agent.put", "n.id::text", "'ok'") "SELECT " AGENT_JSON(
-            "n", "coalesce((SELECT "
-                 "json_agg(json_build_object('site', site, 'kind', "
-                 "kind, 'value', value, 'valid_from', CASE WHEN "
-                 "isfinite(valid_from) THEN rfc3339(valid_from) END, "
-                 "'valid_to', CASE WHEN isfinite(valid_to) THEN "
-                 "rfc3339(valid_to) END) ORDER BY site, kind, value, "
-                 "valid_from) FROM e), '[]'::json)") " FROM n";
-    reply_first(q, write_rows(st, q, sql, q->body_n ? span_of(q->body, q->body_n) : SPAN_LIT("{}")),
-                200);
+    static const char sql[] = PUT_SQL(
+        "INSERT INTO agents (name, team) SELECT trim(b->>'name'), coalesce(trim(b->>'team'), '') "
+        "FROM b ON CONFLICT (name) WHERE removed_at IS NULL DO UPDATE SET team = excluded.team");
+    (void)db_reply_row(q, db_write(st, q, sql), 200);
+}
+
+// By id: its name may change too.
+static void job_replace(struct store *st, struct http_req *q)
+{
+    static const char sql[] = PUT_SQL(
+        "UPDATE agents SET name = trim(b->>'name'), team = coalesce(trim(b->>'team'), '') FROM b "
+        "WHERE agents.id = $4 AND removed_at IS NULL");
+    if (!db_reply_row(q, db_write(st, q, sql), 200))
+        api_not_found(q, "agent");
 }
 
 // Stays for the calls that name it; its extensions end now, those to come never begin.
 static void job_remove(struct store *st, struct http_req *q)
 {
     static const char sql[] =
-        "WITH n AS (UPDATE agents SET removed_at = now() WHERE id = $1::uuid AND removed_at IS "
-        "NULL "
+        "WITH n AS (UPDATE agents SET removed_at = now() WHERE id = $4 AND removed_at IS NULL "
         "RETURNING *), e AS (UPDATE extensions x SET valid_to = greatest(now(), x.valid_from) FROM "
         "n WHERE x.agent_id = n.id AND x.valid_to > now()), " AUDIT(
             "agent.remove", "n.id::text", "'ok'") "SELECT " AGENT_JSON("n", "'[]'::json") " FROM n";
-    char id[37];
-    uuid_format(&req_of(q)->id, id);
-    struct store_result *r = write_rows(st, q, sql, span_str(id));
-    if (r && !store_rows(r))
+    if (!db_reply_row(q, db_write(st, q, sql), 200))
         api_not_found(q, "agent");
-    reply_first(q, r, 200);
 }
 
 enum http_next on_agents(struct http_req *q)
@@ -215,8 +209,13 @@ enum http_next on_agents_import(struct http_req *q)
 
 enum http_next on_agent(struct http_req *q)
 {
-    return api_path_id(q) ? db_submit(q, q->method == HTTP_DELETE ? job_remove : job_one, NULL)
-                          : HTTP_DONE;
+    if (!api_path_id(q))
+        return HTTP_DONE;
+    return db_submit(q,
+                     q->method == HTTP_PUT      ? job_replace
+                     : q->method == HTTP_DELETE ? job_remove
+                                                : job_one,
+                     NULL);
 }
 
 enum http_next on_teams(struct http_req *q)

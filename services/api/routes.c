@@ -78,6 +78,7 @@ const struct route api_routes[] = {
     {P, .pattern = V1 "/agents", .scope = SCOPE_AGENTS_WRITE, .handler = on_agents},
     {P, .pattern = V1 "/agents/import", .scope = SCOPE_AGENTS_WRITE, .handler = on_agents_import},
     {G, .pattern = V1 "/agents/{id}", .scope = SCOPE_AGENTS_READ, .handler = on_agent},
+    {U, .pattern = V1 "/agents/{id}", .scope = SCOPE_AGENTS_WRITE, .handler = on_agent},
     {D, .pattern = V1 "/agents/{id}", .scope = SCOPE_AGENTS_WRITE, .handler = on_agent},
     {G, .pattern = V1 "/teams", .scope = SCOPE_AGENTS_READ, .handler = on_teams},
     {G, .pattern = V1 "/stats/completeness", .scope = SCOPE_RECORDINGS_READ,

@@ -243,6 +243,8 @@ def test_agents(t):
     _, bo = ask(t, "/agents", method="POST", body={"name": "Berg, Bo", "team": "night", "extensions": [{"value": "07100"}]})
     check(bo["id"] == who["Berg, Bo"]["id"] and [x["value"] for x in bo["extensions"]] == ["07100"], f"{bo}")
     check(ask(t, f"/agents/{bo['id']}")[1] == bo, "one agent")
+    _, renamed = ask(t, f"/agents/{bo['id']}", method="PUT", body={"name": "Bo Berg", "extensions": bo["extensions"]})
+    check(renamed["id"] == bo["id"] and (renamed["name"], renamed["team"], renamed["extensions"]) == ("Bo Berg", "", bo["extensions"]), f"{renamed}")
     for body in ({}, {"name": "x" * 65}, {"name": "X", "extensions": [{"value": "1", "kind": "colour"}]}, {"name": "X", "extensions": [{"value": "1", "valid_from": "soon"}]}):
         ask(t, "/agents", 400, method="POST", body=body)
     for text in ("", "name\n", "name,colour\nA,red\n", "name\nA,B\n", 'name\n"A\n', "name,valid_to\nA,soon\n", "team\nsales\n"):
