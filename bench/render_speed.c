@@ -27,7 +27,7 @@ static void talk(struct streams *streams, struct feed *feed, uint32_t no, uint32
                  double every_us)
 {
     struct job_stream *s = &job.stream[job.streams++];
-    struct stream *st = streams_add(streams, feed->key, 1, no);
+    struct stream *st = streams_add(streams, feed->key, 1, no, 0);
     uint8_t p[172] = {0x80};
     if (!st)
         fail("no place for a stream");

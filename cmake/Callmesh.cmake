@@ -34,7 +34,7 @@ function(cm_unit_tests)
     target_include_directories(${dir}_${n} PRIVATE ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
     target_link_libraries(${dir}_${n} PRIVATE ${ARGN} cmocka)
     add_test(NAME ${dir}/${n} COMMAND ${dir}_${n})
-    set_tests_properties(${dir}/${n} PROPERTIES TIMEOUT 120 LABELS unit ENVIRONMENT
+    set_tests_properties(${dir}/${n} PROPERTIES TIMEOUT 240 LABELS unit ENVIRONMENT
       "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
   endforeach()
 endfunction()

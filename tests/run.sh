@@ -27,12 +27,12 @@ TXT
 esac
 [ $# -gt 0 ] || set -- $PARTS
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 part_began=0
 failures=()
 tally() { # PART PASSED FAILED SKIPPED
     passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
     [ "$3" = 0 ] || failures+=("$1")
-    printf '%s %s: %d passed, %d failed%s\n' "$([ "$3" = 0 ] && echo ' ok' || echo ' !!')" "$1" "$2" "$3" "$([ "$4" = 0 ] || echo ", $4 skipped")"
+    printf '%s %s: %d passed, %d failed%s (%d s)\n' "$([ "$3" = 0 ] && echo ' ok' || echo ' !!')" "$1" "$2" "$3" "$([ "$4" = 0 ] || echo ", $4 skipped")" $((SECONDS - part_began))
 }
 
 # configure_build DIR ARGS...: cmake + ninja, shown only when it fails.
@@ -48,11 +48,12 @@ configure_build() {
 ctest_part() { # PART DIR CTEST-ARGS...
     local part=$1 dir=$2 out n f
     shift 2
-    out=$(ctest --test-dir "$dir" --output-on-failure -j2 "$@" 2>&1)
+    # More than there are cores: most of the long ones wait for a socket or a timer.
+    out=$(ctest --test-dir "$dir" --output-on-failure -j$(($(nproc) + 1)) "$@" 2>&1)
     n=$(sed -n 's/.* tests passed.* out of \([0-9]*\).*/\1/p' <<<"$out")
     f=$(sed -n 's/.*, \([0-9]*\) tests failed out of .*/\1/p' <<<"$out")
     if [ -z "$n" ]; then printf '%s\n' "$out" | tail -n 30; tally "$part" 0 1 0; return; fi
-    [ "${f:-0}" = 0 ] || printf '%s\n' "$out" | tail -n 120
+    [ "${f:-0}" = 0 ] || { printf '%s\n' "$out" | grep -aE -A80 -e '^ *[0-9]+/[0-9]+ Test .*\*\*\*' | head -n 300; printf '%s\n' "$out" | sed -n '/tests FAILED/,$p'; }
     tally "$part" $((n - f)) "$f" 0
 }
 
@@ -100,6 +101,7 @@ part_system() { # CASE or all
     ninja -C build >/dev/null || { tally system 0 1 0; return; }
     [ "$(cat dashboard/dist/.sum 2>/dev/null)" = "$(dashboard_sum)" ] || build_dashboard >build/dashboard.log 2>&1
     /usr/bin/python3 -B tests/system/run.py "$@" | tee build/system.out
+    grep -aE '^FAIL ' build/system.out # once more at the end: the log is long
     line=$(tail -n 1 build/system.out)
     if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
         tally system "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}"
@@ -110,6 +112,7 @@ part_system() { # CASE or all
 
 packages_ensure run build test
 for part in "$@"; do
+    part_began=$SECONDS
     case $part in
         unit|asan|tsan|clang|fuzz|dashboard|system) "part_$part" ;;
         system/*) part_system "${part#system/}" ;;

@@ -74,6 +74,8 @@ struct feed_pub_opts {
     uint64_t journal_bytes;   // default 64 MiB
     bool
         wait_when_full; // file inputs: the source waits for the consumer instead of losing; live inputs: false
+    bool
+        keeps_orders; // the consumer hears that we have its orders when feed_pub_orders_kept says so; else when they came
 };
 // 0 or negative errno. A journal that cannot be opened: one clear line in err.
 int feed_pub_open(struct feed_pub **ret, const struct feed_pub_opts *o, char *err, size_t err_cap);
@@ -90,6 +92,9 @@ void feed_pub_stop(struct feed_pub *f);
 // What the consumer wants of this publisher (capture.proto), when it is another than *have; then *have is its version. NULL: no news.
 // Of one owner thread, valid until its next call.
 const Callmesh__V1__Orders *feed_pub_orders(struct feed_pub *f, uint64_t *have);
+
+// The owner has put orders of this version where they outlive it. Owner thread.
+void feed_pub_orders_kept(struct feed_pub *f, uint64_t version);
 
 struct feed_pub_stat {
     uint64_t head_seq, first_seq, committed_seq, epoch;

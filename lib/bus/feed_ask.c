@@ -63,7 +63,7 @@ static nng_msg *build_ask(struct feed_pub *f)
                         .clock_offset_us = f->offset_us,
                         .backfill_from = from,
                         .ask_no = ++f->ask_no,
-                        .orders_version = f->orders_version};
+                        .orders_version = f->keeps_orders ? f->orders_kept : f->orders_version};
     pthread_mutex_unlock(&f->lock);
     uint8_t signature[ENVELOPE_SIGNATURE];
     if (f->sign) {
@@ -175,6 +175,13 @@ const Callmesh__V1__Orders *feed_pub_orders(struct feed_pub *f, uint64_t *have)
     }
     pthread_mutex_unlock(&f->lock);
     return o;
+}
+
+void feed_pub_orders_kept(struct feed_pub *f, uint64_t version)
+{
+    pthread_mutex_lock(&f->lock);
+    f->orders_kept = version;
+    pthread_mutex_unlock(&f->lock);
 }
 
 static void take_reply(struct feed_pub *f, const Callmesh__V1__AskReply *r)

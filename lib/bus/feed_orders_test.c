@@ -5,7 +5,7 @@
 
 static struct {
     pthread_mutex_t lock;
-    uint64_t version;
+    uint64_t version, have; // of the last Ask
     uint8_t bytes[BUS_ORDERS_MAX];
     size_t n;
 } said = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -16,6 +16,7 @@ static uint64_t give(void *ctx, const char *site, uint64_t have, uint8_t *buf, s
     (void)ctx;
     pthread_mutex_lock(&said.lock);
     uint64_t v = said.version;
+    said.have = have;
     if (v != have && strcmp(site, "main") == 0 && said.n <= cap) {
         memcpy(buf, said.bytes, said.n);
         *ret_n = said.n;
@@ -110,8 +111,48 @@ static void a_level_that_every_life_hears(void **state)
     feed_sub_stop(s);
 }
 
+static uint64_t heard(void)
+{
+    pthread_mutex_lock(&said.lock);
+    uint64_t have = said.have;
+    pthread_mutex_unlock(&said.lock);
+    return have;
+}
+
+// Who keeps orders on disk has them when they are there: until then they come with each reply.
+static void the_consumer_hears_what_is_kept(void **state)
+{
+    (void)state;
+    struct ports p = kit_ports();
+    char err[256] = "";
+    uint64_t have = 0;
+    int64_t us;
+    said.version = 0;
+    struct feed_sub *s = consumer(&p);
+    struct feed_pub *f = NULL;
+    struct feed_pub_opts o = {.publisher = "main/k",
+                              .site = "main",
+                              .kind = CALLMESH__V1__KIND__KIND_SIG,
+                              .pub_url = p.pub,
+                              .ask_url = p.ask,
+                              .journal_bytes = 1 << 20,
+                              .keeps_orders = true};
+    assert_int_equal(feed_pub_open(&f, &o, err, sizeof err), 0);
+    say(200, 1);
+    assert_non_null(await(f, &have, &us));
+    usleep(900000); // two Asks of a quiet feed
+    assert_int_equal(heard(), 0);
+    feed_pub_orders_kept(f, have);
+    for (int i = 0; i < 5000 && heard() != 200; i++)
+        usleep(1000);
+    assert_int_equal(heard(), 200);
+    feed_pub_stop(f);
+    feed_sub_stop(s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_level_that_every_life_hears)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_level_that_every_life_hears),
+                                       cmocka_unit_test(the_consumer_hears_what_is_kept)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -206,6 +206,7 @@ static int open_journal(struct feed_pub *f, const struct feed_pub_opts *o, char 
                              .keep = o->wait_when_full,
                              .sync = o->kind != CALLMESH__V1__KIND__KIND_RTP};
     f->on_disk = o->journal_path != NULL;
+    f->keeps_orders = o->keeps_orders;
     int r = journal_open(&f->journal, &j, err, err_cap);
     if (r < 0)
         return r;

@@ -51,6 +51,8 @@ struct feed_pub {
     uint64_t next_seq;               // consumer's
     uint64_t sent, backfilled;
     uint64_t orders_version; // 0: none came yet
+    uint64_t orders_kept;    // what the consumer hears of them, if keeps_orders
+    bool keeps_orders;
     size_t orders_n;
     uint8_t orders[BUS_ORDERS_MAX];
     int64_t answered_us, asked_us, redialled_us; // monotonic

@@ -13,6 +13,7 @@
 #include "base/stat.h"
 #include "base/thread.h"
 #include "daemon/daemon.h"
+#include "sip_text.h"
 
 #define DB_THREADS_MAX 16
 #define DB_TIMEOUT_US  (5 * US_PER_S)
@@ -333,6 +334,8 @@ int db_start(void)
                            .connect_timeout_us = 3 * US_PER_S,
                            .timeout_us = DB_TIMEOUT_US};
     stat_register(stat_defs, stats, M_COUNT);
+    if (sip_text_open() < 0)
+        return -1;
     uint32_t n = settings.db_threads < DB_THREADS_MAX ? settings.db_threads : DB_THREADS_MAX;
     for (uint32_t i = 0; i <= n; i++) { // the last one is for files
         struct worker *w = &db.worker[i];
@@ -379,4 +382,5 @@ void db_stop(void)
         thread_join(&db.worker[i].thread);
         db.worker[i].store = store_free(db.worker[i].store);
     }
+    sip_text_close();
 }

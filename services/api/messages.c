@@ -6,6 +6,7 @@
 #include "ladder.h"
 #include "rows.h"
 #include "sdes.h"
+#include "sip_text.h"
 #include "sql.h"
 
 #define RAW_MAX    65535
@@ -15,7 +16,7 @@
 static const char messages_sql[] =
     "SELECT number, at, method, status, reason, host(src_ip), "
     "src_port, host(dst_ip), dst_port, transport, leg_id, "
-    "retransmission, raw, total FROM (SELECT *, "
+    "retransmission, raw, total, raw_form FROM (SELECT *, "
     "sum(octet_length(raw)) OVER (ORDER BY number) AS upto FROM ("
     "SELECT *, row_number() OVER (ORDER BY at, publisher, seq, n) "
     "AS number, count(*) OVER () AS total FROM sip_messages "
@@ -25,8 +26,8 @@ static const char messages_sql[] =
 
 static void message_json(struct json *j, const struct store_result *r, size_t i, uint8_t *raw)
 {
-    size_t n = store_bytes(r, i, 12, raw, RAW_MAX + 1);
-    sdes_blot(raw, n < RAW_MAX + 1 ? n : RAW_MAX + 1);
+    size_t n = sip_text(r, i, 12, 14, raw, RAW_MAX + 1);
+    sdes_blot(raw, n);
     json_obj(j);
     json_kint(j, "n", store_int(r, i, 0));
     json_ktime(j, "at", store_time(r, i, 1));
@@ -103,7 +104,9 @@ static const char ladder_sql[] =
     "port_b, "
     "CASE WHEN status IS NULL THEN 'request' ELSE 'response' END AS kind, "
     "CASE WHEN status IS NULL THEN method ELSE status || ' ' || reason END || "
-    "CASE WHEN position('\\x0d0a763d300d0a'::bytea IN raw) > 0 THEN ' (SDP)' ELSE '' END || "
+    "CASE WHEN coalesce(sdp, position('\\x0d0a763d300d0a'::bytea IN raw) > 0) THEN ' (SDP)' ELSE "
+    "'' "
+    "END || "
     "CASE WHEN retransmission THEN ' (again)' ELSE '' END AS label, "
     "row_number() OVER (ORDER BY at, publisher, seq, n) AS number FROM sip_messages WHERE "
     "call_id " OF_PARTS(

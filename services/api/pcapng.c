@@ -15,6 +15,7 @@
 #include "rows.h"
 #include "rtpdump.h"
 #include "sdes.h"
+#include "sip_text.h"
 
 #define PAGE      100
 #define RAW_MAX   65535
@@ -22,7 +23,8 @@
 #define FLOWS_MAX 64
 
 static const char messages_sql[] =
-    "SELECT at, host(src_ip), src_port, host(dst_ip), dst_port, transport, raw FROM sip_messages "
+    "SELECT at, host(src_ip), src_port, host(dst_ip), dst_port, transport, raw, raw_form FROM "
+    "sip_messages "
     "WHERE call_id " OF_PARTS("$1") " ORDER BY at, publisher, seq, n LIMIT $2 OFFSET $3";
 static const char flows_sql[] =
     "SELECT ssrc, host(src_ip), src_port, host(dst_ip), dst_port, first_at, last_at FROM streams "
@@ -164,8 +166,7 @@ static int put_message(const struct store_result *r, size_t i)
 {
     struct pcapng_ends e;
     int64_t at_us = store_time(r, i, 0);
-    size_t n = store_bytes(r, i, 6, work.raw, RAW_MAX + 1);
-    n = n < RAW_MAX ? n : RAW_MAX;
+    size_t n = sip_text(r, i, 6, 7, work.raw, RAW_MAX);
     int err = put_media(at_us);
     if (err || pcapng_ends(&e, store_str(r, i, 1), store_int(r, i, 2), store_str(r, i, 3),
                            store_int(r, i, 4)) != 0)

@@ -16,6 +16,7 @@
 #include "sites/join.h"
 #include "state.h"
 #include "stats.h"
+#include "store/packed.h"
 #include "store/schema.h"
 
 #define EXIT_UNAVAILABLE 69
@@ -63,6 +64,8 @@ static const struct conf_def defs[] = {
      "between two looks at the rules of alerts", false},
     {"store.keep-digits", CONF_BOOL, "false", 0, 0,
      "store the digits of SIP INFO; false: a * for each, they may be of a card", false},
+    {"store.pack", CONF_BOOL, "true", 0, 0,
+     "SIP texts packed in their rows: 2.5 times shorter, for 3 us of each message", false},
     {"lease.ttl", CONF_DURATION, "3s", 500000, 60000000,
      "without a word of the leader for so long, a callstate that stands by takes over", false},
     {"limits.calls", CONF_INT, "10000", 16, 10000000,
@@ -121,6 +124,7 @@ static struct {
     const struct conf *conf;
     struct store *store;
     struct world *world;
+    struct packer *packer;
     bool world_read; // a try to lead has put something into it
     struct pauses *pauses;
     struct persist *persist;
@@ -196,6 +200,7 @@ static bool make_world(const struct conf *c)
     g.world->realm = admit_realm;
     g.world->policy = &g.policy;
     g.world->pauses = g.pauses;
+    g.world->packer = g.packer;
     g.world->keep_digits = conf_bool(c, "store.keep-digits");
     g.world->pause_limit_us = conf_int(c, "pause.limit");
     (void)span_copy(span_str(conf_str(c, "pause.header")), g.world->pause_header,
@@ -347,6 +352,8 @@ static int open_state(const struct conf *c)
     g.known = mem_take(KNOWN_MAX * sizeof *g.known);
     policy_board_init(&g.policy);
     g.pauses = pauses_new(admit_realm);
+    if (conf_bool(c, "store.pack") && !(g.packer = packer_new()))
+        return EXIT_CREATE;
     return g.known && g.pauses && make_world(c) ? 0 : EXIT_CREATE;
 }
 

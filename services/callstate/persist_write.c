@@ -98,10 +98,11 @@ static int already_there(struct store *s, const struct batch *b)
 // A message row is kept whole as JSON: quarantine_retry of the schema drives it again.
 static const char *const quarantine_message_sql =
     "INSERT INTO quarantine (publisher, seq, n, reason, body, site, message)"
-    " SELECT u.publisher, u.seq, u.n, $19, u.raw, u.site, to_jsonb(u) FROM unnest($1, $2, $3, $4, "
-    "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) AS u(site, at, publisher, "
+    " SELECT u.publisher, u.seq, u.n, $21, u.raw, u.site, to_jsonb(u) FROM unnest($1, $2, $3, $4, "
+    "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) AS u(site, at, "
+    "publisher, "
     "seq, n, call_id, leg_id, sip_call_id, method, status, reason, src_ip, src_port, dst_ip, "
-    "dst_port, transport, retransmission, raw) ON CONFLICT DO NOTHING";
+    "dst_port, transport, retransmission, raw_form, sdp, raw) ON CONFLICT DO NOTHING";
 
 static int to_quarantine(struct store *s, const struct batch *b, enum row_table kind, size_t row,
                          const char *why)

@@ -25,30 +25,77 @@ static struct wait *find_wait(const struct world *w, const struct uuid *call_id)
 
 bool recordings_awaited(const struct world *w, const struct uuid *call_id)
 {
-    return find_wait(w, call_id) != NULL;
+    const struct wait *at = find_wait(w, call_id);
+    return at && !at->early;
+}
+
+static void give_wait(struct world *w, struct wait *at)
+{
+    chain_del(w->wait_by_id, slab_index_of(w->waits, at));
+    list_del(&at->age_link);
+    slab_give(w->waits, at);
 }
 
 static void drop_wait(struct world *w, struct wait *at)
 {
     if (!call_by_id(w, &at->call_id))
         rows_open_gone(w, &at->call_id);
-    chain_del(w->wait_by_id, slab_index_of(w->waits, at));
-    list_del(&at->age_link);
-    slab_give(w->waits, at);
+    give_wait(w, at);
+}
+
+// A call that waits for its report has the place of the oldest report that waits for its call.
+static struct wait *new_wait(struct world *w, const struct uuid *call_id, bool early)
+{
+    struct wait *at = slab_take(w->waits);
+    if (!at && !list_empty(&w->early_age)) {
+        give_wait(w, LIST_OBJECT(struct wait, age_link, w->early_age.next));
+        count(STAT_FULL_EARLY);
+        w->early--;
+        at = slab_take(w->waits);
+    }
+    if (!at)
+        return NULL;
+    at->call_id = *call_id;
+    at->early = early;
+    at->since_wall_us = w->wall_us;
+    chain_add(w->wait_by_id, hash_uuid(call_id), slab_index_of(w->waits, at));
+    list_push(early ? &w->early_age : &w->wait_age, &at->age_link);
+    return at;
 }
 
 static bool put_wait(struct world *w, uint16_t site, const struct uuid *call_id)
 {
     if (find_wait(w, call_id))
         return true;
-    struct wait *at = slab_take(w->waits);
-    if (!at)
+    struct wait *at = new_wait(w, call_id, false);
+    if (at)
+        at->site = site;
+    return at != NULL;
+}
+
+// The feeds of harvesters and recorders have no order between them. After a start at older cursors (a callstate that was killed
+// between telling an end and storing it, a replica that lagged) a report may come before its call has ended here, or is here.
+static void put_early(struct world *w, const struct uuid *call_id, int state)
+{
+    struct wait *at = find_wait(w, call_id);
+    if (!at && (at = new_wait(w, call_id, true)))
+        w->early++;
+    if (at)
+        at->state = (uint8_t)state;
+    else
+        count(STAT_FULL_EARLY);
+}
+
+// The report was here before the end: its word, once.
+static bool take_early(struct world *w, struct call *c)
+{
+    struct wait *at = find_wait(w, &c->id);
+    if (!at || !at->early)
         return false;
-    at->call_id = *call_id;
-    at->site = site;
-    at->since_wall_us = w->wall_us;
-    chain_add(w->wait_by_id, hash_uuid(call_id), slab_index_of(w->waits, at));
-    list_push(&w->wait_age, &at->age_link);
+    c->recording_state = at->state;
+    give_wait(w, at);
+    w->early--;
+    count(STAT_EARLY_TAKEN);
     return true;
 }
 
@@ -81,13 +128,17 @@ static void decide(struct world *w, struct call *c)
     policy_decide(w->policy ? w->policy->now : NULL, &f, &c->decision);
 }
 
+static bool is_over(const struct call *c)
+{
+    return c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED;
+}
+
 // The word of the rules now that the call has come this far. False: it is not recorded.
 static bool is_wanted(struct world *w, struct call *c)
 {
     decide(w, c);
     struct decision *d = &c->decision;
-    bool over = c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED;
-    if (d->record && d->reason != POLICY_ASKED && over && !c->answered_us &&
+    if (d->record && d->reason != POLICY_ASKED && is_over(c) && !c->answered_us &&
         (d->after_answer || d->from_answer)) {
         d->record = false;
         d->reason = POLICY_NOT_ANSWERED;
@@ -117,7 +168,7 @@ void recordings_on_media(struct world *w, struct call *c)
 {
     if (c->recording_state != NONE || !has_media(c) || !is_wanted(w, c))
         return;
-    if (c->state == CALLMESH__V1__CALL_STATE__CALL_STATE_ENDED)
+    if (is_over(c))
         expect(w, c);
     else
         c->recording_state = ACTIVE;
@@ -129,6 +180,8 @@ void recordings_on_end(struct world *w, struct call *c)
     decide(
         w,
         c); // a call that no rule wants is skipped, and not lost, also when nobody said a word in it
+    if (take_early(w, c))
+        return;
     if (c->recording_state != ACTIVE && (c->recording_state != NONE || !media))
         return;
     if (is_wanted(w, c)) {
@@ -167,6 +220,20 @@ static void settle(struct world *w, uint16_t site, const struct uuid *call_id, i
     }
 }
 
+// There is a recording of this call. Where none is awaited it is news of a call that has its word, or comes before the end.
+static void learn(struct world *w, uint16_t site, const struct uuid *call_id, int state)
+{
+    const struct call *c = call_by_id(w, call_id);
+    struct wait *at = find_wait(w, call_id);
+    bool awaited = at && !at->early, over = c && is_over(c);
+    if (awaited || over || !c)
+        settle(w, site, call_id, state);
+    if (awaited)
+        drop_wait(w, at);
+    else if (!over)
+        put_early(w, call_id, state);
+}
+
 void recordings_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__Recording *r)
 {
     struct uuid call_id;
@@ -176,11 +243,11 @@ void recordings_on_report(struct world *w, uint16_t publisher, const Callmesh__V
     }
     memcpy(call_id.b, r->call_id.data, sizeof call_id.b);
     const struct call *c = call_by_id(w, &call_id);
-    struct wait *at = find_wait(w, &call_id);
+    const struct wait *at = find_wait(w, &call_id);
     uint16_t site = w->publisher[publisher].site;
     if (c)
         site = c->site;
-    else if (at)
+    else if (at && !at->early)
         site = at->site;
     else if (r->site && r->site[0] && !site_intern(w, span_str(r->site), &site))
         return;
@@ -195,11 +262,27 @@ void recordings_on_report(struct world *w, uint16_t publisher, const Callmesh__V
                                                                                        : NONE;
     count(STAT_RECORDINGS);
     rows_recording(w, w->site[site].name, r);
-    settle(w, site, &call_id, state);
-    if (at)
-        drop_wait(w, at);
+    learn(w, site, &call_id, state);
     if (w->doors.recording)
         w->doors.recording(w->doors.ctx, r);
+}
+
+void recordings_found(struct world *w, struct span site, const struct uuid *call_id,
+                      struct span status)
+{
+    int state = span_eq(status, SPAN_LIT("ready"))    ? READY
+                : span_eq(status, SPAN_LIT("failed")) ? FAILED
+                                                      : NONE;
+    const struct call *c = call_by_id(w, call_id);
+    uint16_t at;
+    if (!recordings_awaited(w, call_id)) {
+        if (!c || !is_over(c))
+            put_early(w, call_id, state);
+        return;
+    }
+    // An empty one is awaited again: a stream was joined later.
+    if (state != NONE && site_intern(w, site, &at))
+        learn(w, c ? c->site : at, call_id, state);
 }
 
 void recordings_on_alive(struct world *w)

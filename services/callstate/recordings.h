@@ -1,6 +1,7 @@
 // recordings.h: what becomes of each call's audio. A call that ends with media is pending until a recorder reports;
-// the wait outlives the call's slot. No recorder alive: given up, counted, never stuck.
-// Limits: waits; full: the call is marked failed at once, counted.
+// the wait outlives the call's slot. No recorder alive: given up, counted, never stuck. A report that comes before the end
+// of its call is kept for it.
+// Limits: waits; full: early reports make room, oldest first; then the call is marked failed at once, counted.
 #pragma once
 #include "world.h"
 
@@ -16,4 +17,7 @@ bool recordings_awaited(const struct world *w, const struct uuid *call_id);
 void recordings_sweep(struct world *w, size_t n);
 // A wait that was read back from the database.
 void recordings_expect(struct world *w, uint16_t site, const struct uuid *call_id);
+// The row of a recording that was read back, after the calls and the waits. status: its word.
+void recordings_found(struct world *w, struct span site, const struct uuid *call_id,
+                      struct span status);
 const char *recording_state_name(int state);

@@ -8,6 +8,7 @@
 #include "parts.h"
 #include "pending.h"
 #include "recordings.h"
+#include "store/packed.h"
 
 static int cursors(struct store *s, struct known_cursor *known, size_t max, size_t *ret_n)
 {
@@ -200,9 +201,10 @@ static int streams(struct store *s, struct world *w, size_t *ret_n)
 }
 
 // Messages whose INVITE may still come: the latest without a call, of sites whose input goes on.
-static int held_messages(struct store *s, struct world *w, size_t *ret_n)
+static int held_messages(struct store *s, struct world *w, struct unpacker *u, size_t *ret_n,
+                         size_t *ret_bad)
 {
-    static uint8_t raw[PENDING_BYTES];
+    static uint8_t raw[PACKED_RAW_MAX];
     struct store_args a;
     struct store_result *r = NULL;
     store_args_init(&a);
@@ -210,7 +212,9 @@ static int held_messages(struct store *s, struct world *w, size_t *ret_n)
     int st = store_query(s,
                          "SELECT m.site, m.publisher, m.seq, m.n, m.at, host(m.src_ip), "
                          "m.src_port, host(m.dst_ip), m.dst_port,"
-                         " substr(m.raw, 1, 4096) FROM (SELECT site, max(feed_at) AS feed_at FROM "
+                         " CASE WHEN m.raw_form = 0 THEN substr(m.raw, 1, 4096) WHEN length(m.raw) "
+                         "<= 8192 THEN m.raw "
+                         "END, m.raw_form FROM (SELECT site, max(feed_at) AS feed_at FROM "
                          "harvesters WHERE NOT ended"
                          " GROUP BY site) h JOIN sip_messages m ON m.site = h.site AND m.at > "
                          "h.feed_at - interval '5 s'"
@@ -231,7 +235,13 @@ static int held_messages(struct store *s, struct world *w, size_t *ret_n)
             !publisher_intern(w, store_span(r, i, 1), store_span(r, i, 0), &m.publisher) ||
             !endpoint_of(r, i, 5, &m.src) || !endpoint_of(r, i, 7, &m.dst))
             continue;
-        m.raw = span_of(raw, store_bytes(r, i, 9, raw, sizeof raw));
+        bool bad;
+        size_t n = unpacker_row(u, r, i, 9, 10, raw, sizeof raw, &bad);
+        if (bad) { // much longer than what is held, or of a newer version
+            (*ret_bad)++;
+            continue;
+        }
+        m.raw = span_of(raw, n < PENDING_BYTES ? n : PENDING_BYTES);
         (void)sip_parse(m.raw, w->sip);
         pending_hold(w, &m);
         (*ret_n)++;
@@ -259,6 +269,36 @@ static int awaited(struct store *s, struct world *w, size_t *ret_n)
         uint16_t site;
         if (store_uuid(r, i, 0, &id) && site_intern(w, store_span(r, i, 1), &site))
             recordings_expect(w, site, &id);
+    }
+    *ret_n = store_rows(r);
+    store_result_free(r);
+    return STORE_OK;
+}
+
+// Recordings whose call has not ended here, or is not here: told before, by a recorder's feed that ran ahead of the harvesters'.
+// Of the latest ones, as many as there is room for: what was not read of a site begins where its last harvester stands (a
+// minute for messages out of order).
+static int early(struct store *s, struct world *w, size_t *ret_n)
+{
+    struct store_args a;
+    struct store_result *r = NULL;
+    store_args_init(&a);
+    store_arg_int(&a, (int64_t)w->lim.waits);
+    int st = store_query(
+        s,
+        "SELECT call_id, site, status FROM recordings WHERE status <> 'deleted'"
+        " AND call_id IN (SELECT id FROM open_calls) UNION ALL"
+        " SELECT r.call_id, r.site, r.status FROM (SELECT call_id, site, status, started_at FROM "
+        "recordings ORDER BY started_at DESC, id DESC LIMIT $1) r JOIN (SELECT site, min(feed_at) "
+        "AS feed_at FROM harvesters WHERE NOT ended GROUP BY site) h ON h.site = r.site"
+        " WHERE r.status <> 'deleted' AND r.started_at > h.feed_at - interval '1 min'",
+        &a, &r);
+    if (st)
+        return st;
+    for (size_t i = 0; i < store_rows(r); i++) {
+        struct uuid id;
+        if (store_uuid(r, i, 0, &id))
+            recordings_found(w, store_span(r, i, 1), &id, store_span(r, i, 2));
     }
     *ret_n = store_rows(r);
     store_result_free(r);
@@ -299,8 +339,11 @@ static int publishers(struct store *s, struct world *w)
 int restore_world(struct store *s, struct world *w, struct known_cursor *ret_known, size_t max,
                   size_t *ret_n)
 {
-    size_t calls = 0, bad = 0, stream_rows = 0, held = 0, waits = 0;
+    size_t calls = 0, bad = 0, stream_rows = 0, held = 0, waits = 0, found = 0;
+    struct unpacker *u = unpacker_new();
     *ret_n = 0;
+    if (!u)
+        return STORE_E_RETRY;
     int st = cursors(s, ret_known, max, ret_n);
     if (!st)
         st = publishers(s, w);
@@ -309,12 +352,16 @@ int restore_world(struct store *s, struct world *w, struct known_cursor *ret_kno
     if (!st)
         st = streams(s, w, &stream_rows);
     if (!st)
-        st = held_messages(s, w, &held);
+        st = held_messages(s, w, u, &held, &bad);
+    u = unpacker_free(u);
     if (!st)
         st = awaited(s, w, &waits);
     if (!st)
+        st = early(s, w, &found);
+    if (!st)
         log_info("state read back",
-                 "cursors=%zu calls=%zu unreadable=%zu streams=%zu held=%zu recordings_awaited=%zu",
-                 *ret_n, calls, bad, stream_rows, held, waits);
+                 "cursors=%zu calls=%zu unreadable=%zu streams=%zu held=%zu recordings_awaited=%zu"
+                 " recordings_looked_at=%zu",
+                 *ret_n, calls, bad, stream_rows, held, waits, found);
     return st;
 }

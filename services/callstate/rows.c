@@ -14,6 +14,7 @@
 #include "recordings.h"
 #include "signalling.h"
 #include "stats.h"
+#include "store/packed.h"
 
 #define BODY_KEPT (32u << 10)
 
@@ -71,6 +72,12 @@ static struct span stored_raw(const struct world *w, const struct message *m)
     return span_of(copy, m->raw.n);
 }
 
+// An SDP body begins with its version line (RFC 8866 5.1), wherever it stands in a multipart one.
+static bool carries_sdp(const struct message *m)
+{
+    return memmem(m->raw.p, m->raw.n, "\r\nv=0\r\n", 7) != NULL;
+}
+
 static void message_row(struct world *w, const struct message *m, bool again)
 {
     const struct sip_msg *sip = m->sip;
@@ -96,7 +103,11 @@ static void message_row(struct world *w, const struct message *m, bool again)
     row_int(t, m->dst.port);
     row_str(t, transport_name(m->transport));
     row_bool(t, m->retransmission);
-    row_bytes(t, stored_raw(w, m));
+    enum packed_form form;
+    struct span raw = packer_pack(w->packer, stored_raw(w, m), &form);
+    row_int(t, form);
+    row_bool(t, carries_sdp(m));
+    row_bytes(t, raw);
     rows_done(w, t);
 }
 

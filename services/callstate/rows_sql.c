@@ -165,15 +165,16 @@ const struct table_def rows_def[ROWS_TABLES] = {
         {.name = "sip_messages",
          .sql = "INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, leg_id, "
                 "sip_call_id, method, status,"
-                " reason, src_ip, src_port, dst_ip, dst_port, transport, retransmission, raw)"
+                " reason, src_ip, src_port, dst_ip, dst_port, transport, retransmission, raw_form, "
+                "sdp, raw)"
                 " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
                 "$14, $15, $16, $17,"
-                " $18) ON CONFLICT DO NOTHING",
-         .columns = 18,
+                " $18, $19, $20) ON CONFLICT DO NOTHING",
+         .columns = 20,
          .text_max = 1024,
-         .kind = {COL_NAME, COL_TIME, COL_NAME, COL_INT8, COL_INT4, COL_UUID, COL_UUID, COL_TEXT,
-                  COL_NAME, COL_INT4, COL_TEXT, COL_INET, COL_INT4, COL_INET, COL_INT4, COL_WORD,
-                  COL_BOOL, COL_BYTES}},
+         .kind = {COL_NAME, COL_TIME, COL_NAME, COL_INT8, COL_INT4, COL_UUID, COL_UUID,
+                  COL_TEXT, COL_NAME, COL_INT4, COL_TEXT, COL_INET, COL_INT4, COL_INET,
+                  COL_INT4, COL_WORD, COL_BOOL, COL_INT4, COL_BOOL, COL_BYTES}},
     [ROWS_ASSIGN] = {.name = "sip_messages (call found)",
                      .sql = "UPDATE sip_messages m SET call_id = u.call_id, leg_id = u.leg_id, "
                             "retransmission = u.again"

@@ -99,10 +99,12 @@ static void gauges(struct world *w)
     } used[] = {
         {STAT_USED_CALLS, w->calls},     {STAT_USED_LEGS, w->legs},
         {STAT_USED_STREAMS, w->streams}, {STAT_USED_ADDRESSES, w->addresses},
-        {STAT_USED_PENDING, w->pending}, {STAT_USED_WAITS, w->waits},
+        {STAT_USED_PENDING, w->pending},
     };
     for (size_t i = 0; i < sizeof used / sizeof used[0]; i++)
         gauge(used[i].stat, slab_stat(used[i].slab).used);
+    gauge(STAT_USED_WAITS, slab_stat(w->waits).used - w->early);
+    gauge(STAT_USED_EARLY, w->early);
     size_t ended = 0, publishers = 0;
     for (const struct link *l = w->ended.next; l != &w->ended; l = l->next)
         ended++;

@@ -35,6 +35,8 @@
       STAT_COUNTER)                                                                                \
     X(AGENTS_BY_ADDRESS, "callstate_agents_matched_total", "by=\"address\"",                       \
       "Parties that are agents", STAT_COUNTER)                                                     \
+    X(USED_EARLY, "callstate_table_used", "table=\"recordings_early\"",                            \
+      "Slots in use of recordings_awaited: reports before the end of their call", STAT_GAUGE)      \
     X(USED_PUBLISHERS, "callstate_table_used", "table=\"publishers\"", "Slots in use", STAT_GAUGE) \
     X(FULL_CALLS, "callstate_table_refused_total", "table=\"calls\"", "Refused because full",      \
       STAT_COUNTER)                                                                                \
@@ -54,6 +56,8 @@
       "Pushed out because full", STAT_COUNTER)                                                     \
     X(FULL_WAITS, "callstate_table_refused_total", "table=\"recordings_awaited\"",                 \
       "Refused because full", STAT_COUNTER)                                                        \
+    X(FULL_EARLY, "callstate_table_refused_total", "table=\"recordings_early\"",                   \
+      "Pushed out because full", STAT_COUNTER)                                                     \
     X(FULL_PUBLISHERS, "callstate_table_refused_total", "table=\"publishers\"",                    \
       "Refused because full", STAT_COUNTER)                                                        \
     X(FULL_TAPS, "callstate_table_refused_total", "table=\"taps\"", "Refused because full",        \
@@ -105,6 +109,8 @@
     X(STREAMS_UNJOINED, "callstate_streams_unjoined", NULL, "Streams in memory that no SDP named", \
       STAT_GAUGE)                                                                                  \
     X(RECORDINGS, "callstate_recordings_total", NULL, "Recording reports", STAT_COUNTER)           \
+    X(EARLY_TAKEN, "callstate_recordings_early_total", NULL,                                       \
+      "Calls whose recording had been reported before they ended", STAT_COUNTER)                   \
     X(SKIPPED, "callstate_recordings_skipped_total", NULL,                                         \
       "Calls with media that a rule left out", STAT_COUNTER)                                       \
     X(ASKED, "callstate_recordings_asked_total", NULL, "Calls recorded because someone asked",     \

@@ -56,9 +56,9 @@ struct world *world_new(const struct limits *lim)
     if (!w)
         return NULL;
     w->lim = *lim;
-    struct link *heads[] = {&w->dirty_calls, &w->dirty_streams, &w->tell_now,
-                            &w->tell_later,  &w->ended,         &w->pending_age,
-                            &w->wait_age,    &w->late_calls,    &w->idle_streams};
+    struct link *heads[] = {&w->dirty_calls, &w->dirty_streams, &w->tell_now, &w->tell_later,
+                            &w->ended,       &w->pending_age,   &w->wait_age, &w->early_age,
+                            &w->late_calls,  &w->idle_streams};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         list_init(heads[i]);
     w->site = mem_take(lim->sites * sizeof *w->site);

@@ -362,10 +362,12 @@ struct pending {
     struct link age_link;
 };
 
-// A call whose recording is awaited; outlives the call's slot.
+// A call whose recording is awaited; outlives the call's slot. Or the other way round: early, a recording whose call has not ended here.
 struct wait {
     struct uuid call_id;
-    uint16_t site;
+    uint16_t site; // of an awaited one
+    bool early;
+    uint8_t state; // of an early one: what its call will say
     int64_t since_wall_us;
     struct link age_link;
 };
@@ -418,7 +420,8 @@ struct world {
     struct chain *by_call_id, *by_id, *by_stream, *by_src, *by_dst, *by_address,
         *pending_by_call_id, *wait_by_id, *by_key, *by_target, *leg_by_hosts, *stream_by_hosts;
     struct link dirty_calls, dirty_streams, tell_now, tell_later, ended, pending_age, wait_age,
-        late_calls, idle_streams;
+        early_age, late_calls, idle_streams;
+    size_t early;
     size_t dirty_call_count, dirty_stream_count, dirty_leg_count, dirty_bytes;
     struct tap *tap;
     struct batch *batch; // the open one
@@ -431,9 +434,10 @@ struct world {
     size_t call_hand, stream_hand;    // where the sweeps stand
     int64_t wall_us;                  // set once a loop
     int64_t recorder_alive_wall_us;
-    struct pauses *pauses;                                // NULL: nothing can be paused
-    int64_t pause_limit_us;                               // of a pause that says none, or more
-    bool keep_digits;                                     // of SIP INFO, in what is stored
+    struct pauses *pauses;  // NULL: nothing can be paused
+    int64_t pause_limit_us; // of a pause that says none, or more
+    struct packer *packer;  // of SIP texts on their way to rows; NULL: as they are; borrowed
+    bool keep_digits;       // of SIP INFO, in what is stored
     char pause_header[64], pause_code[9], resume_code[9]; // "": none
     struct policy_board *policy; // borrowed; NULL: no rules, all is recorded
     size_t memory;

@@ -407,61 +407,7 @@ static void an_envelope_over_several_batches(void **state)
     kit_close(&k);
 }
 
-// ---- recordings ---------------------------------------------------------------------------------------------------
-
-static void call_with_media(struct kit *k)
-{
-    kit_play(k, "0 A>B INVITE sdp=4000\n1 B>A 200 t=b sdp=6000\n1.1 rtp "
-                "10.0.0.1:4000>10.0.0.2:6000 ssrc=1\n9 A>B BYE t=b n=2");
-}
-
-static void no_recorder(void **state)
-{
-    (void)state;
-    struct kit k;
-    kit_open(&k, NULL);
-    uint64_t given_up = stat(STAT_NO_RECORDER);
-    call_with_media(&k);
-    assert_non_null(strstr(kit_tell(&k), "rec=pending"));
-    k.w->wall_us += 119 * US_PER_S;
-    recordings_sweep(k.w, 10);
-    assert_int_equal(used(k.w->waits), 1);
-    k.w->wall_us += 2 * US_PER_S;
-    recordings_sweep(k.w, 10);
-    assert_non_null(strstr(kit_tell(&k), "rec=failed"));
-    assert_int_equal(used(k.w->waits), 0);
-    assert_int_equal(stat(STAT_NO_RECORDER), given_up + 1);
-    kit_close(&k);
-}
-
-static void a_report_after_the_call_has_left_memory(void **state)
-{
-    (void)state;
-    struct kit k;
-    kit_open(&k, NULL);
-    call_with_media(&k);
-    struct call *c = slab_at(k.w->calls, 0);
-    struct uuid id = c->id;
-    kit_seal(&k);
-    k.w->wall_us += 61 * US_PER_S;
-    k.w->recorder_alive_wall_us = k.w->wall_us;
-    kit_sweep(&k);
-    assert_int_equal(used(k.w->calls), 0);
-    assert_int_equal(used(k.w->waits), 1);
-    Callmesh__V1__Recording r = CALLMESH__V1__RECORDING__INIT;
-    uint8_t rec[16] = {9};
-    r.id = (ProtobufCBinaryData){16, rec};
-    r.call_id = (ProtobufCBinaryData){16, id.b};
-    r.status = CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_EMPTY;
-    recordings_on_report(k.w, 0, &r);
-    assert_int_equal(used(k.w->waits), 0);
-    assert_int_equal(table_rows(k.batch->t[ROWS_RECORDINGS]), 1);
-    struct table *t = k.batch->t[ROWS_RECORDING_STATE];
-    assert_int_equal(table_rows(t), 1);
-    assert_true(
-        span_eq(table_cell(t, 3, 0), SPAN_LIT("none"))); // empty: there was nothing to record
-    kit_close(&k);
-}
+// ---- media --------------------------------------------------------------------------------------------------------------
 
 // One side heard alone is told only by a harvester that was seen to see both directions of something.
 static void one_side_alone(void **state)
@@ -519,7 +465,8 @@ static void a_stream_outlives_its_call(void **state)
     (void)state;
     struct kit k;
     kit_open(&k, NULL);
-    call_with_media(&k);
+    kit_play(&k, "0 A>B INVITE sdp=4000\n1 B>A 200 t=b sdp=6000\n1.1 rtp "
+                 "10.0.0.1:4000>10.0.0.2:6000 ssrc=1\n9 A>B BYE t=b n=2");
     kit_seal(&k);
     k.w->wall_us += 61 * US_PER_S;
     kit_sweep(&k);
@@ -866,8 +813,6 @@ int main(void)
         cmocka_unit_test(long_call_ids),
         cmocka_unit_test(strange_events),
         cmocka_unit_test(an_envelope_over_several_batches),
-        cmocka_unit_test(no_recorder),
-        cmocka_unit_test(a_report_after_the_call_has_left_memory),
         cmocka_unit_test(one_side_alone),
         cmocka_unit_test(a_stream_outlives_its_call),
         cmocka_unit_test(the_latest_name_wins_after_a_restart),

@@ -23,7 +23,8 @@ static struct stat_cell event_cells[WIRE_EVENT_COUNT];
     X(DROP_WORKER, "worker")                                                                       \
     X(DROP_TLS, "tls")                                                                             \
     X(DROP_JOURNAL, "journal")                                                                     \
-    X(DROP_BUS, "bus")
+    X(DROP_BUS, "bus")                                                                             \
+    X(DROP_DOUBT, "pause_doubt")
 
 void capture_stats_register(void)
 {

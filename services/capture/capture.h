@@ -105,8 +105,12 @@
     X(PAUSED, "capture_paused_packets_total", NULL,                                                \
       "RTP packets of paused calls: seen, counted, not let out", COUNTER)                          \
     X(PAUSES, "capture_pauses", NULL, "calls that are paused now", GAUGE)                          \
+    X(PAUSE_DOUBT, "capture_pauses_in_doubt", NULL,                                                \
+      "1: the file of pauses could not be read, all media is held back", GAUGE)                    \
     X(PAUSE_REFUSED, "capture_pause_addresses_refused_total", NULL,                                \
       "addresses of a paused call beyond its places", COUNTER)                                     \
+    X(DROP_DOUBT, "capture_dropped_total", "place=\"pause_doubt\"",                                \
+      "RTP packets held back because nobody knew who was paused", COUNTER)                         \
     X(DROP_KERNEL, "capture_dropped_total", "place=\"kernel\"",                                    \
       "packets dropped by the kernel's ring", COUNTER)                                             \
     X(DROP_INTERFACE, "capture_dropped_total", "place=\"interface\"",                              \

@@ -49,6 +49,8 @@ static bool share(struct live *l)
 {
     size_t out = (size_t)conf_int(l->conf, "capture.handover-bytes");
     bool ok = (l->shared = shared_new(sizeof *l->shared)) != NULL;
+    if (ok)
+        l->shared->pauses[0] = l->found;
     l->out_bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ok = ok && l->out_bell_fd >= 0;
     for (uint32_t i = 0; ok && i < l->lanes; i++) {

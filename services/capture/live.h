@@ -104,7 +104,9 @@ struct live {
     char publisher[96];
     char input[512]; // "eth0+hep:0.0.0.0:9060"
     bool no_bus, json;
-    int keylog_fd;          // 0: none; read by the workers, each at its own place
+    int keylog_fd; // 0: none; read by the workers, each at its own place
+    // What stood when the keeper began; from then on it is in shared.
+    struct pauses found;
     int alive_fd;           // readable (hung up) when the keeper has gone
     int bell_fd[LANES_MAX]; // eventfd: the sender or another worker has put something into an inbox
     int out_bell_fd;        // eventfd: a worker has put something into an outbox

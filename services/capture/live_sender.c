@@ -271,6 +271,8 @@ static void look_at_pauses(void)
     }
     while (g.pauses.version && g.pauses_told < g.live->lanes && tell_pauses_to(g.pauses_told))
         g.pauses_told++;
+    if (g.sender)
+        sender_keep_pauses(g.sender, &g.pauses);
 }
 
 static bool nothing_there(void)

@@ -107,8 +107,6 @@ static void resume_without_forerunner(struct lane_run *w)
     worker_resume(w->worker, &mine->counts, w->packets > known ? w->packets - known : 0,
                   atomic_load(&mine->last_stream_no) + 65536 * w->live->lanes);
     w->crossed = atomic_load(&mine->crossed);
-    const struct live_shared *all = w->live->shared;
-    worker_pauses(w->worker, &all->pauses[atomic_load(&all->pauses_at) & 1u]);
     w->told.input_packets[0] = w->packets;
     for (uint32_t i = 0; i < w->live->lanes; i++)
         w->inbox[i].at = atomic_load(&mine->begun_inbox[i]);
@@ -125,6 +123,8 @@ static void work(void *ctx, bool reset)
         w->inbox[i] = xring_consumer(w->lane->inbox[i]);
     if (reset)
         resume_without_forerunner(w);
+    const struct live_shared *all = w->live->shared;
+    worker_pauses(w->worker, &all->pauses[atomic_load(&all->pauses_at) & 1u]);
     pthread_sigmask(SIG_BLOCK, NULL, &w->awake);
     sigdelset(&w->awake, SIGCHLD);
     park(w);

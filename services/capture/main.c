@@ -112,6 +112,13 @@ static int open_keylog(const struct conf *c)
 
 static struct live live;
 
+// What stood when we were killed in mid-pause; before the first packet.
+static void find_pauses(const struct conf *c, struct pauses *ret)
+{
+    sender_pauses_found(conf_str(c, "journal.dir"), g.publisher, conf_int(c, "capture.pause-doubt"),
+                        ret);
+}
+
 // An interface is read by processes of their own (live.h). Before any thread.
 static int split(const struct conf *c)
 {
@@ -138,6 +145,7 @@ static int split(const struct conf *c)
     live.conf = c;
     name_publisher(conf_str(c, "site"), conf_str(c, "node"), live.input);
     snprintf(live.publisher, sizeof live.publisher, "%s", g.publisher);
+    find_pauses(c, &live.found);
     r = keeper_split(&live, interface);
     g.split = r == 0 ? &live : NULL;
     return r;
@@ -202,6 +210,10 @@ static int start(const struct conf *c)
         log_error("no memory for the tables", "%s", "");
         return EX_OSERR;
     }
+    static struct pauses found;
+    if (g.live && g.sender)
+        find_pauses(c, &found);
+    worker_pauses(g.worker, &found);
     log_info("tables",
              "input=%s publisher=%s streams=%zu media_addresses=%zu fragments=%u tcp=%u bytes=%zu",
              g.input, g.publisher, o.streams, o.media_addresses, o.fragments, o.tcp,
@@ -234,6 +246,8 @@ static void look_at_pauses(void)
     static struct pauses p;
     if (g.sender && sender_pauses(g.sender, &p))
         worker_pauses(g.worker, &p);
+    if (g.sender)
+        sender_keep_pauses(g.sender, &p);
 }
 
 static int run_live(void)

@@ -137,7 +137,7 @@ static struct stream *stream_begin(struct worker *w, const struct pkt *p, const 
     stream_payload_type(w, s, c, r);
     if (dtls_seen_between(&w->dtls, &src, &dst, p->at_us))
         s->flags |= STREAM_SRTP;
-    if (__builtin_expect(w->pauses.n > 0, 0) && pauses_has(&w->pauses, &src, &dst))
+    if (__builtin_expect(pauses_any(&w->pauses), 0) && pauses_has(&w->pauses, &src, &dst))
         s->flags |= STREAM_PAUSED;
     if (announced) {
         stream_mark_announced(s, &a);
@@ -300,7 +300,7 @@ void media_rtp(struct worker *w, const struct pkt *p)
     w->counts.n[CAPTURE_RTP] += s->state == STREAM_CONFIRMED;
     if (w->o.out) {
         if (__builtin_expect(s->flags & STREAM_PAUSED, 0))
-            w->counts.n[CAPTURE_PAUSED]++;
+            w->counts.n[w->pauses.doubt_until_us ? CAPTURE_DROP_DOUBT : CAPTURE_PAUSED]++;
         else if (__builtin_expect(!w->shed_level || !stream_is_shed(w, s, p->at_us), 1))
             hand_on(w, s, &r, p->at_us);
         if (fresh) // the mesh sees a stream at once, not after five seconds

@@ -73,6 +73,8 @@ void pauses_check(struct pauses *p)
 
 bool pauses_has(const struct pauses *p, const struct endpoint *src, const struct endpoint *dst)
 {
+    if (p->doubt_until_us)
+        return true;
     for (uint32_t i = 0; i < p->n; i++)
         if (has_addr(&p->order[i], dst) || has_addr(&p->order[i], src))
             return true;
@@ -112,5 +114,9 @@ bool pauses_expire(struct pauses *p, int64_t now_us)
     }
     bool gone = n != p->n;
     p->n = n;
+    if (p->doubt_until_us && p->doubt_until_us <= now_us) {
+        p->doubt_until_us = 0;
+        gone = true;
+    }
     return gone;
 }

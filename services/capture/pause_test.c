@@ -160,6 +160,41 @@ static void digits_leave_as_stars(void **state)
     }
 }
 
+// Nobody knows who is paused: nobody's media leaves, which is a loss and is said as one; until a word of callstate, or the time.
+static void in_doubt_nothing_leaves(void **state)
+{
+    (void)state;
+    for (int word = 0; word < 2; word++) {
+        struct bench *b = bench_new_as(true);
+        invite(b, "0");
+        talk(b, 0, 5, 7);
+        struct pauses p = {.version = PAUSE_VERSION_DOUBT,
+                           .doubt_until_us = b->at_us + 3600 * INT64_C(1000000)};
+        if (!word)
+            p.doubt_until_us = b->at_us + 400000;
+        worker_tick(b->w, b->at_us, 0);
+        worker_pauses(b->w, &p);
+        talk(b, 5, 15, 7);
+        talk(b, 0, 5, 8);
+        assert_int_equal(count(b, CAPTURE_PAUSE_DOUBT), 1);
+        if (word)
+            worker_pauses(b->w, &(struct pauses){.version = 77});
+        else
+            worker_tick(b->w, b->at_us + 50000, 0);
+        talk(b, 20, 10, 7);
+        worker_tick(b->w, b->at_us + 1100000, 0);
+        outbox_close_all(b->out);
+        assert_int_equal(count(b, CAPTURE_PAUSE_DOUBT), 0);
+        assert_int_equal(count(b, CAPTURE_DROP_DOUBT), 20);
+        assert_int_equal(count(b, CAPTURE_PAUSED), 0);
+        assert_int_equal(b->told.media, 15);
+        assert_int_equal(b->told.media_losses, 1);
+        worker_free(b->w);
+        outbox_free(b->out);
+        free(b);
+    }
+}
+
 static void all_places_in_use(void **state)
 {
     (void)state;
@@ -212,6 +247,7 @@ int main(void)
         cmocka_unit_test(it_ends_at_its_limit_without_a_word),
         cmocka_unit_test(where_its_sdp_moves_it),
         cmocka_unit_test(digits_leave_as_stars),
+        cmocka_unit_test(in_doubt_nothing_leaves),
         cmocka_unit_test(all_places_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,25 +3,46 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "base/mono.h"
+#include "base/stat.h"
 #include "bus/bus.h"
 #include "daemon/daemon.h"
-#include "pause.h"
+#include "pause_file.h"
 
 // A file waits for its consumers: more memory would only hold more of it at once.
 #define FILE_JOURNAL_BYTES (32u << 20)
+#define KEEP_AGAIN_US      (1 * US_PER_S)
 #define FORERUNNER_US                                                                              \
     (10 * US_PER_S) // a stop takes 5 s, and the end of a process that waits for a disk longer
 
 struct sender {
     struct feed_pub *sig, *rtp;
-    uint64_t too_large, orders_version;
+    uint64_t too_large, orders_version, orders_kept;
+    int64_t keep_us; // monotonic: not tried before; 0: the last try was good
+    char pauses_path[1024];
 };
+
+enum {
+    UNSAVED,
+    SAVED,
+    CELLS
+};
+static const struct stat_def defs[CELLS] = {
+    [UNSAVED] =
+        {"capture_pauses_unsaved", NULL,
+         "1: the disk does not take what is paused; a harvester started anew would not know "
+         "it",
+         STAT_GAUGE},
+    [SAVED] = {"capture_pauses_saved_total", NULL, "times that what is paused was put on disk",
+               STAT_COUNTER},
+};
+static struct stat_cell cells[CELLS];
 
 // A publisher's name with what a file name cannot hold made '_'.
 static void journal_path(char *buf, size_t cap, const char *dir, const char *feed,
@@ -60,6 +81,7 @@ static int open_feed(struct feed_pub **ret, const struct sender_opts *o, bool me
         .ask_url = media ? o->rtp_ask_url : o->sig_ask_url,
         .journal_bytes = media ? o->rtp_journal_bytes : o->sig_journal_bytes,
         .wait_when_full = !o->live,
+        .keeps_orders = o->live,
     };
     if (!o->live && f.journal_bytes > FILE_JOURNAL_BYTES)
         f.journal_bytes = FILE_JOURNAL_BYTES;
@@ -82,6 +104,13 @@ int sender_open(struct sender **ret, const struct sender_opts *o, char *err, siz
         snprintf(err, err_cap, "no memory");
         return EX_OSERR;
     }
+    if (o->live &&
+        !pause_file_path(s->pauses_path, sizeof s->pauses_path, o->journal_dir, o->publisher)) {
+        snprintf(err, err_cap, "journal.dir %s: too long", o->journal_dir);
+        free(s);
+        return EX_CANTCREAT;
+    }
+    stat_register(defs, cells, CELLS);
     int r = open_feed(&s->sig, o, false, err, err_cap);
     if (r == 0)
         r = open_feed(&s->rtp, o, true, err, err_cap);
@@ -144,6 +173,44 @@ bool sender_pauses(struct sender *s, struct pauses *ret)
     if (o)
         pauses_read(o, s->orders_version, ret);
     return o != NULL;
+}
+
+void sender_keep_pauses(struct sender *s, const struct pauses *p)
+{
+    if (s->orders_kept == s->orders_version || !s->pauses_path[0] ||
+        (s->keep_us && mono_now_us() < s->keep_us))
+        return;
+    int r = pause_file_write(s->pauses_path, p);
+    if (r) {
+        if (!s->keep_us)
+            log_error("what is paused is not on disk: it is in force, but not for a harvester that "
+                      "is started anew",
+                      "file=%s why=\"%s\"", s->pauses_path, strerror(-r));
+        s->keep_us = mono_now_us() + KEEP_AGAIN_US;
+        stat_set(&cells[UNSAVED], 1);
+        return;
+    }
+    s->keep_us = 0;
+    s->orders_kept = s->orders_version;
+    feed_pub_orders_kept(s->sig, s->orders_kept);
+    stat_set(&cells[UNSAVED], 0);
+    stat_add(&cells[SAVED], 1);
+}
+
+void sender_pauses_found(const char *journal_dir, const char *publisher, int64_t doubt_us,
+                         struct pauses *ret)
+{
+    char path[1024];
+    int64_t now_us = wall_now_us();
+    *ret = (struct pauses){.n = 0};
+    if (!pause_file_path(path, sizeof path, journal_dir, publisher))
+        return; // said when the sender opens
+    if (pause_file_read(path, now_us, doubt_us, ret) == PAUSE_FOUND_BROKEN)
+        log_error("who is paused cannot be read: no media leaves until callstate says it",
+                  "file=%s for_at_most_s=%lld", path,
+                  (long long)(ret->doubt_until_us ? (ret->doubt_until_us - now_us) / US_PER_S : 0));
+    else if (ret->n)
+        log_info("calls are paused since an earlier life", "file=%s calls=%u", path, ret->n);
 }
 
 bool sender_flush(struct sender *s, int64_t timeout_us)

@@ -25,6 +25,12 @@ bool sender_flush(struct sender *s, int64_t timeout_us);
 // What callstate wants to be paused, when that has changed: into *ret, with its version.
 struct pauses;
 bool sender_pauses(struct sender *s, struct pauses *ret);
+// Behind it, each turn: *p is put on disk (pause_file.h) once, then callstate hears that we have it. First the workers, then the disk: a slow disk
+// must not let a card number out.
+void sender_keep_pauses(struct sender *s, const struct pauses *p);
+// What was paused when the last harvester of this name ended, at most `doubt_us` in doubt; said in the log.
+void sender_pauses_found(const char *journal_dir, const char *publisher, int64_t doubt_us,
+                         struct pauses *ret);
 struct sender_stat {
     uint64_t sig_open, rtp_open; // batches not yet committed
     uint64_t overwritten;        // lost by a full journal

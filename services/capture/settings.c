@@ -82,6 +82,12 @@ const struct conf_def capture_settings[] = {
     {"capture.keep-digits", CONF_BOOL, "false", 0, 0,
      "let out the digits of telephone-events (RFC 4733); false: each as a *, they may be of a card",
      false},
+    {"capture.pause-doubt", CONF_DURATION, "600s", US, 86400 * US,
+     "when the file of what is paused cannot be read at start, all media is held back until "
+     "callstate says who is; at most so "
+     "long from the file's last change: callstate's pause.limit, for then every pause in it is "
+     "over",
+     false},
     {"capture.hep-key", CONF_STR, "", 0, 0,
      "HEP messages must carry this key; without, any sender is heard", true},
     {"report.streams", CONF_INT, "65536", 1, 1 << 22,

@@ -322,6 +322,7 @@ static void gather_counts(struct worker *w)
     n[CAPTURE_STREAMS_UP] = flows.used;
     n[CAPTURE_PROBATION_UP] = flows.probation;
     n[CAPTURE_PAUSES] = w->pauses.n;
+    n[CAPTURE_PAUSE_DOUBT] = w->pauses.doubt_until_us != 0;
     n[CAPTURE_PAUSE_REFUSED] = w->pauses.refused;
     n[CAPTURE_PEERS] = peers_stat(w->peers).used;
     n[CAPTURE_SHED_LEVEL] = w->shed_level;
@@ -384,7 +385,7 @@ void worker_tick(struct worker *w, int64_t feed_us, int64_t clock_us)
     flows_advance(w->flows, feed_us);
     media_table_age(w->media, feed_us);
     sigcalls_age(w->calls, feed_us);
-    if (w->pauses.n > 0 && pauses_expire(&w->pauses, feed_us))
+    if (pauses_any(&w->pauses) && pauses_expire(&w->pauses, feed_us))
         mark_paused(w);
     bool counters = feed_us - w->counters_at_us >= COUNTERS_US;
     if (counters) {

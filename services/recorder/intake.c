@@ -79,13 +79,14 @@ int intake_open(struct intake *in, char *err, size_t err_cap)
     return r;
 }
 
-static void announce(struct intake *in, struct feed *f, const Callmesh__V1__StreamInfo *info)
+static void announce(struct intake *in, struct feed *f, const Callmesh__V1__StreamInfo *info,
+                     int64_t now_us)
 {
     if (info->stream_id.len != sizeof(struct uuid))
         return;
     struct stream *st = streams_by_no(in->streams, f->key, f->epoch, info->stream_no);
     if (!st)
-        st = streams_add(in->streams, f->key, f->epoch, info->stream_no);
+        st = streams_add(in->streams, f->key, f->epoch, info->stream_no, now_us);
     if (!st)
         return;
     struct uuid id;
@@ -109,7 +110,7 @@ static void take_packet(struct intake *in, struct feed *f, uint64_t seq, uint32_
     struct span packet = span_sub(data, offset, rec.length);
     struct stream *st = streams_by_no(in->streams, f->key, f->epoch, stream_no);
     if (!st) // its announcement was lost; it comes again within 10 s, and the chain is there by then
-        st = streams_add(in->streams, f->key, f->epoch, stream_no);
+        st = streams_add(in->streams, f->key, f->epoch, stream_no, now_us);
     if (!st) {
         count(STAT_REF_CHAIN, 1);
         return;
@@ -138,7 +139,7 @@ static void take_batch(struct intake *in, const struct feed_msg *m, struct feed 
         return;
     }
     for (size_t i = 0; i < b->n_streams; i++)
-        announce(in, f, b->streams[i]);
+        announce(in, f, b->streams[i], now_us);
     struct cur c = cur_of(span_of(b->index.data, b->index.len));
     struct span data = span_of(b->data.data, b->data.len);
     for (uint32_t i = 0; cur_left(&c) >= INDEX_BYTES; i++)
@@ -295,7 +296,7 @@ static void sweep(struct intake *in)
     spool_set_low(in->spool, atomic_load(&in->disk_low));
     spool_set_wanted(in->spool, atomic_load(&in->wanted_us));
     spool_age(in->spool, wall_us);
-    streams_trim(in->streams);
+    streams_trim(in->streams, mono_now_us());
     live_expire(in->live, in->streams, wall_us);
     for (uint32_t i = 0; i < FEEDS_MAX; i++) {
         struct feed *f = &in->feeds->feed[i];

@@ -184,9 +184,10 @@ static inline void kit_answer(void *ctx, const Callmesh__V1__ControlRequest *q,
 }
 
 // Each test has its own, and none is given back: the sockets live until the process ends (rule of the bus).
+static struct kit kits[16];
+
 static inline struct kit *kit_next(void)
 {
-    static struct kit kits[16];
     static size_t used;
     assert_true(used < sizeof(kits) / sizeof(kits[0]));
     return &kits[used++];
@@ -390,6 +391,7 @@ static inline int kit_term(struct kit *k)
     int status = 0;
     assert_int_equal(kill(k->pid, SIGTERM), 0);
     assert_int_equal(waitpid(k->pid, &status, 0), k->pid);
+    k->pid = 0;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -398,6 +400,18 @@ static inline void kit_kill(struct kit *k)
     int status;
     assert_int_equal(kill(k->pid, SIGKILL), 0);
     assert_int_equal(waitpid(k->pid, &status, 0), k->pid);
+    k->pid = 0;
+}
+
+// Teardown: the process of a test that failed does not live on and hold the output of the whole run open.
+static inline int kit_end(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(kits) / sizeof(kits[0]); i++) {
+        if (kits[i].pid > 0)
+            kit_kill(&kits[i]);
+    }
+    return 0;
 }
 
 static inline void kit_close(struct kit *k)

@@ -381,14 +381,14 @@ static void a_call_without_media_is_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_call_becomes_a_file_and_a_report),
-        cmocka_unit_test(only_what_the_rules_want),
-        cmocka_unit_test(a_pause_is_a_gap_of_its_own),
-        cmocka_unit_test(encryption_may_be_off),
-        cmocka_unit_test(killed_in_mid_call_the_recording_is_whole),
-        cmocka_unit_test(an_erased_recording_is_gone_for_good),
-        cmocka_unit_test(a_tap_carries_what_is_said),
-        cmocka_unit_test(a_call_without_media_is_empty),
+        cmocka_unit_test_teardown(a_call_becomes_a_file_and_a_report, kit_end),
+        cmocka_unit_test_teardown(only_what_the_rules_want, kit_end),
+        cmocka_unit_test_teardown(a_pause_is_a_gap_of_its_own, kit_end),
+        cmocka_unit_test_teardown(encryption_may_be_off, kit_end),
+        cmocka_unit_test_teardown(killed_in_mid_call_the_recording_is_whole, kit_end),
+        cmocka_unit_test_teardown(an_erased_recording_is_gone_for_good, kit_end),
+        cmocka_unit_test_teardown(a_tap_carries_what_is_said, kit_end),
+        cmocka_unit_test_teardown(a_call_without_media_is_empty, kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

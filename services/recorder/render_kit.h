@@ -66,7 +66,7 @@ static inline struct job_stream *kit_stream(struct world *w, uint32_t no, int si
     struct job_stream *s = &w->job.stream[w->job.streams++];
     s->id = uuid_v7_derived(T0, span_of(&no, sizeof(no)));
     s->side = (uint8_t)(side + 1);
-    struct stream *st = streams_add(w->streams, w->feed->key, 1, no);
+    struct stream *st = streams_add(w->streams, w->feed->key, 1, no, 0);
     assert_non_null(st);
     streams_set_id(w->streams, st, &s->id);
     return s;

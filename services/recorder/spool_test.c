@@ -1,3 +1,4 @@
+// Over 450 lines: one world of a spool, and each thing that may happen to it.
 #include "tests/support/test.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ static struct stream *stream_of(struct world *w, uint32_t no)
     struct stream *st = streams_by_no(w->streams, w->feed->key, 1, no);
     if (!st) {
         struct uuid id = id_of(no);
-        st = streams_add(w->streams, w->feed->key, 1, no);
+        st = streams_add(w->streams, w->feed->key, 1, no, 0);
         assert_non_null(st);
         streams_set_id(w->streams, st, &id);
     }
@@ -200,14 +201,36 @@ static void streams_without_a_block_left_are_forgotten(void **state)
     assert_int_equal(put(&w, 9, 0, 1, 0), 0);
     for (uint32_t n = 0; n < 40000; n++)
         assert_int_equal(put(&w, 1, n, n + 2, 0), 0);
-    streams_trim(w.streams);
+    streams_trim(w.streams, 0);
     assert_non_null(streams_by_no(w.streams, w.feed->key, 1, 9)); // its block is open still
     streams_write_feed(w.streams, w.feed, INT64_MAX);
     for (uint32_t n = 40000; n < 80000; n++)
         assert_int_equal(put(&w, 1, n, n + 2, 0), 0);
-    streams_trim(w.streams);
+    streams_trim(w.streams, 0);
     assert_null(streams_by_no(w.streams, w.feed->key, 1, 9));
     assert_int_equal(streams_stat(w.streams).chains.used, 1);
+    world_close(&w);
+}
+
+// A sweep between the batch that names a stream and the one with its first packet took the name away: the call was cut
+// without that side.
+static void announced_and_without_a_packet_keeps_its_name(void **state)
+{
+    (void)state;
+    struct world w;
+    struct uuid id = id_of(7);
+    world_open(&w, 4 << 20, 1 << 20, 64, 16);
+    assert_non_null(stream_of(&w, 7)); // announced at 0
+    assert_non_null(stream_of(&w, 8)); // and nothing of it ever comes
+    streams_trim(w.streams, STREAMS_ANNOUNCED_US - 1);
+    assert_int_equal(put(&w, 7, 0, 1, 0), 0);
+    struct stream *st = streams_by_id(w.streams, &id);
+    assert_non_null(st);
+    assert_int_equal(st->packets, 1);
+    streams_write_feed(w.streams, w.feed, INT64_MAX);
+    streams_trim(w.streams, STREAMS_ANNOUNCED_US);
+    assert_null(streams_by_no(w.streams, w.feed->key, 1, 8));
+    assert_non_null(streams_by_no(w.streams, w.feed->key, 1, 7));
     world_close(&w);
 }
 
@@ -430,6 +453,7 @@ int main(void)
         cmocka_unit_test(durable_is_the_envelope_before_the_oldest_open_block),
         cmocka_unit_test(full_spool_forgets_its_oldest),
         cmocka_unit_test(streams_without_a_block_left_are_forgotten),
+        cmocka_unit_test(announced_and_without_a_packet_keeps_its_name),
         cmocka_unit_test(full_tables_have_a_rule),
         cmocka_unit_test(what_comes_again_is_known),
         cmocka_unit_test(killed_writer_loses_nothing_durable),

@@ -130,7 +130,8 @@ static void forget(struct streams *s, struct stream *st)
     slab_give(s->chains, st);
 }
 
-struct stream *streams_add(struct streams *s, uint64_t feed_key, uint64_t epoch, uint32_t stream_no)
+struct stream *streams_add(struct streams *s, uint64_t feed_key, uint64_t epoch, uint32_t stream_no,
+                           int64_t now_us)
 {
     if (slab_stat(s->chains).used == slab_stat(s->chains).slots) {
         struct stream *old = s->lru_first;
@@ -144,6 +145,7 @@ struct stream *streams_add(struct streams *s, uint64_t feed_key, uint64_t epoch,
     st->feed_key = feed_key;
     st->epoch = epoch;
     st->stream_no = stream_no;
+    st->opened_us = now_us;
     struct key k = key_of(feed_key, epoch, stream_no);
     if (!map_put(s->by_no, map_hash(&k, sizeof(k)), slab_handle_of(s->chains, st))) {
         slab_give(s->chains, st);
@@ -168,7 +170,7 @@ void streams_restore(struct streams *s, const struct spool_head *h, struct spool
 {
     struct stream *st = streams_by_no(s, h->feed, h->epoch, h->stream_no);
     if (!st)
-        st = streams_add(s, h->feed, h->epoch, h->stream_no);
+        st = streams_add(s, h->feed, h->epoch, h->stream_no, 0);
     if (!st)
         return;
     struct uuid id;
@@ -305,11 +307,12 @@ uint64_t streams_durable(const struct feed *feed)
     return feed->dirty_first ? feed->dirty_first->block_seq - 1 : feed->taken_seq;
 }
 
-void streams_trim(struct streams *s)
+void streams_trim(struct streams *s, int64_t now_us)
 {
     uint32_t oldest = spool_oldest(s->spool);
     for (struct stream *st = s->lru_first; st && !st->block; st = s->lru_first) {
-        // One that was announced and has no packet comes again with the next announcement.
+        if (st->blocks == 0 && now_us - st->opened_us < STREAMS_ANNOUNCED_US)
+            break;
         if (st->blocks > 0 && oldest > 0 && st->head.segment >= oldest)
             break;
         forget(s, st);

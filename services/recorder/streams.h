@@ -27,8 +27,8 @@ struct stream {
     uint32_t used, count;            // bytes and packets in it
     int64_t first_at_us, last_at_us; // of the block
     uint64_t block_seq;              // envelope of its first packet
-    int64_t opened_us;               // monotonic
-    struct feed *feed;               // while it has a block
+    int64_t opened_us; // monotonic: of the block; before the first: of the announcement
+    struct feed *feed; // while it has a block
     struct stream *dirty_prev, *dirty_next;
     struct stream *lru_prev, *lru_next;
 };
@@ -43,8 +43,8 @@ struct stream *streams_by_no(struct streams *s, uint64_t feed_key, uint64_t epoc
                              uint32_t stream_no);
 struct stream *streams_by_id(struct streams *s, const struct uuid *id);
 // A new one; NULL only when every known stream has an unwritten block and none can be written.
-struct stream *streams_add(struct streams *s, uint64_t feed_key, uint64_t epoch,
-                           uint32_t stream_no);
+struct stream *streams_add(struct streams *s, uint64_t feed_key, uint64_t epoch, uint32_t stream_no,
+                           int64_t now_us);
 void streams_set_id(struct streams *s, struct stream *st, const struct uuid *id);
 // From the scan at start.
 void streams_restore(struct streams *s, const struct spool_head *h, struct spool_pos pos);
@@ -59,8 +59,10 @@ int streams_write(struct streams *s, struct stream *st);
 void streams_write_feed(struct streams *s, struct feed *feed, int64_t opened_before_us);
 // Everything of this feed up to here is on disk.
 uint64_t streams_durable(const struct feed *feed);
-// Forgets streams of which no block is left on disk.
-void streams_trim(struct streams *s);
+// Forgets streams of which no block is left on disk. One that was announced and has no packet yet keeps its name for
+// STREAMS_ANNOUNCED_US: its packets may be in the next batch, and the next announcement after the call is cut.
+#define STREAMS_ANNOUNCED_US INT64_C(60000000)
+void streams_trim(struct streams *s, int64_t now_us);
 
 struct streams_stat {
     struct slab_stat chains, blocks;

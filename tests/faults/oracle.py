@@ -9,7 +9,12 @@ import collections
 import datetime
 import hashlib
 import json
+import os
 import struct
+import sys
+
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import siptext  # noqa: E402
 
 SLACK_US = 20_000  # between the time of sending in the tee and the kernel's stamp, on a loaded machine
 FRAME = 160
@@ -86,11 +91,11 @@ def in_window(windows, at):
 
 
 def check_messages(pg, truth, v, windows):
-    rows = pg.query("SELECT host(src_ip), src_port, host(dst_ip), dst_port, encode(sha256(raw), 'hex'), sip_call_id, call_id, count(*) "
-                    f"FROM sip_messages WHERE site = '{v.site}' GROUP BY 1,2,3,4,5,6,7")
+    rows = pg.query(f"SELECT host(src_ip), src_port, host(dst_ip), dst_port, raw_form, encode(raw, 'hex') FROM sip_messages WHERE site = '{v.site}'")
     stored = collections.Counter()
-    for src, sport, dst, dport, digest, _, _, n in rows:
-        stored[message_key(src, sport, dst, dport, digest)] += int(n)
+    for src, sport, dst, dport, form, raw in rows:
+        digest = hashlib.sha256(siptext.unpack(int(form), bytes.fromhex(raw))).hexdigest()
+        stored[message_key(src, sport, dst, dport, digest)] += 1
     v.n["sent"] = len(truth.sent)
     missing = set()
     for key, at in truth.sent.items():

@@ -18,7 +18,8 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "system")]
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "system"), os.path.join(os.path.dirname(HERE), "support")]
+import siptext  # noqa: E402
 from harness import BIN, ROOT, Stack, check, wait_for  # noqa: E402
 from sniff import call_id  # noqa: E402
 
@@ -147,8 +148,8 @@ def pg_socket(t):
 
 def stored(t, site):
     """Messages of each Call-ID as the database has them: read from the raw text, not from what the product made of it."""
-    rows = sql(t, f"SELECT encode(raw, 'hex') FROM sip_messages WHERE site = '{site}'")
-    return collections.Counter(call_id(bytes.fromhex(text)) for (text,) in rows)
+    rows = sql(t, f"SELECT raw_form, encode(raw, 'hex') FROM sip_messages WHERE site = '{site}'")
+    return collections.Counter(call_id(siptext.unpack(int(form), bytes.fromhex(text))) for form, text in rows)
 
 
 def judge(t, sites, sent):

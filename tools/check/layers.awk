@@ -40,6 +40,7 @@ BEGIN {
     door["spandsp"] = "lib/media/codec_spandsp"
     door["opencore-amr"] = "lib/media/codec_amr"
     door["speex/"] = "lib/media/resample"
+    door["srtp2/"] = "lib/media/srtp"
 
     calls = "(strcpy|strcat|sprintf|vsprintf|atoi|atol|atoll|alloca|strtok|strtok_r|gets)"
 }

@@ -1,9 +1,9 @@
 # packages.sh: what the machine needs, from Debian 12's own packages, installed only when missing.
 # shellcheck shell=bash
 CM_PKG_RUN="postgresql-15 jq curl ca-certificates iproute2 procps util-linux libcap2-bin openssl"
-CM_PKG_BUILD="gcc libc6-dev python3 python3-yaml cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libnng-dev libpq-dev
+CM_PKG_BUILD="gcc libc6-dev python3 python3-yaml cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libnng-dev libpq-dev libzstd-dev
  libmicrohttpd-dev libinih-dev libxxhash-dev libssl-dev libsodium-dev libcurl4-openssl-dev libpcap-dev libseccomp-dev libcmocka-dev
- libopus-dev libspandsp-dev libopencore-amrnb-dev libopencore-amrwb-dev libspeexdsp-dev libogg-dev libflac-dev libmp3lame-dev"
+ libopus-dev libspandsp-dev libopencore-amrnb-dev libopencore-amrwb-dev libspeexdsp-dev libogg-dev libflac-dev libmp3lame-dev libsrtp2-dev"
 CM_PKG_TEST="clang-14 libclang-rt-14-dev clang-format-14 sip-tester baresip-core kamailio chromium tshark python3-jsonschema"
 
 pkg_missing() {

@@ -20,6 +20,8 @@ import time
 import traceback
 import urllib.parse
 
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "support"))
+import siptext  # noqa: E402
 from harness import Client, Contract, Mesh, Response, Stream, World, wait_for
 
 CALL = "01936b2a-0000-7000-8000-%012x"   # of the store
@@ -114,11 +116,13 @@ class Suite:
                 ("INVITE", "NULL", "", 0, 0), ("INVITE", "NULL", "", 0, 1), ("INVITE", "180", "Ringing", 1, 0),
                 ("INVITE", "200", "OK", 1, 0), ("ACK", "NULL", "", 0, 0), ("BYE", "NULL", "", 1, 0), ("BYE", "200", "OK", 0, 0)]):
             a, b = ("10.0.0.2", "10.0.0.1") if swap else ("10.0.0.1", "10.0.0.2")
+            text = raw.encode("latin1").decode("unicode_escape").encode("latin1")
+            form, sdp = (1, "true") if n % 2 == 0 else (0, "NULL")  # packed, and as an earlier version stored it
             sql.append(
                 "INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, leg_id, sip_call_id, method, status, reason, src_ip,"
-                f" src_port, dst_ip, dst_port, transport, retransmission, raw) VALUES ('par', '{at}.{n:03}+00', 'h1', {n}, 0, '{CALL % 1}',"
-                f" '{LEG % 1}', 'x', '{method}', {status}, '{reason}', '{a}', 5060, '{b}', 5060, 'udp', {bool(again)}, decode('"
-                + raw.encode("latin1").decode("unicode_escape").encode("latin1").hex() + "', 'hex'));")
+                f" src_port, dst_ip, dst_port, transport, retransmission, raw_form, sdp, raw) VALUES ('par', '{at}.{n:03}+00', 'h1', {n}, 0, '{CALL % 1}',"
+                f" '{LEG % 1}', 'x', '{method}', {status}, '{reason}', '{a}', 5060, '{b}', 5060, 'udp', {bool(again)}, {form}, {sdp}, decode('"
+                + (siptext.pack(text) if form else text).hex() + "', 'hex'));")
         for n in range(300):  # a call of many and large messages
             sql.append("INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, sip_call_id, method, src_ip, src_port, dst_ip,"
                        f" dst_port, transport, raw) VALUES ('par', '{at}.{n:03}+00', 'h1', {100 + n}, 0, '{CALL % 2}', 'y', 'INFO', '::1', 1,"
@@ -291,6 +295,10 @@ class Suite:
         assert [v["n"] for v in m["data"]] == [1, 2, 3, 4, 5, 6, 7] and not m["has_more"]
         assert "�" in m["data"][0]["raw"] and m["data"][0]["raw"].startswith("INVITE sip:2001@pbx SIP/2.0\r\n")
         assert m["data"][2]["status"] == 180 and m["data"][0]["status"] is None and m["data"][1]["retransmission"]
+        assert len({v["raw"] for v in m["data"]}) == 1  # packed or not
+        self.w.sql(f"UPDATE sip_messages SET raw_form = 9 WHERE call_id = '{CALL % 1}' AND seq = 3")
+        assert "cannot be read" in c.get(one + "/messages").json["data"][3]["raw"]
+        self.w.sql(f"UPDATE sip_messages SET raw_form = 0 WHERE call_id = '{CALL % 1}' AND seq = 3")
         page = c.get(one + "/messages?limit=3").json
         assert page["has_more"] and [v["n"] for v in c.get(one + "/messages?limit=9&cursor=" + page["next_cursor"]).json["data"]] == [4, 5, 6, 7]
         n, cursor, pages = 0, "", 0
@@ -518,9 +526,9 @@ class Suite:
         sip = f"OPTIONS sip:x SIP/2.0\r\nCall-ID: k\r\nCSeq: 1 OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: {len(key) + 5}\r\n\r\nv=0\r\n{key}"
         for n, (transport, src, dst) in enumerate((("udp", "10.0.0.1", "10.0.0.2"), ("udp", "2001:db8::1", "2001:db8::2"), ("tls", "10.0.0.1", "10.0.0.2"),
                                                    ("tcp", "2001:db8::1", "2001:db8::2"))):
-            w.sql("INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, sip_call_id, method, src_ip, src_port, dst_ip, dst_port, transport, raw) VALUES"
+            w.sql("INSERT INTO sip_messages (site, at, publisher, seq, n, call_id, sip_call_id, method, src_ip, src_port, dst_ip, dst_port, transport, raw_form, raw) VALUES"
                   f" ('par', '2026-11-20 10:00:07.{n:06}+00', 'h1', {900 + n}, 0, '{CALL % 7}', 'k', 'OPTIONS', '{src}', 5070, '{dst}', 5080, '{transport}',"
-                  f" decode('{sip.encode().hex()}', 'hex'))")
+                  f" {n % 2}, decode('{(siptext.pack(sip.encode()) if n % 2 else sip.encode()).hex()}', 'hex'))")
         r = c.get(v1 + CALL % 7 + "/pcapng")
         assert r.headers["X-Media-Packets"] == "0" and b"c2VjcmV0" not in r.body and r.body.count(b"inline:xxxxxxxxxxxxxxxx|2^20") == 4
         assert "c2VjcmV0" not in c.get(v1 + CALL % 7 + "/messages").body.decode()

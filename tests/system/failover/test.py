@@ -20,7 +20,7 @@ def test_replica_that_confirmed_each_commit(_):
 
 
 def test_replica_that_lags(_):
-    run("--mode", "lagging", "--settle", "240")
+    run("--mode", "lagging")
 
 
 def test_no_database_for_a_while(_):

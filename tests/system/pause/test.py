@@ -109,6 +109,43 @@ def on_disk(t, *folders):
     return found
 
 
+def metric(port, name):
+    """0 while nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as r:
+            lines = r.read().decode().splitlines()
+    except OSError:
+        return 0
+    return next((float(line.split()[1]) for line in lines if line.startswith(f"callmesh_{name} ")), 0)
+
+
+def end_all(pid):
+    for p, _ in family(pid):
+        os.kill(p, signal.SIGKILL)
+
+
+def begin(t, command):
+    with open(os.path.join(t.var, "log", "capture-again.log"), "ab") as log:
+        return t.spawn(*command, stdout=log, stderr=log, cwd="/").pid
+
+
+def begin_anew_without_callstate(t):
+    """kill -9 of the whole harvester; its next life reaches no callstate and keeps the pause, the one after that is told again."""
+    pid, health = t.service_pid("capture"), t.base + 11
+    with open(f"/proc/{pid}/cmdline", "rb") as f:
+        command = [a.decode() for a in f.read().split(b"\0")[:-1]]
+    if os.geteuid() == 0:  # as ./callmesh starts it
+        command = ["setpriv", "--reuid=callmesh", "--regid=callmesh", "--clear-groups", "--no-new-privs", "--inh-caps=+net_raw", "--ambient-caps=+net_raw", *command]
+    end_all(pid)
+    nowhere = f"tcp://127.0.0.1:{t.base + 29}"
+    pid = begin(t, [*command, f"--bus.sig-url={nowhere}", f"--bus.sig-ask-url={nowhere}"])
+    wait_for("packets of the paused call at the new harvester", lambda: metric(health, "capture_paused_packets_total") >= 40, 15)
+    check(metric(health, "capture_pauses") == 1 and metric(health, "capture_pauses_saved_total") == 0, "the new harvester was told, or knows nothing")
+    end_all(pid)
+    begin(t, command)
+    wait_for("the order, from callstate and on disk", lambda: metric(health, "capture_pauses_saved_total") >= 1, 15)
+
+
 def test_a_pause_by_api(t):
     t.up("--interface", "lo", "--site", "lab")
     talk = Talk()
@@ -129,7 +166,8 @@ def test_a_pause_by_api(t):
     for p, c in family(pid):  # nobody is left who knows it: one begins with empty tables
         if c in ("cm-worker", "cm-parked"):
             os.kill(p, signal.SIGKILL)
-    time.sleep(1.5)
+    time.sleep(1)
+    begin_anew_without_callstate(t)
     paused = next(c for c in t.get("/calls/active")["data"] if c["id"] == call)["paused"]
     check(paused and paused["reason"] == "card", f"{paused}")
     resumed = time.time()

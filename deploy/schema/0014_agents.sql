@@ -1,4 +1,4 @@
--- callmesh schema 13: the director's list. An agent is a person; its extensions say, each for a time, which SIP user or device at which
+-- callmesh schema 14: the director's list. An agent is a person; its extensions say, each for a time, which SIP user or device at which
 -- site is that person. callstate reads both when the revision rises and matches the parties of each call at its INVITE: what was
 -- true then stays with the call, whatever the list says later.
 
@@ -35,4 +35,4 @@ ALTER TABLE calls
 CREATE INDEX calls_from_agent ON calls (from_agent, started_at DESC) WHERE from_agent IS NOT NULL;
 CREATE INDEX calls_to_agent ON calls (to_agent, started_at DESC) WHERE to_agent IS NOT NULL;
 
-INSERT INTO schema_version (version) VALUES (13);
+INSERT INTO schema_version (version) VALUES (14);
