@@ -1,7 +1,7 @@
 // Typed client of /api/v1. Same origin, cookie session; a 401 anywhere ends the session on the page.
 import { signal } from "@preact/signals";
 import type {
-  ActiveCalls, Alert, AlertRule, AudioFormat, Call, CallQuality, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, TimelineEvent,
+  ActiveCalls, Agent, AgentNew, Alert, AlertRule, AudioFormat, Call, CallQuality, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, Team, TimelineEvent,
 } from "./types";
 
 const BASE = "/api/v1";
@@ -35,12 +35,13 @@ async function toError(response: Response): Promise<ApiError> {
   return new ApiError(response.status, code, detail || `${response.status} ${response.statusText}`, requestId);
 }
 
+/** A body that is text goes as CSV, anything else as JSON. */
 async function request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-Callmesh-CSRF"] = "1";
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body !== undefined) headers["Content-Type"] = typeof body === "string" ? "text/csv" : "application/json";
   const init: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store" };
-  if (body !== undefined) init.body = JSON.stringify(body);
+  if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
   if (signal) init.signal = signal;
   let response: Response;
   try {
@@ -134,6 +135,12 @@ export const api = {
   async writeAlertRule(rule: AlertRule): Promise<void> {
     await request("POST", "/alert-rules", rule);
   },
+  agents: (team: string, signal?: AbortSignal) => all<Agent>(`/agents${team ? `?team=${id(team)}` : ""}`, signal, 1000),
+  teams: (signal?: AbortSignal) => whole<Team>("/teams", signal),
+  writeAgent: (agent: AgentNew) => request("POST", "/agents", agent),
+  replaceAgent: (agentId: string, agent: AgentNew) => request("PUT", `/agents/${id(agentId)}`, agent),
+  removeAgent: (agentId: string) => request("DELETE", `/agents/${id(agentId)}`),
+  importAgents: async (csv: string) => (await (await request("POST", "/agents/import", csv)).json()) as { agents: number; extensions: number },
   sites: (signal?: AbortSignal) => whole<Site>("/sites", signal),
   listenTicket: async (callId: string): Promise<ListenTicket> =>
     (await (await request("POST", `/calls/${id(callId)}/listen-tickets`)).json()) as ListenTicket,

@@ -5,7 +5,7 @@ import { apiQuery, readFilter, timeRange, writeFilter } from "./filter";
 const at = new Date("2026-11-20T15:30:00Z");
 
 test("a search goes to the URL and back", () => {
-  for (const url of ["", "?number=%2B49+30+1234", "?number=4711&time=7d&state=answered&site=main", "?time=range&from=2026-11-01T10%3A00&to=2026-11-02T10%3A00", "?sip_call_id=a%40b&recording_state=ready", "?result=busy"]) {
+  for (const url of ["", "?number=%2B49+30+1234", "?number=4711&time=7d&state=answered&site=main", "?time=range&from=2026-11-01T10%3A00&to=2026-11-02T10%3A00", "?sip_call_id=a%40b&recording_state=ready", "?result=busy", "?agent=1c7c4980-dc19-44d0-917a-f93ec2b86f9e&team=sales+north"]) {
     assert.equal(writeFilter(readFilter(url)), url);
   }
 });

@@ -10,6 +10,8 @@ export interface CallFilter {
   site: string;
   sip_call_id: string;
   recording_state: string;
+  agent: string; // id
+  team: string;
 }
 
 export const PRESETS: [string, string][] = [
@@ -23,7 +25,7 @@ export const PRESETS: [string, string][] = [
   ["range", "From – to"],
 ];
 
-const KEYS: (keyof CallFilter)[] = ["number", "time", "from", "to", "state", "result", "site", "sip_call_id", "recording_state"];
+const KEYS: (keyof CallFilter)[] = ["number", "time", "from", "to", "state", "result", "site", "sip_call_id", "recording_state", "agent", "team"];
 
 export function readFilter(query: string): CallFilter {
   const params = new URLSearchParams(query);
@@ -87,7 +89,7 @@ export function apiQuery(filter: CallFilter, at: Date, utc: boolean): URLSearchP
   if (to) params.set("started_at[lt]", to.toISOString());
   const who = filter.number.trim();
   if (who) params.set(/^[\d\s+().,/-]+$/.test(who) ? "number" : "q", who); // the box takes numbers and names
-  for (const key of ["state", "result", "site", "sip_call_id", "recording_state"] as const) {
+  for (const key of ["state", "result", "site", "sip_call_id", "recording_state", "agent", "team"] as const) {
     const value = filter[key].trim();
     if (value) params.set(key, value);
   }

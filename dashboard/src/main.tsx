@@ -11,6 +11,7 @@ import { setZone, startClock, zone } from "./time";
 import { bindKeys, focusSearch, helpOpen, startKeys, walkRows } from "./ui/keys";
 import { NAV, Shell } from "./ui/shell";
 import { Empty, Failed, Loading } from "./ui/states";
+import { Agents } from "./views/agents";
 import { Alerts } from "./views/alerts";
 import { CallView } from "./views/call";
 import { Calls } from "./views/calls";
@@ -35,6 +36,8 @@ function View() {
       return <Recordings />;
     case "/rules":
       return <Rules />;
+    case "/agents":
+      return <Agents />;
     case "/alerts":
       return <Alerts />;
     case "/harvesters":

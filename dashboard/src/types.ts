@@ -44,6 +44,7 @@ export interface Call {
   transfers: Transfer[];
   related: RelatedCall[];
   conference: boolean;
+  agents: CallAgent[];
   recording_policy: RecordingPolicy | null;
   paused: { from: Time; until: Time; by: string; reason: string } | null;
   codecs: string[];
@@ -53,6 +54,13 @@ export interface Call {
   } | null;
   listeners: number;
 }
+
+export interface CallAgent { id: string; name: string; team: string; side: "caller" | "callee"; matched_by: "user" | "address" }
+export interface ExtensionNew { site: string; kind: "user" | "address"; value: string; valid_from: Time | null; valid_to: Time | null }
+export type Extension = ExtensionNew;
+export interface AgentNew { name: string; team: string; extensions: ExtensionNew[] }
+export interface Agent extends AgentNew { id: string; created_at: Time; removed_at: Time | null }
+export interface Team { name: string; agents: number }
 
 export interface RecordingPolicy { decision: "record" | "skip"; reason: string; rule: string | null; by: string | null; sides: string; from_answer: boolean }
 export interface RecordingRuleNew {

@@ -291,6 +291,13 @@ export async function startDevServer({ port = 0, active = 40, past = 900, rate =
       if (id === "changes") return json(res, "RecordingRuleChangeList", list([{ version: 1, at: world.iso(begin), actor: "user:admin", address: "127.0.0.1", rule_id: rule.id, before: null, after: rule }]));
       return json(res, "RecordingRuleList", { version: 1, data: [rule] });
     }
+    if (head === "agents" && id === "import") return json(res, null, { agents: 1, extensions: 1 });
+    if (head === "agents") {
+      const agent = { id: world.AGENT.id, name: world.AGENT.name, team: world.AGENT.team, created_at: world.iso(begin), removed_at: null,
+        extensions: [{ site: "", kind: "user", value: "1041", valid_from: null, valid_to: null }, { site: "east", kind: "address", value: "10.1.2.9", valid_from: null, valid_to: world.iso(begin) }] };
+      return id || req.method === "POST" ? json(res, "Agent", agent) : json(res, "AgentList", list([agent]));
+    }
+    if (head === "teams") return json(res, "TeamList", list([{ name: "sales", agents: 1 }]));
     if (head === "harvesters") return json(res, "HarvesterList", list(harvesters()));
     if (head === "alerts") {
       const rows = ["loss", "harvester_away"].map((kind, i) => ({

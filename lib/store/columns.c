@@ -6,6 +6,8 @@
 
 #define ARRAY_HEAD 20 // dimensions, has-null flag, element type, size, lower bound
 
+_Static_assert(TABLE_COLUMNS_MAX <= STORE_ARGS_MAX, "each column is one argument");
+
 struct column {
     uint8_t *buf; // ARRAY_HEAD bytes, then each element: u32 length (or -1), bytes
     size_t cap, n, row_start;

@@ -288,6 +288,40 @@ static void texts_of_a_width(void **state)
     table_free(t);
 }
 
+// As many columns as a table may have: each value in its own column, none mixed up.
+static void the_widest_table(void **state)
+{
+    (void)state;
+    static struct table_def wide = {.name = "wide", .columns = TABLE_COLUMNS_MAX};
+    char sql[1024], make[1024];
+    size_t n = (size_t)snprintf(sql, sizeof sql, "INSERT INTO wide SELECT * FROM unnest("),
+           m = (size_t)snprintf(make, sizeof make,
+                                "DROP TABLE IF EXISTS wide; CREATE TABLE wide (");
+    for (int i = 0; i < TABLE_COLUMNS_MAX; i++) {
+        wide.kind[i] = COL_INT8;
+        n += (size_t)snprintf(sql + n, sizeof sql - n, "%s$%d", i ? ", " : "", i + 1);
+        m += (size_t)snprintf(make + m, sizeof make - m, "%sc%d bigint", i ? ", " : "", i);
+    }
+    (void)snprintf(sql + n, sizeof sql - n, ")");
+    (void)snprintf(make + m, sizeof make - m, ")");
+    wide.sql = sql;
+    assert_int_equal(store_script(db, make), STORE_OK);
+    struct table *t = table_new(&wide, 3, 0, 0);
+    for (int row = 0; row < 3; row++) {
+        row_begin(t);
+        for (int i = 0; i < TABLE_COLUMNS_MAX; i++)
+            row_int(t, row * 1000 + i);
+        assert_true(row_end(t));
+    }
+    struct store_args a;
+    store_args_init(&a);
+    table_args(t, &a);
+    assert_int_equal(store_query(db, wide.sql, &a, NULL), STORE_OK);
+    (void)snprintf(sql, sizeof sql, "SELECT sum(c0 * 7 + c%d) FROM wide", TABLE_COLUMNS_MAX - 1);
+    assert_int_equal(one_int(sql), 3000 * 8 + 3 * (TABLE_COLUMNS_MAX - 1));
+    table_free(t);
+}
+
 static void one_transaction(void **state)
 {
     (void)state;
@@ -476,6 +510,7 @@ int main(void)
         cmocka_unit_test(error_kinds),
         cmocka_unit_test(rows_as_columns),
         cmocka_unit_test(texts_of_a_width),
+        cmocka_unit_test(the_widest_table),
         cmocka_unit_test(a_full_table_by_bytes),
         cmocka_unit_test(one_transaction),
         cmocka_unit_test(much_in_one_transaction),

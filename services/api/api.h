@@ -24,7 +24,9 @@ enum {
     SCOPE_POLICY_WRITE = 1u << 11,
     SCOPE_RECORDINGS_CONTROL = 1u << 12,
     SCOPE_ALERTS_WRITE = 1u << 13,
-    SCOPE_ALL = (1u << 14) - 1,
+    SCOPE_AGENTS_READ = 1u << 14,
+    SCOPE_AGENTS_WRITE = 1u << 15,
+    SCOPE_ALL = (1u << 16) - 1,
     SCOPE_KEEPING =
         SCOPE_RECORDINGS_DELETE | SCOPE_RETENTION_WRITE | SCOPE_HOLDS_WRITE | SCOPE_POLICY_WRITE,
 };
@@ -113,6 +115,10 @@ enum http_next on_holds(struct http_req *q);
 enum http_next on_hold_release(struct http_req *q);
 enum http_next on_erasures(struct http_req *q);
 enum http_next on_deletions(struct http_req *q);
+enum http_next on_agents(struct http_req *q);
+enum http_next on_agents_import(struct http_req *q);
+enum http_next on_agent(struct http_req *q);
+enum http_next on_teams(struct http_req *q);
 enum http_next on_completeness(struct http_req *q);
 enum http_next on_rules(struct http_req *q);
 enum http_next on_rule_changes(struct http_req *q);

@@ -1,4 +1,4 @@
-// /calls/export: calls as CSV (call detail records) or as one JSON array. A worker writes page after page of the list into a file without a
+// /calls/export: calls as CSV (call detail records), as one JSON array, or as JSON lines. A worker writes page after page of the list into a file without a
 // name, which is then sent: memory does not depend on how many there are. Limits: 100,000 calls an answer, then X-Next-Cursor.
 #include <errno.h>
 #include <stdarg.h>
@@ -115,7 +115,7 @@ static const char head[] =
     "name,to_"
     "uri,result,sip_status,sip_reason,q850_cause,hangup_by,end_reason,setup_seconds,ring_seconds,"
     "talk_seconds,hold_seconds,hold_count,duration_seconds,codecs,mos_min,loss_pct,recording_state,"
-    "diverted_by,transfers,related,sip_call_ids\r\n";
+    "diverted_by,transfers,related,sip_call_ids,agents\r\n";
 
 static void csv_row(struct csv *c, const struct call_view *v)
 {
@@ -164,6 +164,7 @@ static void csv_row(struct csv *c, const struct call_view *v)
     cell(c, v->transfers);
     cell(c, v->related);
     list_cell(c, &v->sip_call_ids);
+    cell(c, v->agents);
     memcpy(c->buf + c->n, "\r\n", 2);
     c->n += 2;
 }
@@ -184,11 +185,17 @@ static bool write_all(int fd, const char *p, size_t n)
     return true;
 }
 
-static bool put_call(int fd, bool csv, bool first, const struct store_result *r, size_t i)
+enum format {
+    FORMAT_CSV,
+    FORMAT_JSON,
+    FORMAT_JSON_LINES,
+};
+
+static bool put_call(int fd, enum format f, bool first, const struct store_result *r, size_t i)
 {
     struct call_row row; // of one worker's stack: 11 KiB, and 16 for the line
     row_call(r, i, &row);
-    if (csv) {
+    if (f == FORMAT_CSV) {
         struct csv c;
         csv_row(&c, &row.view);
         return write_all(fd, c.buf, c.n);
@@ -197,11 +204,15 @@ static bool put_call(int fd, bool csv, bool first, const struct store_result *r,
     struct json j;
     json_init(&j, text, sizeof(text));
     call_json(&j, &row.view, 0);
-    return (first || write_all(fd, ",\n", 2)) && !j.overflow && write_all(fd, j.buf, j.n);
+    if (j.overflow)
+        return false;
+    if (f == FORMAT_JSON_LINES)
+        return write_all(fd, j.buf, j.n) && write_all(fd, "\n", 1);
+    return (first || write_all(fd, ",\n", 2)) && write_all(fd, j.buf, j.n);
 }
 
 // All pages. False: the problem is set.
-static bool fill(struct store *st, struct http_req *q, int fd, bool csv, struct page *p,
+static bool fill(struct store *st, struct http_req *q, int fd, enum format f, struct page *p,
                  bool *ret_more)
 {
     size_t rows = 0;
@@ -217,7 +228,7 @@ static bool fill(struct store *st, struct http_req *q, int fd, bool csv, struct 
         bool good = true;
         more = store_rows(r) > EXPORT_PAGE;
         for (size_t i = 0; i < n && good; i++)
-            good = put_call(fd, csv, rows + i == 0, r, i);
+            good = put_call(fd, f, rows + i == 0, r, i);
         if (n) {
             p->has_cursor = true;
             p->at_us = store_time(r, n - 1, ROW_CALL_COLUMNS);
@@ -234,22 +245,44 @@ static bool fill(struct store *st, struct http_req *q, int fd, bool csv, struct 
     return true;
 }
 
+// False: the problem is set.
+static bool format_of(struct http_req *q, enum format *ret)
+{
+    static const char *const names[] = {"csv", "json", "jsonl"};
+    const char *v = query_get(q, "format");
+    *ret = FORMAT_CSV;
+    for (size_t i = 0; v && i < 3; i++) {
+        if (!strcmp(v, names[i])) {
+            *ret = (enum format)i;
+            return true;
+        }
+    }
+    if (v)
+        http_problem(q, 400, "bad_parameter", "format is csv, json or jsonl");
+    return !v;
+}
+
+static const char *const format_begin[] = {head, "[", ""};
+static const char *const format_end[] = {"", "]\n", ""};
+static const char *const format_type[] = {"text/csv; charset=utf-8; header=present",
+                                          "application/json", "application/x-ndjson"};
+static const char *const format_file[] = {"csv", "json", "jsonl"};
+
 static void job_export(struct store *st, struct http_req *q)
 {
-    const char *format = query_get(q, "format");
-    bool csv = !format || !strcmp(format, "csv"), more = false;
+    bool more = false;
+    enum format f;
     struct page p;
-    if (!csv && strcmp(format, "json") != 0) {
-        http_problem(q, 400, "bad_parameter", "format is csv or json");
+    if (!format_of(q, &f))
         return;
-    }
     if (!page_read(q, &p))
         return;
     int fd = nameless_open();
-    bool good = fd >= 0 && (csv ? write_all(fd, head, sizeof(head) - 1) : write_all(fd, "[", 1));
+    bool good = fd >= 0 && write_all(fd, format_begin[f], strlen(format_begin[f]));
     if (!good)
         http_problem(q, 503, "no_space", "the export could not be written");
-    good = good && fill(st, q, fd, csv, &p, &more) && (csv || write_all(fd, "]\n", 2));
+    good = good && fill(st, q, fd, f, &p, &more) &&
+           write_all(fd, format_end[f], strlen(format_end[f]));
     off_t n = good ? lseek(fd, 0, SEEK_CUR) : -1;
     if (n < 0) {
         if (fd >= 0)
@@ -261,11 +294,8 @@ static void job_export(struct store *st, struct http_req *q)
         page_cursor(cursor, sizeof(cursor), p.at_us, &p.id);
         http_header(q, "X-Next-Cursor", "%s", cursor);
     }
-    http_header(q, "Content-Disposition", "attachment; filename=\"calls.%s\"",
-                csv ? "csv" : "json");
-    (void)http_reply_file(q, 200,
-                          csv ? "text/csv; charset=utf-8; header=present" : "application/json", fd,
-                          0, (uint64_t)n);
+    http_header(q, "Content-Disposition", "attachment; filename=\"calls.%s\"", format_file[f]);
+    (void)http_reply_file(q, 200, format_type[f], fd, 0, (uint64_t)n);
 }
 
 enum http_next on_calls_export(struct http_req *q)

@@ -102,6 +102,7 @@ void row_call(const struct store_result *r, size_t i, struct call_row *row)
     v->recording_policy = store_span(r, i, 44);
     v->paused = store_span(r, i, 45);
     v->protocol = store_span(r, i, 46);
+    v->agents = store_span(r, i, 47);
 }
 
 void row_leg(struct json *j, const struct store_result *r, size_t i)

@@ -38,9 +38,10 @@ struct call_view {
     int64_t q850_cause;              // 0 is null
     struct uuid merged_into;         // zero is null
     // JSON as it stands; empty: nothing of the kind.
-    struct span session_id, diverted_by, transfers, related, recording_policy, paused;
+    struct span session_id, diverted_by, transfers, related, recording_policy, paused, agents;
     bool conference;
-    char story[2560]; // where call_view_of writes those six
+    char story[2560]; // where call_view_of writes the first six
+    char agents_text[768];
 };
 
 // Everything but listeners and the closing brace: the mirror keeps it so and adds the number of the moment.

@@ -172,6 +172,35 @@ static void write_pieces(const Callmesh__V1__CallStory *s, struct call_view *v)
     }
 }
 
+static void agent_json(struct json *j, const Callmesh__V1__CallAgent *a)
+{
+    json_obj(j);
+    json_key(j, "id");
+    uuid_json(j, a->id);
+    json_kspan(j, "name", span_sub(bytes(a->name), 0, 64));
+    json_kspan(j, "team", span_sub(bytes(a->team), 0, 48));
+    json_kstr(j, "side", view_side(a->side));
+    json_kstr(j, "matched_by",
+              a->matched_by == CALLMESH__V1__AGENT_MATCH__AGENT_MATCH_ADDRESS ? "address" : "user");
+    json_obj_end(j);
+}
+
+// As many as have room: two of the longest names, four of the usual.
+static void agents_view_of(const Callmesh__V1__CallStory *s, struct call_view *v)
+{
+    size_t n = s->n_agents < 4 ? s->n_agents : 4;
+    do {
+        struct json j;
+        json_init(&j, v->agents_text, sizeof(v->agents_text));
+        json_arr(&j);
+        for (size_t i = 0; i < n; i++)
+            agent_json(&j, s->agents[i]);
+        json_arr_end(&j);
+        if (!j.overflow)
+            v->agents = span_of(j.buf, j.n);
+    } while (!v->agents.n && n-- > 0);
+}
+
 void story_view_of(const Callmesh__V1__CallStory *s, struct call_view *v)
 {
     v->state = span_str(view_state(s->state));
@@ -195,6 +224,7 @@ void story_view_of(const Callmesh__V1__CallStory *s, struct call_view *v)
         v->sip_call_ids.item[v->sip_call_ids.n++] =
             span_sub(bytes(s->parts[i]->sip_call_id), 0, 128);
     write_pieces(s, v);
+    agents_view_of(s, v);
 }
 
 static void raw_or(struct json *j, const char *key, struct span text, const char *none)
@@ -230,6 +260,7 @@ void story_json(struct json *j, const struct call_view *v)
     raw_or(j, "transfers", v->transfers, "[]");
     raw_or(j, "related", v->related, "[]");
     json_kbool(j, "conference", v->conference);
+    raw_or(j, "agents", v->agents, "[]");
     raw_or(j, "recording_policy", v->recording_policy, "null");
     raw_or(j, "paused", v->paused, "null");
 }

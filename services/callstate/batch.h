@@ -70,6 +70,6 @@ size_t batch_streams_max(size_t rows);
 size_t batch_open_bytes(size_t rows);
 size_t batch_events_max(size_t rows);
 size_t batch_losses_max(size_t rows);
-#define STORY_BYTES      2048 // of a call's row, at most
+#define STORY_BYTES      2560 // of a call's row, at most
 #define BATCH_RECORDINGS 24
 #define BATCH_HARVESTERS 16 // the rows of further ones wait for the next batch

@@ -201,7 +201,8 @@ static size_t party_bytes(const struct party *p)
 size_t blob_bound(const struct call *c)
 {
     // 1.1 KiB of fixed fields; what may still be added before the batch is sealed has the spare room of world_batch_full.
-    size_t n = 1280 + sizeof(struct decision) + sizeof c->pause + c->call_id_kept +
+    size_t n = 1280 + 2 * (sizeof(struct agent_ref) + AGENT_NAME_MAX + AGENT_TEAM_MAX) +
+               sizeof(struct decision) + sizeof c->pause + c->call_id_kept +
                tag_bytes(&c->from_tag) + party_bytes(&c->from) + party_bytes(&c->to) +
                c->publishers * (size_t)97;
     for (const struct leg *l = c->legs; l; l = l->next)
@@ -321,6 +322,29 @@ static void pause_fields(struct blob *b, struct call *c)
     }
 }
 
+static void agent(struct blob *b, struct call *c, struct party *p)
+{
+    struct agent_ref a = p->agent;
+    F(b, a.by);
+    if (b->failed || !a.by)
+        return;
+    F(b, a.id);
+    F(b, a.name_n);
+    F(b, a.team_n);
+    size_t n = (size_t)a.name_n + a.team_n;
+    if (a.by > AGENT_BY_ADDRESS || a.name_n > AGENT_NAME_MAX || a.team_n > AGENT_TEAM_MAX ||
+        b->cap - b->n < n)
+        b->failed = true;
+    if (b->failed)
+        return;
+    a.text = b->reading ? b->p + b->n : a.text;
+    if (!b->reading && n)
+        memcpy(b->p + b->n, a.text, n);
+    b->n += n;
+    if (b->reading)
+        call_keep_agent(b->w, c, p, &a);
+}
+
 static void write_addresses(struct blob *b, struct leg *l)
 {
     F(b, l->address_count);
@@ -360,6 +384,8 @@ size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
     story_fields(&b, c);
     decision_fields(&b, &c->decision);
     pause_fields(&b, c);
+    agent(&b, c, &c->from);
+    agent(&b, c, &c->to);
     return b.failed ? 0 : b.n;
 }
 
@@ -454,6 +480,10 @@ struct call *blob_read(struct world *w, struct span blob)
         decision_fields(&b, &c->decision);
     if (b.version >= 4)
         pause_fields(&b, c);
+    if (b.version >= 6) {
+        agent(&b, c, &c->from);
+        agent(&b, c, &c->to);
+    }
     if (b.failed || !c->legs) {
         c->row_late_us = 0;
         call_remove(w, c);

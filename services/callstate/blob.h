@@ -4,8 +4,9 @@
 #pragma once
 #include "world.h"
 
-// Older ones are read too: 1 without a story, 2 without a decision, 3 without pauses, 4 without other signalling than SIP.
-#define BLOB_VERSION 5
+// Older ones are read too: 1 without a story, 2 without a decision, 3 without pauses, 4 without other signalling than SIP, 5 without
+// agents.
+#define BLOB_VERSION 6
 
 // An upper bound of what blob_write needs for this call.
 size_t blob_bound(const struct call *c);

@@ -72,6 +72,18 @@ void call_keep_party(struct world *w, struct call *c, struct party *p, struct sp
     p->uri = call_keep_text(w, c, span_sub(uri, 0, PARTY_URI_MAX), &p->uri_n);
     p->user = call_keep_text(w, c, span_sub(user, 0, PARTY_USER_MAX), &p->user_n);
     p->name = call_keep_text(w, c, span_sub(name, 0, PARTY_NAME_MAX), &p->name_n);
+    p->user_cut = p->user_n < user.n;
+}
+
+void call_keep_agent(struct world *w, struct call *c, struct party *p, const struct agent_ref *a)
+{
+    uint16_t n = 0;
+    p->agent = *a;
+    p->agent.text = call_keep_text(w, c, span_of(a->text, (size_t)a->name_n + a->team_n), &n);
+    if (p->agent.name_n > n)
+        p->agent.name_n = (uint8_t)n;
+    if (p->agent.team_n > n - p->agent.name_n)
+        p->agent.team_n = (uint8_t)(n - p->agent.name_n);
 }
 
 struct call *call_new(struct world *w, uint16_t site, struct span call_id, const struct uuid *id)

@@ -31,4 +31,6 @@ Callmesh__V1__CallResult call_result_of(const struct call *c);
 uint8_t *call_keep_text(struct world *w, struct call *c, struct span s, uint16_t *ret_n);
 void call_keep_party(struct world *w, struct call *c, struct party *p, struct span uri,
                      struct span user, struct span name);
+// Who a party is; name and team among the texts of the call.
+void call_keep_agent(struct world *w, struct call *c, struct party *p, const struct agent_ref *a);
 bool world_batch_full(const struct world *w);

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/mono.h"
+#include "agents.h"
 #include "call.h"
 #include "dialog.h"
 #include "expiry.h"
@@ -154,6 +155,7 @@ static struct call *begin(struct world *w, struct message *m)
     l->user_agent_n = (uint8_t)ua.n;
     if (ua.n)
         memcpy(l->user_agent, ua.p, ua.n);
+    agents_match(w, c, l);
     m->sender = SIDE_CALLER;
     count(STAT_CALLS_STARTED);
     return c;

@@ -69,6 +69,28 @@ static bool fill_transfers(struct arena *a, const struct call *in, Callmesh__V1_
     return true;
 }
 
+static bool fill_agents(struct arena *a, const struct call *in, Callmesh__V1__CallStory *s)
+{
+    struct part_agent at[AGENTS_SHOWN];
+    size_t n = parts_agents(in, at);
+    if (!n)
+        return true;
+    s->agents = arena_take(a, n * sizeof *s->agents);
+    for (size_t i = 0; s->agents && i < n; i++) {
+        Callmesh__V1__CallAgent *out = TAKE(a, Callmesh__V1__CallAgent);
+        if (!out)
+            return false;
+        callmesh__v1__call_agent__init(out);
+        out->id = view(at[i].agent->id.b, sizeof at[i].agent->id.b);
+        out->name = view(agent_name(at[i].agent).p, at[i].agent->name_n);
+        out->team = view(agent_team(at[i].agent).p, at[i].agent->team_n);
+        out->matched_by = (Callmesh__V1__AgentMatch)at[i].agent->by;
+        out->side = (Callmesh__V1__Side)at[i].side;
+        s->agents[s->n_agents++] = out;
+    }
+    return s->agents != NULL;
+}
+
 static ProtobufCBinaryData session(const uint8_t id[16])
 {
     static const uint8_t zero[16];
@@ -108,7 +130,7 @@ Callmesh__V1__CallStory *mesh_story(struct arena *a, const struct call *c)
         s->merged_into = view(c->head->id.b, sizeof c->head->id.b);
     else if (!fill_parts(a, c, s))
         return NULL;
-    return fill_transfers(a, c, s) ? s : NULL;
+    return fill_transfers(a, c, s) && fill_agents(a, c, s) ? s : NULL;
 }
 
 Callmesh__V1__MeshChange *mesh_event(struct arena *a, const struct world *w, const struct event *e)

@@ -370,3 +370,26 @@ void parts_story(const struct call *c, struct call_story *ret)
     }
     *ret = s;
 }
+
+// ---- who is in it -------------------------------------------------------------------------------------------------
+
+static size_t add_agent(struct part_agent *ret, size_t n, const struct agent_ref *a, enum side side)
+{
+    if (!a->by || n == AGENTS_SHOWN)
+        return n;
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(ret[i].agent->id.b, a->id.b, sizeof a->id.b) == 0)
+            return n;
+    ret[n] = (struct part_agent){a, side};
+    return n + 1;
+}
+
+size_t parts_agents(const struct call *c, struct part_agent ret[AGENTS_SHOWN])
+{
+    size_t n = 0;
+    for (const struct call *p = c; p; p = parts_is_merged(c) ? NULL : p->next_part) {
+        n = add_agent(ret, n, &p->from.agent, SIDE_CALLER);
+        n = add_agent(ret, n, &p->to.agent, SIDE_CALLEE);
+    }
+    return n;
+}

@@ -36,6 +36,14 @@ void parts_remove(struct world *w, struct call *c);
 // What this part is to the call: number of PartRelation.
 Callmesh__V1__PartRelation parts_relation(const struct call *c);
 
+// The agents of a call, each once, in order of the parts: of a head those of all parts, of another its own. Returns how many.
+#define AGENTS_SHOWN 4
+struct part_agent {
+    const struct agent_ref *agent; // borrowed from its party
+    enum side side;
+};
+size_t parts_agents(const struct call *c, struct part_agent ret[AGENTS_SHOWN]);
+
 // The call as people see it: the head with what its parts say.
 struct call_story {
     uint8_t state, result, hangup_by, end_reason;

@@ -188,6 +188,35 @@ static void paused_json(struct json *j, const struct call *c)
     json_obj_end(j);
 }
 
+static const char *agent_match_name(int by)
+{
+    return by == AGENT_BY_USER ? "user" : by == AGENT_BY_ADDRESS ? "address" : NULL;
+}
+
+// The largest an agent can be, with a quote or a backslash for each byte. What has no room is left out, so that agents never cost a call
+// the rest of its story.
+#define AGENT_JSON_MAX (2 * (AGENT_NAME_MAX + AGENT_TEAM_MAX) + 160)
+
+static size_t agents_json(struct json *j, const struct call *c)
+{
+    struct part_agent at[AGENTS_SHOWN];
+    size_t n = parts_agents(c, at);
+    json_key(j, "agents");
+    json_arr(j);
+    for (size_t i = 0; i < n && j->n + AGENT_JSON_MAX < STORY_BYTES; i++) {
+        const struct agent_ref *a = at[i].agent;
+        json_obj(j);
+        json_kuuid(j, "id", &a->id);
+        json_kspan(j, "name", agent_name(a));
+        json_kspan(j, "team", agent_team(a));
+        json_kstr(j, "side", side_name(at[i].side));
+        json_kstr(j, "matched_by", agent_match_name(a->by));
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+    return n;
+}
+
 // False: there is nothing to tell, and the column stays null.
 static bool story_json(struct json *j, const struct call *c)
 {
@@ -223,6 +252,7 @@ static bool story_json(struct json *j, const struct call *c)
         paused_json(j, c);
     else
         json_null(j);
+    anything |= agents_json(j, c) > 0;
     json_obj_end(j);
     // That no rule matched is what everyone has who made none.
     return anything || c->decision.reason > POLICY_NO_RULE || c->pauses;
@@ -268,4 +298,6 @@ void rows_story_columns(struct table *t, const struct call *c, const struct call
         row_bytes(t, span_of(text, j.n));
     else
         row_null(t);
+    row_uuid(t, c->from.agent.by ? &c->from.agent.id : NULL);
+    row_uuid(t, c->to.agent.by ? &c->to.agent.id : NULL);
 }

@@ -1,5 +1,6 @@
 #include "state.h"
 #include <time.h>
+#include "agents.h"
 #include "alerts.h"
 #include "announce.h"
 #include "base/log.h"
@@ -140,6 +141,8 @@ static void rest(struct state *s)
     struct world *w = s->o.world;
     (void)policy_current(w->policy);
     tell_alerts(s);
+    if (s->o.agents)
+        agents_adopt(s->o.agents, w);
     control_serve(s->o.control);
     pauses_round(w);
     intake_tick(&s->intake);

@@ -1,5 +1,6 @@
 // state.h: the state thread: one loop that owns the world and joins intake, timers, mesh, control and database.
 #pragma once
+#include "agents.h"
 #include "bus/bus.h"
 #include "control.h"
 #include "intake.h"
@@ -13,7 +14,8 @@ struct state_opts {
     struct cast_pub *mesh;
     struct persist *persist;
     struct control *control;
-    struct ring *alerts; // struct alert, from the housekeeping thread; NULL: none
+    struct ring *alerts;   // struct alert, from the housekeeping thread; NULL: none
+    struct agents *agents; // NULL: there is no list
     struct known_cursor *known;
     size_t knowns;
 };

@@ -28,6 +28,13 @@
     X(USED_TEXTS, "callstate_table_used", "table=\"texts\"", "Slots in use", STAT_GAUGE)           \
     X(USED_WAITS, "callstate_table_used", "table=\"recordings_awaited\"", "Slots in use",          \
       STAT_GAUGE)                                                                                  \
+    X(USED_EXTENSIONS, "callstate_table_used", "table=\"extensions\"", "Slots in use", STAT_GAUGE) \
+    X(FULL_EXTENSIONS, "callstate_table_refused_total", "table=\"extensions\"",                    \
+      "Readings of the list that did not fit", STAT_COUNTER)                                       \
+    X(AGENTS_BY_USER, "callstate_agents_matched_total", "by=\"user\"", "Parties that are agents",  \
+      STAT_COUNTER)                                                                                \
+    X(AGENTS_BY_ADDRESS, "callstate_agents_matched_total", "by=\"address\"",                       \
+      "Parties that are agents", STAT_COUNTER)                                                     \
     X(USED_EARLY, "callstate_table_used", "table=\"recordings_early\"",                            \
       "Slots in use of recordings_awaited: reports before the end of their call", STAT_GAUGE)      \
     X(USED_PUBLISHERS, "callstate_table_used", "table=\"publishers\"", "Slots in use", STAT_GAUGE) \

@@ -8,6 +8,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "agent_table.h"
 #include "base/slab.h"
 #include "base/span.h"
 #include "base/uuid.h"
@@ -100,10 +101,14 @@ struct publisher {
 #define PARTY_USER_MAX 120
 #define PARTY_NAME_MAX 120
 #define TEXTS_INLINE   288 // half as much again as what a call of a usual telephone needs
-#define TEXTS_BLOCK    (CALL_ID_MAX + 2 * (PARTY_URI_MAX + PARTY_USER_MAX + PARTY_NAME_MAX))
+#define TEXTS_BLOCK                                                                                \
+    (CALL_ID_MAX +                                                                                 \
+     2 * (PARTY_URI_MAX + PARTY_USER_MAX + PARTY_NAME_MAX + AGENT_NAME_MAX + AGENT_TEAM_MAX))
 struct party {
     uint16_t uri_n, user_n, name_n;
+    bool user_cut;              // set with a new call: what is kept may be somebody else's
     uint8_t *uri, *user, *name; // among the texts of the call
+    struct agent_ref agent;     // by: 0, nobody of the list
 };
 
 // What a payload type means (a=rtpmap).
@@ -425,8 +430,9 @@ struct world {
     struct sip_msg *sip, *sip_pending;             // scratch
     struct sdp *sdp;
     struct ua_cache *ua;
-    size_t call_hand, stream_hand; // where the sweeps stand
-    int64_t wall_us;               // set once a loop
+    const struct agent_table *agents; // borrowed from agents.c; NULL: no list
+    size_t call_hand, stream_hand;    // where the sweeps stand
+    int64_t wall_us;                  // set once a loop
     int64_t recorder_alive_wall_us;
     struct pauses *pauses;  // NULL: nothing can be paused
     int64_t pause_limit_us; // of a pause that says none, or more

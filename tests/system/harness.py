@@ -134,8 +134,8 @@ class Stack:
             h["Authorization"] = "Bearer " + self.secrets()["api_key"]
         data = None
         if body is not None:
-            data = json.dumps(body).encode()
-            h["Content-Type"] = "application/json"
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            h.setdefault("Content-Type", "application/json")
         q = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=h, method=method, data=data)
         try:
             with urllib.request.urlopen(q, timeout=timeout) as r:

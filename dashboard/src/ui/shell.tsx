@@ -18,6 +18,7 @@ export const NAV: [string, string, string][] = [
   ["/harvesters", "Harvesters", "sites"],
   ["/rules", "Rules", "rules"],
   ["/alerts", "Alerts", "ringing"],
+  ["/agents", "Agents", "agents"],
 ];
 
 const FEED_WORD = { connecting: "Connecting", live: "Live", stale: "Stale", paused: "Paused" };

@@ -1,12 +1,13 @@
 // One call: who, when, how it ended; its sound; its messages, streams, legs and story.
 import { useEffect, useState } from "preact/hooks";
+import { agentWords } from "../agents";
 import { api, may } from "../api";
 import { onFeed } from "../feed";
 import { listen, startListening, stopListening } from "../listen";
 import { mesh } from "../mesh";
 import { cameFrom, navigate, queryOf, setQuery } from "../router";
 import { clockOffset, formatClock, formatDateTime, formatSpan, formatTime, now } from "../time";
-import type { Call, Recording } from "../types";
+import type { Call, CallAgent, Recording } from "../types";
 import { Icon } from "../ui/icons";
 import { bindKeys } from "../ui/keys";
 import { useLoad } from "../ui/load";
@@ -32,12 +33,13 @@ const TABS: [string, string, string][] = [
   ["story", "Timeline", "calls:read"],
 ];
 
-function Party({ role, party }: { role: string; party: Call["from"] }) {
+function Party({ role, party, agents }: { role: string; party: Call["from"]; agents: CallAgent[] }) {
   return (
     <div class="call-party">
       <span class="side-role">{role}</span>
       <b>{party.user || party.uri || "unknown"}</b>
       {party.name ? <span>{party.name}</span> : null}
+      {agents.map((a) => <a key={a.id} href={`/calls?agent=${a.id}`} title={a.matched_by === "user" ? "Agent, by the SIP user" : "Agent, by the phone's address"}>{agentWords([a])}</a>)}
       <span class="dim mono small">{party.uri}</span>
     </div>
   );
@@ -115,9 +117,9 @@ function Head({ call }: { call: Call }) {
       <div class="call-title">
         <a class="icon-button" href={cameFrom.value} aria-label="Back to the list" title="Back to the list (Esc)"><Icon name="back" /></a>
         <h1 class="call-parties">
-          <Party role="Caller" party={call.from} />
+          <Party role="Caller" party={call.from} agents={call.agents.filter((a) => a.side === "caller")} />
           <span class="arrow-to" aria-hidden="true">→</span>
-          <Party role="Callee" party={call.to} />
+          <Party role="Callee" party={call.to} agents={call.agents.filter((a) => a.side === "callee")} />
         </h1>
         <div class="call-badges">
           <ResultPill call={call} />

@@ -1,6 +1,7 @@
 // The search. The URL is the state: what is typed is in the query string, and a link is a saved search.
 import { useEffect, useState } from "preact/hooks";
-import { api } from "../api";
+import { agentWords } from "../agents";
+import { api, may } from "../api";
 import { onFeed } from "../feed";
 import { apiQuery, PRESETS, readFilter, writeFilter, type CallFilter } from "../filter";
 import { location, navigate } from "../router";
@@ -25,6 +26,23 @@ function Select({ label, value, options, change }: { label: string; value: strin
 
 const any = (words: Record<string, string>): [string, string][] => [["", "Any"], ...Object.entries(words)];
 
+/** Agents of the chosen team; one that is not listed (gone, or of another team) stays chosen. */
+function WhoFields({ filter, set }: { filter: CallFilter; set: (change: Partial<CallFilter>) => void }) {
+  const teams = useLoad("teams", api.teams).data ?? [];
+  const agents = useLoad(`agents of ${filter.team}`, (signal) => api.agents(filter.team, signal)).data ?? [];
+  const agentOptions: [string, string][] = [["", "Any"], ...agents.map((a): [string, string] => [a.id, a.name]).sort((a, b) => a[1].localeCompare(b[1]))];
+  const teamOptions: [string, string][] = [["", "Any"], ...teams.map((t): [string, string] => [t.name, t.name])];
+  if (filter.agent && !agents.some((a) => a.id === filter.agent)) agentOptions.push([filter.agent, "This agent"]);
+  if (filter.team && !teams.some((t) => t.name === filter.team)) teamOptions.push([filter.team, filter.team]);
+  if (agentOptions.length + teamOptions.length === 2) return null;
+  return (
+    <>
+      <Select label="Team" value={filter.team} options={teamOptions} change={(team) => set({ team })} />
+      <Select label="Agent" value={filter.agent} options={agentOptions} change={(agent) => set({ agent })} />
+    </>
+  );
+}
+
 function SearchForm({ filter, sites }: { filter: CallFilter; sites: string[] }) {
   const set = (change: Partial<CallFilter>) => navigate(`/calls${writeFilter({ ...filter, ...change })}`, true);
   const siteOptions: [string, string][] = [["", "Any"], ...sites.map((s): [string, string] => [s, s])];
@@ -48,6 +66,7 @@ function SearchForm({ filter, sites }: { filter: CallFilter; sites: string[] }) 
       <Select label="State" value={filter.state} options={any(STATE_WORD)} change={(state) => set({ state })} />
       <Select label="Result" value={filter.result} options={any(RESULT_WORD)} change={(result) => set({ result })} />
       <Select label="Site" value={filter.site} options={siteOptions} change={(site) => set({ site })} />
+      {may("agents:read") ? <WhoFields filter={filter} set={set} /> : null}
       <Select label="Recording" value={filter.recording_state} options={any(RECORDING_WORD)} change={(recording_state) => set({ recording_state })} />
       <label class="field">
         <span>SIP Call-ID</span>
@@ -67,6 +86,7 @@ function CallRow({ call }: { call: Call }) {
       <td class="num when"><span class="dim">{formatDate(call.started_at)}</span> {formatTime(call.started_at)}</td>
       <td><a data-row class="row-link" href={`/calls/${call.id}`}><PartyText party={call.from} /></a></td>
       <td><PartyText party={call.to} /></td>
+      <td class="dim">{agentWords(call.agents)}</td>
       <td><ResultPill call={call} /></td>
       <td class="num dim">{call.sip_status ?? ""}</td>
       <td class="dim">{call.site}</td>
@@ -124,7 +144,7 @@ export function Calls() {
               <table class="grid">
                 <thead>
                   <tr>
-                    <th scope="col" class="num when">Started</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Result</th><th scope="col" class="num">SIP</th>
+                    <th scope="col" class="num when">Started</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Agent</th><th scope="col">Result</th><th scope="col" class="num">SIP</th>
                     <th scope="col">Site</th><th scope="col" class="num">Ring</th><th scope="col" class="num">Talk</th><th scope="col" class="num">Total</th>
                     <th scope="col" class="num">Loss</th><th scope="col">Codec</th><th scope="col">Rec</th>
                   </tr>

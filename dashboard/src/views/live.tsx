@@ -2,6 +2,7 @@
 import { computed, signal, type Signal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { agentNamed, agentWords } from "../agents";
 import { may } from "../api";
 import { feedState } from "../feed";
 import { listen, startListening, stopListening } from "../listen";
@@ -60,7 +61,7 @@ const board = computed<Board>(() => {
     if (site && call.site !== site) continue;
     count(counts, call);
     if (group && groupOf(call) !== group) continue;
-    if (text && ![call.from.user, call.from.name, call.to.user, call.to.name].some((part) => part.toLowerCase().includes(text))) continue;
+    if (text && ![call.from.user, call.from.name, call.to.user, call.to.name].some((part) => part.toLowerCase().includes(text)) && !agentNamed(call.agents, text)) continue;
     rows.push(row);
   }
   const order = ORDERS[queryOf("sort")] ?? ORDERS[""]!;
@@ -96,6 +97,7 @@ function Row({ row, index }: { row: Signal<Call>; index: number }) {
         <a data-row href={`/calls/${call.id}`} class="row-link"><PartyText party={call.from} /></a>
       </td>
       <td><PartyText party={call.to} /></td>
+      <td class="dim clip" title={agentWords(call.agents)}>{agentWords(call.agents)}</td>
       <td class="dim">{call.site}</td>
       <td class="num dim">{formatTime(call.started_at)}</td>
       <td class="num"><Duration call={call} /></td>
@@ -148,19 +150,19 @@ function Table() {
     <div class="board" ref={box} tabIndex={0} role="region" aria-label="Calls going on" onScroll={(e) => (scrollTop.value = e.currentTarget.scrollTop)}>
       <table class="grid live" aria-rowcount={rows.length + 1}>
         <colgroup>
-          <col class="c-state" /><col /><col /><col class="c-site" /><col class="c-time" /><col class="c-num" /><col class="c-num" /><col class="c-num" /><col class="c-tiny" /><col class="c-tiny" /><col class="c-act" />
+          <col class="c-state" /><col /><col /><col class="c-agent" /><col class="c-site" /><col class="c-time" /><col class="c-num" /><col class="c-num" /><col class="c-num" /><col class="c-tiny" /><col class="c-tiny" /><col class="c-act" />
         </colgroup>
         <thead>
           <tr aria-rowindex={1}>
-            <th scope="col">State</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Site</th>
+            <th scope="col">State</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Agent</th><th scope="col">Site</th>
             <th scope="col" class="num">Since</th><th scope="col" class="num">Duration</th><th scope="col" class="num">Held</th>
             <th scope="col" class="num">Loss</th><th scope="col">Rec</th><th scope="col"><span class="sr">Listeners</span></th><th scope="col"><span class="sr">Actions</span></th>
           </tr>
         </thead>
         <tbody>
-          {first > 0 ? <tr class="pad" aria-hidden="true"><td colSpan={11} style={{ height: `${first * ROW}px` }} /></tr> : null}
+          {first > 0 ? <tr class="pad" aria-hidden="true"><td colSpan={12} style={{ height: `${first * ROW}px` }} /></tr> : null}
           {rowsOf(shown, first)}
-          {last < rows.length ? <tr class="pad" aria-hidden="true"><td colSpan={11} style={{ height: `${(rows.length - last) * ROW}px` }} /></tr> : null}
+          {last < rows.length ? <tr class="pad" aria-hidden="true"><td colSpan={12} style={{ height: `${(rows.length - last) * ROW}px` }} /></tr> : null}
         </tbody>
       </table>
       {rows.length === 0 ? <NoRows /> : null}
@@ -216,8 +218,8 @@ function Head() {
       </ul>
       <div class="live-tools">
         <label class="field-icon">
-          <Icon name="search" /><span class="sr">Filter by party</span>
-          <input data-search type="search" placeholder="Filter by party" value={queryOf("q")} onInput={(e) => setQuery({ q: e.currentTarget.value })} />
+          <Icon name="search" /><span class="sr">Filter by party, agent or team</span>
+          <input data-search type="search" placeholder="Party, agent or team" value={queryOf("q")} onInput={(e) => setQuery({ q: e.currentTarget.value })} />
         </label>
         <label class="inline">
           Sort

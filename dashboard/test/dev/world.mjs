@@ -17,6 +17,7 @@ function uuid7(ms) {
 
 const NAMES = ["", "", "Anna Vogel", "Support West", "J. Okafor", "Mia Chen", "Sales 3", "Łukasz Nowak", "Front desk", "Dr. Hartmann"];
 const AGENTS = ["Agent 1041", "Agent 1042", "Agent 1057", "Agent 1101", "Agent 1108", ""];
+export const AGENT = { id: "5b8d5c52-8a58-4b3e-9d7e-0a6c1f0e9b11", name: "Ann Otter", team: "sales", side: "callee", matched_by: "user" };
 export const SITES = ["main", "east"];
 
 function party(agent, site) {
@@ -31,7 +32,8 @@ export function newCall(site, startedMs, live = true) {
     id, revision: 1, site, harvesters: [`${site}/capture-eth1`], live, state: "started", result: null, protocol: "sip", sip_status: null, sip_reason: null, hangup_by: null,
     from: party(!inbound, site), to: party(inbound, site), started_at: iso(startedMs), ringing_at: null, answered_at: null, ended_at: null,
     setup_seconds: null, ring_seconds: null, talk_seconds: null, duration_seconds: null, hold_seconds: 0, hold_count: 0,
-    sip_call_ids: [`${hex(24)}@10.1.${site === "main" ? 1 : 2}.5`], message_count: 1, recording_state: "none", codecs: [], quality: null, listeners: 0,
+    sip_call_ids: [`${hex(24)}@10.1.${site === "main" ? 1 : 2}.5`], message_count: 1, recording_state: "none", codecs: [], quality: null, listeners: 0, end_reason: null, end_assumed: false, q850_cause: null, held_by: null, merged_into: null,
+    session_id: { local: null, remote: null }, diverted_by: [], transfers: [], related: [], conference: false, recording_policy: null, paused: null, agents: inbound && random() < 0.5 ? [AGENT] : [],
   };
 }
 

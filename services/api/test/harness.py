@@ -82,7 +82,7 @@ class Contract:
         if method != "HEAD" and content:
             media = r.headers["Content-Type"].split(";")[0]
             assert media in content, f"{method} {path}: {media} is not one of {list(content)}"
-            if media.endswith("json"):
+            if media == "application/json" or media.endswith("+json"):
                 self.check(json.loads(r.body), content[media]["schema"])
         self.checked.add((method.upper(), template, r.status))
 

@@ -371,6 +371,93 @@ class Suite:
         assert c.get("/api/v1/calls/export?format=xml", 400).json["code"] == "bad_parameter"
         assert c.get("/api/v1/calls/export?result=nonsense", 400).json["code"] == "bad_parameter"
 
+    def t07e_agents(self):
+        """The director's list: written by name, by id and as CSV, each write audited and one more revision; calls are found by agent and team."""
+        c, w, v1 = self.c, self.w, "/api/v1"
+        csv_kind = {"Content-Type": "text/csv"}
+
+        def revision():
+            return int(w.sql("SELECT revision FROM director"))
+        begin = revision()
+        assert c.get(v1 + "/agents").json["data"] == [] and c.get(v1 + "/teams").json["data"] == []
+        text = "name,team,site,kind,value,valid_from,valid_to\r\n\"Berg, Bo\",support,,user,102,,\r\nAnn \xe9,sales,par,,101,2026-01-01T00:00:00Z,2026-12-01T00:00:00Z\r\nAnn \xe9,,,address,10.0.0.1,,\r\n"
+        for _ in range(2):  # the same again changes nothing
+            assert c.post(v1 + "/agents/import", 200, body=text.encode(), headers=csv_kind).json == {"agents": 2, "extensions": 3}
+        who = {a["name"]: a for a in c.get(v1 + "/agents").json["data"]}
+        ann, bo = who["Ann \xe9"], who["Berg, Bo"]
+        assert len(who) == 2 and ann["team"] == "sales" and [(x["site"], x["kind"], x["value"], x["valid_to"]) for x in ann["extensions"]] == [
+            ("", "address", "10.0.0.1", None), ("par", "user", "101", "2026-12-01T00:00:00.000Z")], ann
+        assert c.get(v1 + "/teams").json["data"] == [{"name": "sales", "agents": 1}, {"name": "support", "agents": 1}]
+        before = revision()
+        for bad in (b"", b"name\n", b"name,colour\nA,red\n", b"name\nA,B\n", b'name\n"A\n', b"name,valid_to\nA,soon\n", b"team\nsales\n", b"name,kind,value\nA,colour,1\n",
+                    b"name,value\nA," + b"1" * 65 + b"\n", b"name\n" + b"x" * 65 + b"\n", b"name,valid_from,valid_to,value\nA,2026-02-01,2026-01-01,1\n"):
+            c.post(v1 + "/agents/import", 400, body=bad, headers=csv_kind)
+        r = c.post(v1 + "/agents/import", 400, body=b"name,value\nA,1\nB,\"2\n", headers=csv_kind).json
+        assert r["code"] == "bad_csv" and "line 3" in r["detail"], r
+        c.post(v1 + "/agents/import", 413, body=b"name\n" + b"x\n" * 3000, headers=csv_kind)
+        c.post(v1 + "/agents/import", 400, body=b"name\nB\x00\n", headers=csv_kind)
+        c.post(v1 + "/agents/import", 200, body=b"name\nB\xff\n", headers=csv_kind)  # made clean: what is stored is text
+        odd = c.get(v1 + "/agents?name=B%EF%BF%BD").json["data"]
+        assert [a["name"] for a in odd] == ["B\ufffd"], odd
+        c.request("DELETE", f"{v1}/agents/{odd[0]['id']}")
+        # by name
+        for body in ("", "{", "[]", "{}", '{"name": ""}', json.dumps({"name": "x" * 65}), json.dumps({"name": "X", "team": "t" * 49}),
+                     '{"name": "X", "extensions": [{}]}', '{"name": "X", "extensions": [{"value": "1", "kind": "colour"}]}',
+                     '{"name": "X", "extensions": [{"value": "1", "valid_from": "soon"}]}', '{"name": "X", "extensions": 7}',
+                     '{"name": "X", "extensions": [{"value": "1", "valid_from": "2026-02-01", "valid_to": "2026-01-01"}]}'):
+            c.post(v1 + "/agents", 400, body=body)
+        assert revision() == before + 2, "what is refused changes nothing"
+        made = c.post(v1 + "/agents", 200, body=json.dumps({"name": "Cem", "team": "sales", "extensions": [{"value": "103"}, {"value": "103"}]})).json
+        assert [x["value"] for x in made["extensions"]] == ["103"] and made["removed_at"] is None
+        same = c.post(v1 + "/agents", 200, body=json.dumps({"name": "Cem", "team": "night"})).json
+        assert same["id"] == made["id"] and same["extensions"] == [] and same["team"] == "night", same
+        # by id: the name may change; the validity ends
+        path = f"{v1}/agents/{made['id']}"
+        r = c.request("PUT", path, body=json.dumps({"name": "Cem Yil", "team": "sales", "extensions": [{"value": "103", "valid_to": "2026-11-01T00:00:00Z"}]}))
+        assert r.status == 200 and r.json["id"] == made["id"] and r.json["extensions"][0]["valid_to"] == "2026-11-01T00:00:00.000Z", r.body
+        assert c.get(path).json == r.json
+        assert c.request("PUT", path, body=json.dumps({"name": "Berg, Bo"})).status == 400  # there is one of that name
+        assert c.request("PUT", path, body="{}").status == 400 and c.request("PUT", f"{v1}/agents/{REC % 1}", body='{"name": "y"}').status == 404
+        c.get(f"{v1}/agents/{REC % 1}", 404)
+        c.get(v1 + "/agents/none", 400)
+        assert [a["name"] for a in c.get(v1 + "/agents?team=sales&name=CEM").json["data"]] == ["Cem Yil"]
+        page = c.get(v1 + "/agents?limit=2").json
+        rest = c.get(v1 + "/agents?limit=2&cursor=" + page["next_cursor"]).json
+        assert sorted(a["name"] for a in page["data"] + rest["data"]) == ["Ann \xe9", "Berg, Bo", "Cem Yil"] and not rest["has_more"]
+        # calls: 60 is Bo's to Ann, 61 Ann's; 51 is a part that went into 50
+        w.sql(f"UPDATE calls SET from_agent = '{bo['id']}', to_agent = '{ann['id']}' WHERE id = '{CALL % 60}'; UPDATE calls SET from_agent = '{ann['id']}', story = "
+              f"json_build_object('agents', json_build_array(json_build_object('id', '{ann['id']}', 'name', 'Ann', 'team', '', 'side', 'caller', 'matched_by', 'user'))) WHERE id = '{CALL % 61}';"
+              f"UPDATE calls SET to_agent = '{made['id']}' WHERE id = '{CALL % 51}'")
+        for question, want in ((f"agent={bo['id']}", [60]), (f"agent={ann['id']}", [61, 60]), (f"agent={made['id']},{bo['id']}", [60, 50]), ("team=support", [60]),
+                               ("team=sales", [61, 60, 50]), ("team=none", []), (f"agent={ann['id']}&team=support", [60]), (f"agent={ann['id']}&number=0049301000060", [60])):
+            found = [x["id"] for x in c.get(f"{v1}/calls?{question}").json["data"]]
+            assert found == [CALL % i for i in want], (question, found)
+        page = c.get(f"{v1}/calls?team=sales&limit=2").json
+        assert [x["id"] for x in c.get(f"{v1}/calls?team=sales&limit=2&cursor={page['next_cursor']}").json["data"]] == [CALL % 50]
+        c.get(v1 + "/calls?agent=bo", 400)
+        c.get(f"{v1}/calls?agent={bo['id']},", 400)
+        assert c.get(f"{v1}/calls/{CALL % 61}").json["agents"] == [{"id": ann["id"], "name": "Ann", "team": "", "side": "caller", "matched_by": "user"}]
+        lines = c.get(f"{v1}/calls/export?format=jsonl&team=sales").body.decode().splitlines()
+        assert [json.loads(x)["id"] for x in lines] == [CALL % 61, CALL % 60, CALL % 50]
+        row = list(csv.DictReader(io.StringIO(c.get(f"{v1}/calls/export?agent={ann['id']}").body.decode(), newline="")))[0]
+        assert json.loads(row["agents"])[0]["name"] == "Ann", row
+        # removed: gone from the list, its extensions end, its calls keep it
+        gone = c.request("DELETE", f"{v1}/agents/{bo['id']}")
+        assert gone.status == 200 and gone.json["removed_at"] and c.request("DELETE", f"{v1}/agents/{bo['id']}").status == 404
+        assert c.request("PUT", f"{v1}/agents/{bo['id']}", body='{"name": "Bo"}').status == 404
+        assert "Berg, Bo" not in [a["name"] for a in c.get(v1 + "/agents").json["data"]] and "Berg, Bo" in [a["name"] for a in c.get(v1 + "/agents?removed=true").json["data"]]
+        assert w.sql(f"SELECT count(*) FROM extensions WHERE agent_id = '{bo['id']}' AND valid_to > now()") == "0"
+        assert [x["id"] for x in c.get(f"{v1}/calls?agent={bo['id']}").json["data"]] == [CALL % 60]
+        again = c.post(v1 + "/agents", 200, body='{"name": "Berg, Bo"}').json
+        assert again["id"] != bo["id"]  # another person of that name
+        log = w.sql("SELECT string_agg(action, ',' ORDER BY n) FROM audit WHERE action LIKE 'agent%'")
+        assert log == ",".join(["agents.import"] * 3 + ["agent.remove"] + ["agent.put"] * 3 + ["agent.remove", "agent.put"]), log
+        assert revision() == begin + 9
+        few = {"Authorization": "Bearer cm_few_onlycalls"}
+        for method, path in (("GET", "/agents"), ("POST", "/agents"), ("POST", "/agents/import"), ("GET", f"/agents/{bo['id']}"), ("PUT", f"/agents/{bo['id']}"),
+                             ("DELETE", f"/agents/{bo['id']}"), ("GET", "/teams")):
+            assert c.request(method, v1 + path, headers=few).status == 403, (method, path)
+
     def t08_mesh_lists(self):
         c = self.c
         self.mesh.do("harvester main/capture-eth0 main 1")

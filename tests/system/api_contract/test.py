@@ -1,11 +1,15 @@
+import csv
+import io
 import json
 import os
 import re
 import socket
 import time
 import urllib.parse
+import urllib.request
 
 import jsonschema
+import scenario
 import yaml
 from harness import BIN, ROOT, check, wait_for
 
@@ -46,7 +50,7 @@ def ask(t, path, want=200, method="GET", **kw):
     if not content or method == "HEAD" or status == 304:
         return headers, body
     check(kind in content, f"{method} {path}: {status} is {kind}, described: {list(content)}")
-    if kind.endswith("json"):
+    if kind == "application/json" or kind.endswith("+json"):
         value = json.loads(body)
         schema = content[kind]["schema"]
         jsonschema.Draft202012Validator(schema, resolver=RESOLVER).validate(value)
@@ -179,6 +183,77 @@ def test_keeping(t):
     p = t.callmesh("verify", "--json", ok=False)
     check(p.returncode == 0, f"the chain with an erased recording: {p.stdout[-500:]} {p.stderr[-500:]}")
     ask(t, f"/retention-policies/{policy['id']}", method="DELETE")
+
+
+AGENTS = """name,team,kind,value,valid_from,valid_to
+Ann Otter,sales,user,07100,,2025-06-15T15:06:50Z
+"Berg, Bo",support,user,07100,2025-06-15T15:06:50Z,
+"Berg, Bo",,address,10.7.7.4,,
+Cem Yil,support,user,07200,,
+"""
+# 2025-06-15T15:06:40Z is second 0 of a scenario: 07100 is Ann's until second 10, then Bo's; D is Bo's phone.
+TALKS = """0 A>B INVITE
+0.5 B>A 200 t=b
+5 A>B BYE t=b n=2
+20 A>B INVITE id=y f=g
+20.5 B>A 200 id=y f=g t=c
+25 A>B BYE id=y f=g t=c n=2
+30 D>B INVITE id=z f=h user=900 to=901
+31 B>D 486 id=z f=h t=d
+"""
+
+
+def agents_of(call):
+    return sorted((a["side"], a["name"], a["team"], a["matched_by"]) for a in call["agents"])
+
+
+def test_agents(t):
+    """The list from a CSV file; parties matched by user, by phone, and by the time of the call; found, exported, told live; removed."""
+    with open(t.path("agents.csv"), "w", encoding="utf-8") as f:
+        f.write(AGENTS)
+        f.writelines(f"Nobody {i},,user,5{i:05},,\r\n" for i in range(300))  # more than one piece
+    for again in range(2):
+        said = t.callmesh("agents", "import", t.path("agents.csv")).stdout
+        check(said.startswith("304 extensions"), said)
+    _, listed = ask(t, "/agents?team=sales,support")
+    who = {a["name"]: a for a in listed["data"]}
+    check(sorted(who) == ["Ann Otter", "Berg, Bo", "Cem Yil"] and len(who["Berg, Bo"]["extensions"]) == 2, f"{listed}")
+    check(ask(t, "/teams")[1]["data"] == [{"name": "sales", "agents": 1}, {"name": "support", "agents": 2}], "teams")
+    metrics = f"http://127.0.0.1:{t.base + 12}/metrics"
+    wait_for("callstate's list", lambda: b'table_used{table="extensions"} 304\n' in urllib.request.urlopen(metrics, timeout=5).read(), 15)
+    scenario.write(t.path("talks.pcap"), [(7, TALKS)])
+    calls = {c["sip_call_ids"][0][4:]: c for c in t.replay(t.path("talks.pcap"))[0]["calls"]}
+    got = {k: agents_of(c) for k, c in calls.items()}
+    cem = ("callee", "Cem Yil", "support", "user")
+    check(got["x"] == [cem, ("caller", "Ann Otter", "sales", "user")] and got["y"] == [cem, ("caller", "Berg, Bo", "support", "user")] and
+          got["z"] == [("caller", "Berg, Bo", "support", "address")], f"{got}")
+    site = calls["x"]["site"]
+    for question, want in ((f"agent={who['Berg, Bo']['id']}", "yz"), (f"agent={who['Ann Otter']['id']},{who['Cem Yil']['id']}", "xy"),
+                           ("team=sales", "x"), ("team=support", "xyz"), ("team=none", "")):
+        found = {c["sip_call_ids"][0][4:] for c in ask(t, f"/calls?site={site}&{question}")[1]["data"]}
+        check(found == set(want), f"{question}: {found}")
+    ask(t, "/calls?agent=bo", 400)
+    _, lines = ask(t, f"/calls/export?site={site}&format=jsonl")
+    rows = [json.loads(x) for x in lines.decode().splitlines()]
+    check([agents_of(c) for c in rows] == [got[k] for k in "zyx"], f"{rows}")
+    _, table = ask(t, f"/calls/export?site={site}&team=sales")
+    cells = list(csv.DictReader(io.StringIO(table.decode())))
+    check(len(cells) == 1 and json.loads(cells[0]["agents"])[0]["name"] == "Ann Otter" and float(cells[0]["talk_seconds"]) == 4.5, f"{cells}")
+    # changed by hand, and what is refused
+    _, bo = ask(t, "/agents", method="POST", body={"name": "Berg, Bo", "team": "night", "extensions": [{"value": "07100"}]})
+    check(bo["id"] == who["Berg, Bo"]["id"] and [x["value"] for x in bo["extensions"]] == ["07100"], f"{bo}")
+    check(ask(t, f"/agents/{bo['id']}")[1] == bo, "one agent")
+    _, renamed = ask(t, f"/agents/{bo['id']}", method="PUT", body={"name": "Bo Berg", "extensions": bo["extensions"]})
+    check(renamed["id"] == bo["id"] and (renamed["name"], renamed["team"], renamed["extensions"]) == ("Bo Berg", "", bo["extensions"]), f"{renamed}")
+    for body in ({}, {"name": "x" * 65}, {"name": "X", "extensions": [{"value": "1", "kind": "colour"}]}, {"name": "X", "extensions": [{"value": "1", "valid_from": "soon"}]}):
+        ask(t, "/agents", 400, method="POST", body=body)
+    for text in ("", "name\n", "name,colour\nA,red\n", "name\nA,B\n", 'name\n"A\n', "name,valid_to\nA,soon\n", "team\nsales\n"):
+        _, problem = ask(t, "/agents/import", 400, method="POST", body=text.encode(), headers={"Content-Type": "text/csv"})
+    check(ask(t, "/agents/import", method="POST", body=b"name\r\nA\r\n", headers={"Content-Type": "text/csv"})[1] == {"agents": 1, "extensions": 0}, "a name alone")
+    _, gone = ask(t, f"/agents/{bo['id']}", method="DELETE")
+    check(gone["removed_at"], f"{gone}")
+    ask(t, f"/agents/{bo['id']}", 404, method="DELETE")
+    check(agents_of(ask(t, f"/calls/{calls['y']['id']}")[1]) == got["y"], "a call keeps who it was")
 
 
 def test_login(t):

@@ -13,10 +13,10 @@ HEARD = ("callmesh-api", "callmesh-callstate")
 
 FILL = f"""
 INSERT INTO calls (site, started_at, id, revision, state, result, sip_status, hangup_by, from_uri, from_user, from_name, to_uri, to_user, to_name, from_digits, to_digits,
-  ringing_at, answered_at, ended_at, sip_call_ids, harvesters, message_count, recording_state, live, mos_min, end_reason)
+  ringing_at, answered_at, ended_at, sip_call_ids, harvesters, message_count, recording_state, live, mos_min, end_reason, to_agent)
 SELECT 'site' || i % 7, at, md5('call' || i)::uuid, 9, 'ended', CASE WHEN i % 50 = 0 THEN 'busy' ELSE 'answered' END, 200, 'caller', 'sip:+' || c || '@sbc', '+' || c, '',
   'sip:' || a || '@pbx', a::text, 'Agent ' || a, c::text, a::text, at, at, at + interval '2 min', ARRAY[md5(i::text) || '@sbc'], ARRAY['site/tap'], 7, 'ready', true,
-  CASE WHEN i % 400 = 0 THEN 2.5 ELSE 4.4 END, 'bye'
+  CASE WHEN i % 400 = 0 THEN 2.5 ELSE 4.4 END, 'bye', md5('agent' || a)::uuid
 FROM (SELECT i, date_trunc('day', now()) - interval '{DAYS - 1} days' + i * interval '{86400 * DAYS / CALLS - 0.01} s' AS at, 49300000000 + (i * 7919) % 20000 AS c,
   1000 + i % 400 AS a FROM generate_series(1, {CALLS}) i) x;
 INSERT INTO legs (site, started_at, id, call_id, sip_call_id, state) SELECT site, started_at, md5('leg' || id)::uuid, id, sip_call_ids[1], 'ended' FROM calls;
@@ -32,6 +32,8 @@ INSERT INTO losses (site, publisher, seq, n, place, count, from_at, to_at) SELEC
   FROM generate_series(1, 20000) i;
 INSERT INTO registrations (site, aor, contact, registered_at, expires_at) SELECT 'site1', 'sip:' || i || '@pbx', 'sip:' || i || '@10.0.0.1', now(), now() + interval '1 h'
   FROM generate_series(1, 20000) i;
+INSERT INTO agents (id, name, team, created_at) SELECT md5('agent' || i)::uuid, 'Agent ' || i, 'team' || i / 20, now() - i * interval '1 min' FROM generate_series(1, 3000) i;
+INSERT INTO extensions (agent_id, kind, value) SELECT id, 'user', right(name, 4) FROM agents;
 ANALYZE;
 """
 
@@ -103,16 +105,18 @@ def test_api_asks_by_indexes(t):
     call = psql(t, "SELECT id FROM calls WHERE mos_min < 3 LIMIT 1")
     call_id = psql(t, f"SELECT sip_call_ids[1] FROM calls WHERE id = '{call}'")
     recording = psql(t, f"SELECT id FROM recordings WHERE call_id = '{call}'")
+    agent = psql(t, f"SELECT to_agent FROM calls WHERE id = '{call}'")
     day = psql(t, "SELECT to_char(now() - interval '1 day', 'YYYY-MM-DD')")
     page = t.get("/calls?limit=2")["next_cursor"]
     lists = [{}, {"cursor": page}, {"number": "+4930000007919"}, {"number": "7919919"}, {"from": "4930000000001"}, {"to": "1007"}, {"sip_call_id": call_id},
              {"result": "busy"}, {"result": "failed"}, {"result": "answered"}, {"mos_min[lt]": "3"}, {"started_at[gte]": f"{day}T10:00:00Z", "started_at[lt]": f"{day}T11:00:00Z"},
-             {"to": "1007", "started_at[gte]": f"{day}T00:00:00Z"}, {"site": "site3"}, {"site": "site3", "result": "busy"}, {"state": "ended"}, {"recording_state": "ready"}]
+             {"to": "1007", "started_at[gte]": f"{day}T00:00:00Z"}, {"site": "site3"}, {"site": "site3", "result": "busy"}, {"state": "ended"}, {"recording_state": "ready"},
+             {"agent": agent}, {"agent": agent, "started_at[gte]": f"{day}T00:00:00Z"}, {"team": "team52"}, {"team": "team52", "result": "busy"}]
     for q in lists:
         t.get("/calls?" + urllib.parse.urlencode({"limit": 20, **q}))
     for path in (f"/calls/{call}", f"/calls/{call}?expand=legs,streams,recordings,evidence", f"/calls/{call}/legs", f"/calls/{call}/streams", f"/calls/{call}/quality", "/alerts", "/alerts?state=raised", f"/calls/{call}/recordings",
                  f"/calls/{call}/messages", f"/calls/{call}/ladder", f"/calls/{call}/events", f"/calls/{call}/evidence", "/recordings", f"/recordings/{recording}",
-                 "/streams?limit=20", f"/losses?call_id={call}", "/harvesters", "/sites"):
+                 "/streams?limit=20", f"/losses?call_id={call}", "/harvesters", "/sites", "/agents?limit=20", "/agents?team=team52", f"/agents/{agent}"):
         t.get(path)
     t.get("/calls/" + call)
     judge(t, since, t.large, "callmesh-api")
