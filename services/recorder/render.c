@@ -258,16 +258,6 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
         say_why_not(r, res);
 }
 
-// As captured.
-static size_t put_codes(struct render *r, const struct track *t, struct span payload, int64_t pos)
-{
-    uint16_t codes[8192];
-    size_t cap = sizeof(codes) / sizeof(codes[0]), n = payload.n < cap ? payload.n : cap;
-    for (size_t i = 0; i < n; i++)
-        codes[i] = payload.p[i];
-    return window_put(&r->window, t->channel, pos, codes, n, t->rank);
-}
-
 // The sound of a packet that has its place, or why there is none.
 static void put_sound(struct render *r, struct track *t, const struct heard *h,
                       const struct timeline_place *place, struct render_result *res)
@@ -281,7 +271,8 @@ static void put_sound(struct render *r, struct track *t, const struct heard *h,
     }
     if (h->codec.kind != CODEC_OTHER)
         n = r->window.format != WAV_L16
-                ? (int)put_codes(r, t, h->rtp.payload, place->pos)
+                ? (int)window_put(&r->window, t->channel, place->pos, h->rtp.payload.p,
+                                  h->rtp.payload.n, t->rank) // as captured
                 : voice_say(&t->voice, &h->codec, h->rtp.payload_type, h->rtp.payload, place->pos);
     if (n > 0) {
         ch->packets++;

@@ -14,11 +14,9 @@ void voice_begin(struct voice *v, struct window *w, struct voice_room *room, uin
 
 static size_t put(struct voice *v, int64_t pos, const int16_t *pcm, size_t n, bool concealed)
 {
-    // The window holds the bits of a sample, whatever its form.
-    const uint16_t *samples = (const uint16_t *)pcm;
     if (!concealed)
-        return window_put(v->window, v->channel, pos, samples, n, v->rank);
-    window_conceal(v->window, v->channel, pos, samples, n);
+        return window_put(v->window, v->channel, pos, pcm, n, v->rank);
+    window_conceal(v->window, v->channel, pos, pcm, n);
     return 0;
 }
 

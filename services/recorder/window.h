@@ -40,8 +40,9 @@ struct gap {
 struct window {
     struct sink *sink;
     enum wav_format format;
-    int64_t base, total;               // frames: first in the window, length of the recording
-    uint16_t sample[2][WINDOW_FRAMES]; // code or linear
+    int64_t base, total;                  // frames: first in the window, length of the recording
+    size_t width;                         // bytes of a sample: 1 code, 2 linear
+    uint8_t sample[2][2 * WINDOW_FRAMES]; // as in the file
     uint8_t state[2][WINDOW_FRAMES];
     // What the harvesters declared as lost, and what had left the spool: frames.
     struct {
@@ -64,11 +65,12 @@ void window_add_pauses(struct window *w, const struct job *j, int64_t start_us, 
 void window_add_uncaptured(struct window *w, int64_t from, int64_t to);
 // Makes room so that [pos, pos + n) is in the window; writes out what slides off.
 void window_reach(struct window *w, int64_t pos, int64_t n);
-// Samples of a packet where nothing of the same or a higher rank stands. Returns how many found their place.
-size_t window_put(struct window *w, int channel, int64_t pos, const uint16_t *samples, size_t n,
+// Samples of a packet, codes or 16-bit linear as the format, where nothing of the same or a higher rank stands. Returns how many
+// found their place.
+size_t window_put(struct window *w, int channel, int64_t pos, const void *samples, size_t n,
                   uint8_t rank);
 // Samples of a decoder for packets that were lost, where nothing stands: heard, and still a gap.
-void window_conceal(struct window *w, int channel, int64_t pos, const uint16_t *samples, size_t n);
+void window_conceal(struct window *w, int channel, int64_t pos, const void *samples, size_t n);
 // Why there is nothing in [from, to), where there is nothing; `ahead` is the position the caller is at.
 void window_mark(struct window *w, int channel, int64_t from, int64_t to, enum window_state state,
                  int64_t ahead);
