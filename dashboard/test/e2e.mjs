@@ -38,7 +38,7 @@ async function liveAppears(page, options, facts) {
   must(came || !strict, "no call appeared");
   facts.live_call = (await rowIds(page)).find((id) => !known.includes(id)) ?? known[0];
   must(await page.evaluate(() => globalThis.sameDocument === true), "the page was loaded anew");
-  const clock = "tr[data-call] td:nth-child(6)";
+  const clock = "tr[data-call] td.clock";
   const before = await page.$$eval(clock, (cells) => cells.map((c) => c.textContent));
   await page.waitForFunction(([sel, old]) => [...document.querySelectorAll(sel)].some((c, i) => c.textContent !== old[i]), [clock, before], { timeout: 5000 });
   return came ? "" : `${known.length} had begun before the page was open`;

@@ -96,7 +96,7 @@ static void texts_fill_up(void **state)
 {
     (void)state;
     struct agent_table *t = agent_table_new(64);
-    char value[AGENT_VALUE_MAX + 8], name[AGENT_NAME_MAX + 8], site[AGENT_SITE_MAX + 8];
+    char value[AGENT_VALUE_MAX + 16], name[AGENT_NAME_MAX + 8], site[AGENT_SITE_MAX + 8];
     memset(value, 'v', sizeof value);
     memset(name, 'n', sizeof name);
     memset(site, 's', sizeof site);
@@ -104,7 +104,8 @@ static void texts_fill_up(void **state)
     for (int round = 0; round < 2; round++) {
         int n = 0;
         while (n < 64) {
-            (void)snprintf(value, 8, "%06d", n); // another value and another name each time
+            (void)snprintf(value, sizeof value, "%06d",
+                           n); // another value and another name each time
             value[6] = 'v';
             memcpy(name, value, 6);
             if (!add(t, AGENT_BY_USER, site, value, 0, 10, name))

@@ -100,7 +100,7 @@ function Row({ row, index }: { row: Signal<Call>; index: number }) {
       <td class="dim clip" title={agentWords(call.agents)}>{agentWords(call.agents)}</td>
       <td class="dim">{call.site}</td>
       <td class="num dim">{formatTime(call.started_at)}</td>
-      <td class="num"><Duration call={call} /></td>
+      <td class="num clock"><Duration call={call} /></td>
       <td class="num dim">{call.hold_count > 0 ? `${call.hold_count} ×${call.hold_seconds > 0 ? ` ${formatClock(call.hold_seconds)}` : ""}` : ""}</td>
       <td class="num">
         {quality ? <span class={`tone-${lossTone(quality.loss_pct)}`}>{quality.loss_pct.toFixed(1)} %</span> : <span class="dim">–</span>}
