@@ -706,7 +706,7 @@ class Suite:
         assert c.get(url, 503).json["code"] == "no_key"
         os.rename(key + "x", key)
         assert c.get(url).body == self.wav
-        assert w.metric("audio_readers") == 0
+        wait_for("the readers", 8, lambda: w.metric("audio_readers") == 0)
         # More at one time than there are readers: refused, then free again. Larger than what the kernel takes off us.
         seal(self.wav * 100)
         slow = [Stream(w.port, url, {"Authorization": "Bearer " + c.key}, rcvbuf=4096) for _ in range(4)]
