@@ -135,7 +135,8 @@ static void the_answer_is_for_one(void **state)
 static void seeds_that_are_none(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "0011", SEED "00", SEED "x", "x" SEED};
+    static const char longer[] = SEED "00", behind[] = SEED "x", before[] = "x" SEED;
+    static const char *const bad[] = {"", "0011", longer, behind, before};
     uint8_t key[BUS_KEY_BYTES];
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         char path[32];
