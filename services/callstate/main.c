@@ -12,6 +12,7 @@
 #include "lease.h"
 #include "pause.h"
 #include "restore.h"
+#include "srtp_keys.h"
 #include "sites/admit.h"
 #include "sites/join.h"
 #include "state.h"
@@ -104,6 +105,10 @@ static const struct conf_def defs[] = {
      "digits (at most 8) by SIP INFO that pause the recording; the same as the other: turn it",
      false},
     {"pause.resume-code", CONF_STR, "", 0, 0, "digits that resume it", false},
+    {"srtp.recorder-key", CONF_STR, "", 0, 0,
+     "file: the bus.sign-key of the recorders at this place; they are told the keys of SRTP that "
+     "SDP named, when they cut a call",
+     false},
     {"timers.no-answer", CONF_DURATION, "32s", 1000000, 3600000000,
      "INVITE without any response: 64 * T1", false},
     {"timers.provisional", CONF_DURATION, "200s", 1000000, 7200000000,
@@ -135,6 +140,7 @@ static struct {
     struct cast_pub *mesh;
     struct answer *answer;
     struct control *control;
+    struct srtp_keys *keys;
     struct state *state;
     struct known_cursor *known;
     size_t knowns;
@@ -410,7 +416,15 @@ static int start(const struct conf *c)
         r = open_bus(c);
     if (r)
         return r;
-    g.control = control_new(g.world, g.mesh);
+    char err[256] = "out of memory";
+    struct srtp_keys_opts ko = {.dsn = conf_str(c, "store.dsn"),
+                                .recorder_key = conf_str(c, "srtp.recorder-key")};
+    g.keys = srtp_keys_new(&ko, err, sizeof err);
+    if (!g.keys) {
+        log_error("cannot start", "why=\"%s\"", err);
+        return EXIT_CREATE;
+    }
+    g.control = control_new(g.world, g.mesh, g.keys);
     g.alerts = ring_new(ALERTS_QUEUE, sizeof(struct alert));
     struct state_opts so = {.world = g.world,
                             .sub = g.sub,
@@ -422,7 +436,6 @@ static int start(const struct conf *c)
                             .known = g.known,
                             .knowns = g.knowns};
     g.state = g.control && g.alerts ? state_new(&so) : NULL;
-    char err[256] = "out of memory";
     struct housekeeping_opts ho = {.dsn = conf_str(c, "store.dsn"),
                                    .alerts_us = conf_int(c, "alerts.every"),
                                    .alerts = g.alerts,

@@ -141,6 +141,20 @@
     X(ANNOUNCED, "callstate_mesh_changes_total", NULL, "Changes sent on the mesh feed",            \
       STAT_COUNTER)                                                                                \
     X(SNAPSHOTS, "callstate_snapshots_total", NULL, "Snapshots begun", STAT_COUNTER)               \
+    X(SRTP_TOLD, "callstate_srtp_keys_asked_total", "answer=\"keys\"",                             \
+      "Questions of recorders for a call's keys", STAT_COUNTER)                                    \
+    X(SRTP_NONE, "callstate_srtp_keys_asked_total", "answer=\"none\"",                             \
+      "Questions of recorders for a call's keys", STAT_COUNTER)                                    \
+    X(SRTP_REFUSED, "callstate_srtp_keys_asked_total", "answer=\"refused\"",                       \
+      "Questions of recorders for a call's keys", STAT_COUNTER)                                    \
+    X(SRTP_AWAY, "callstate_srtp_keys_asked_total", "answer=\"database_away\"",                    \
+      "Questions of recorders for a call's keys", STAT_COUNTER)                                    \
+    X(SRTP_UNSUPPORTED, "callstate_srtp_crypto_refused_total", "reason=\"unsupported\"",           \
+      "a=crypto lines of calls asked for that gave no key", STAT_COUNTER)                          \
+    X(SRTP_MALFORMED, "callstate_srtp_crypto_refused_total", "reason=\"malformed\"",               \
+      "a=crypto lines of calls asked for that gave no key", STAT_COUNTER)                          \
+    X(SRTP_MORE, "callstate_srtp_crypto_refused_total", "reason=\"full\"",                         \
+      "a=crypto lines of calls asked for that gave no key", STAT_COUNTER)                          \
     X(TAPS, "callstate_taps_active", NULL, "Leases to hear a call", STAT_GAUGE)                    \
     X(BACK_PRESSURE, "callstate_back_pressure_us_total", NULL,                                     \
       "Time that intake waited for the database", STAT_COUNTER)                                    \

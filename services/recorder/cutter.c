@@ -39,6 +39,9 @@ int cutter_open(struct cutter *c, char *err, size_t err_cap)
     int r = keyring_open(&c->keys, c->o.keys_dir, true, err, err_cap);
     if (r < 0)
         return r;
+    r = keys_open(&c->srtp, c->o.control_url, c->o.name, c->o.site, err, err_cap);
+    if (r < 0)
+        return r;
     r = ledger_open(&c->ledger, c->o.recordings_dir, &c->keys);
     if (r < 0)
         (void)snprintf(err, err_cap, "chain in %s: %s", c->o.recordings_dir, strerror(-r));
@@ -177,6 +180,9 @@ static void tally(const struct cutter *c)
         count(STAT_REC_FAILED, 1);
         break;
     }
+    count(STAT_SRTP_CLEAR, r->srtp.clear);
+    count(STAT_SRTP_DUP, r->srtp.duplicates);
+    count(STAT_SRTP_FAILED, r->srtp.failed);
     for (int i = 0; i < 2; i++) {
         count(STAT_REC_LATE_DUP, r->channel[i].late_or_duplicate);
         count(STAT_REC_LOST, r->channel[i].lost);
@@ -212,10 +218,13 @@ static int cut(struct cutter *c)
     m->recorder = c->o.name;
     c->render->window.gaps_n = 0;
     c->render->window.gaps_total = 0;
+    if (keys_fetch(&c->srtp, &c->job, &c->thread.stop))
+        return -EAGAIN;
+    render_keys(c->render, c->srtp.key, c->srtp.n, c->srtp.why);
     render_learn(c->render, &c->job, &c->result);
-    if (cancelled(c))
-        return -ECANCELED; // what was learnt is not the whole
-    int r = keep(c);
+    int r = cancelled(c) ? -ECANCELED : keep(c); // cancelled: what was learnt is not the whole
+    render_keys(c->render, NULL, 0, "");
+    keys_wipe(&c->srtp);
     if (r < 0)
         return r;
     tally(c);
@@ -244,7 +253,9 @@ static void work(struct cutter *c)
             d.result = results[c->result.verdict];
             break;
         }
-        if (r == -ECANCELED)
+        if (r == -EAGAIN)
+            d.result = JOB_NO_KEYS;
+        if (r == -EAGAIN || r == -ECANCELED)
             break;
         if (!atomic_load(c->disk_low))
             log_error("recording could not be written, trying again", "path=%s error=\"%s\"",

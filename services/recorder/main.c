@@ -156,6 +156,8 @@ static void settings(const struct conf *c)
                                     .recordings_dir = conf_str(c, "recordings.dir"),
                                     .name = name,
                                     .keys_dir = conf_str(c, "keys.dir"),
+                                    .control_url = conf_str(c, "bus.control-url"),
+                                    .site = site,
                                     .encrypt = conf_bool(c, "recordings.encrypt"),
                                     .packets = conf_bool(c, "recordings.packets"),
                                     .blocks = (size_t)conf_int(c, "cut.blocks"),

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "copies.h"
+#include "encrypted.h"
 #include "render_priv.h"
 #include "wire/rtp.h"
 
@@ -37,6 +38,7 @@ static void end_voices(struct render *r)
 void render_deinit(struct render *r)
 {
     end_voices(r);
+    encrypted_end(r);
     sink_deinit(&r->sink);
     if (r->refs)
         mem_give(r->refs, r->refs_cap * sizeof(*r->refs));
@@ -54,15 +56,18 @@ struct heard {
     bool encrypted, malformed; // why the kind is CODEC_OTHER though there is a decoder
 };
 
-static bool hear(const struct track *t, const struct chain_packet *p, struct heard *ret)
+static bool hear(struct render *r, struct track *t, struct heard *ret)
 {
-    if (rtp_parse(p->packet, &ret->rtp) != WIRE_NONE)
+    const struct chain_packet *p = &t->next;
+    struct span packet;
+    enum srtp_verdict v = encrypted_take(r, t, p, &packet);
+    if (v == SRTP_DUPLICATE || rtp_parse(packet, &ret->rtp) != WIRE_NONE)
         return false;
     ret->codec = codec_of(t->stream, ret->rtp.payload_type, ret->rtp.payload.n);
     bool audio =
         ret->codec.kind != CODEC_NOISE && ret->codec.kind != CODEC_EVENT && ret->rtp.payload.n > 0;
     uint32_t clock = ret->codec.clock, duration = clock / 50;
-    ret->encrypted = audio && t->stream->srtp;
+    ret->encrypted = audio && v != SRTP_CLEAR;
     ret->malformed = false;
     if (audio && !ret->encrypted && ret->codec.impl) {
         struct codec_params params = codec_params_of(&ret->codec);
@@ -151,13 +156,14 @@ static void learn_track(struct render *r, const struct job *j, struct track *t,
     timeline_init(&t->timeline, r->segments + *segments, r->segments_cap - *segments);
     t->audio = t->other = 0;
     t->first_us = 0;
+    encrypted_begin(r, t);
     for (uint32_t n = 0; render_next(r, j, t); n++) {
         struct heard h;
         if (n % 1024 == 0 && r->cancelled && r->cancelled(r->cancelled_ctx))
             break; // render_write will say so
         if (t->first_us == 0)
             t->first_us = t->next.at_us;
-        if (hear(t, &t->next, &h))
+        if (hear(r, t, &h))
             learn_packet(r, t, &h, ch);
     }
     timeline_learnt(&t->timeline, r->drift_us);
@@ -192,7 +198,7 @@ static enum wav_format format_of(const struct render *r)
 static void say_why_not(const struct render *r, struct render_result *res)
 {
     if (r->encrypted > 0)
-        (void)snprintf(res->reason, sizeof(res->reason), "SRTP without keys");
+        encrypted_why(r, res, res->reason, sizeof(res->reason));
     else if (r->other_name)
         (void)snprintf(res->reason, sizeof(res->reason), "codec %.40s is not rendered",
                        r->other_name);
@@ -209,6 +215,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
     r->pcmu = r->pcma = r->decoded = r->other = r->encrypted = r->malformed = 0;
     r->rate = 8000;
     r->other_name = NULL;
+    r->started_us = j->started_us;
     size_t refs = 0, segments = 0;
     for (uint32_t i = 0; i < j->streams; i++) {
         const struct job_stream *s = &j->stream[i];
@@ -222,6 +229,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
                               (r->refs_cap - refs) / (j->streams - i));
         learn_track(r, j, t, &res->channel[t->channel], &segments);
     }
+    encrypted_sum(r, res);
     rank_tracks(r);
     copies_align(r);
     res->undecodable = r->other;
@@ -294,7 +302,7 @@ static void place_packet(struct render *r, struct track *t, struct render_result
     struct heard h;
     struct timeline_place place;
     struct render_channel *ch = &res->channel[t->channel];
-    if (!hear(t, &t->next, &h))
+    if (!hear(r, t, &h))
         return;
     enum timeline_verdict v = timeline_place(&t->timeline, &h.tp, res->start_us, &place);
     if (v != TIMELINE_PLACED && v != TIMELINE_LATE)
@@ -335,6 +343,7 @@ void render_rewind(struct render *r, const struct job *j)
         struct track *t = &r->track[i];
         chain_rewind(&t->chain);
         timeline_rewind(&t->timeline);
+        encrypted_begin(r, t);
         t->end = 0;
         t->filled = 0;
         (void)render_next(r, j, t);
@@ -379,8 +388,9 @@ static void sum_up(struct render *r, struct render_result *res)
         const struct track *t = &r->track[i];
         struct render_channel *ch = &res->channel[t->channel];
         ch->lost += copies_lost(r, t);
-        ch->late_or_duplicate += t->timeline.seq.duplicates;
+        ch->late_or_duplicate += t->timeline.seq.duplicates + t->srtp.duplicates;
     }
+    encrypted_sum(r, res);
     if (res->undecodable > 0 && res->reason[0] == '\0')
         say_why_not(r, res);
 }

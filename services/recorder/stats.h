@@ -63,6 +63,20 @@
       "holes by sequence number, filled with silence")                                             \
     X(REC_GAPS, "recording_gaps_total", NULL, COUNTER,                                             \
       "silences of the recordings, declared in their manifests")                                   \
+    X(SRTP_CLEAR, "recording_srtp_packets_total", "result=\"clear\"", COUNTER,                     \
+      "packets of SRTP of calls that had keys")                                                    \
+    X(SRTP_DUP, "recording_srtp_packets_total", "result=\"duplicate\"", COUNTER,                   \
+      "packets of SRTP of calls that had keys")                                                    \
+    X(SRTP_FAILED, "recording_srtp_packets_total", "result=\"authentication_failed\"", COUNTER,    \
+      "packets of SRTP of calls that had keys")                                                    \
+    X(KEYS_GOT, "recording_srtp_keys_total", "answer=\"keys\"", COUNTER,                           \
+      "questions for the keys of a call")                                                          \
+    X(KEYS_NONE, "recording_srtp_keys_total", "answer=\"none\"", COUNTER,                          \
+      "questions for the keys of a call")                                                          \
+    X(KEYS_REFUSED, "recording_srtp_keys_total", "answer=\"refused\"", COUNTER,                    \
+      "questions for the keys of a call")                                                          \
+    X(KEYS_AWAY, "recording_srtp_keys_total", "answer=\"away\"", COUNTER,                          \
+      "questions for the keys of a call")                                                          \
     X(CHAIN, "recording_chain_entries_total", NULL, COUNTER, "signed entries added to the chains") \
     X(ERASED, "recordings_erased_total", NULL, COUNTER,                                            \
       "recordings taken away, each with a certificate")                                            \
