@@ -93,12 +93,13 @@ static void end_for(struct world *w, struct call *c, int64_t at_us, Callmesh__V1
     call_end(w, c, at_us, by);
 }
 
-// All its parts have been over for long enough; of several none waits for its recording, which would lose the others.
+// All its parts have been over for long enough, and none waits for its recording: a recorder that was away meanwhile asks what is
+// pending, and could not be told of a call that has left. Who needs the room takes it (call.c).
 static bool lingered(const struct world *w, const struct call *c)
 {
     for (const struct call *p = parts_first(c); p; p = p->next_part)
         if (p->state != ENDED || w->wall_us - p->ended_wall_us <= w->lim.linger_us ||
-            (c->head && recordings_awaited(w, &p->id)))
+            recordings_awaited(w, &p->id))
             return false;
     return true;
 }
