@@ -103,6 +103,23 @@ static void a_call_that_waits_stays(void **state)
     }
 }
 
+// The database was away, so no feed was read: the report may be in one of them.
+static void nothing_is_given_up_while_we_sleep(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    kit_play(&k, UP BYE);
+    k.w->wall_us += 7200 * US_PER_S;
+    k.w->listening_since_wall_us = k.w->wall_us;
+    recordings_sweep(k.w, 10);
+    assert_non_null(strstr(kit_tell(&k), "rec=pending"));
+    k.w->wall_us += 121 * US_PER_S;
+    recordings_sweep(k.w, 10);
+    assert_non_null(strstr(kit_tell(&k), "rec=failed"));
+    kit_close(&k);
+}
+
 // The id that the call of UP gets, here and in each other life.
 static struct uuid id_of_call(void)
 {
@@ -215,6 +232,7 @@ int main(void)
         cmocka_unit_test(no_recorder),
         cmocka_unit_test(a_report_after_the_call_has_left_memory),
         cmocka_unit_test(a_call_that_waits_stays),
+        cmocka_unit_test(nothing_is_given_up_while_we_sleep),
         cmocka_unit_test(reports_on_either_side_of_the_end),
         cmocka_unit_test(told_twice_before_the_end),
         cmocka_unit_test(early_reports_fill_up),

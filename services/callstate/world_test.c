@@ -523,6 +523,24 @@ static void abandoned_calls(void **state)
     kit_close(&k);
 }
 
+// We were away for longer than that: what the harvester said meanwhile is still to come.
+static void nobody_is_abandoned_while_we_sleep(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    kit_play(&k, "0 A>B INVITE\n1 B>A 200 t=b");
+    struct publisher *p = kit_publisher(&k, 1);
+    p->up = false;
+    p->last_seen_wall_us = k.w->wall_us;
+    k.w->wall_us += 7200 * US_PER_S;
+    k.w->listening_since_wall_us = k.w->wall_us;
+    kit_sweep(&k);
+    kit_play(&k, "7 A>B BYE t=b n=2");
+    assert_non_null(strstr(kit_tell(&k), "x ended answered caller 200 answer=1 end=7"));
+    kit_close(&k);
+}
+
 // More publishers than places, one after the other (replayed files): the one that ended makes room.
 static void publishers_come_and_go(void **state)
 {
@@ -818,6 +836,7 @@ int main(void)
         cmocka_unit_test(a_stream_outlives_its_call),
         cmocka_unit_test(the_latest_name_wins_after_a_restart),
         cmocka_unit_test(abandoned_calls),
+        cmocka_unit_test(nobody_is_abandoned_while_we_sleep),
         cmocka_unit_test(publishers_come_and_go),
         cmocka_unit_test(taps_fill_up),
         cmocka_unit_test(nonsense),
