@@ -203,7 +203,7 @@ static int build(struct lane_run *w)
         w->report = report_new((size_t)conf_int(c, "report.streams"), conf_str(c, "site"),
                                w->live->publisher);
     w->worker = new_worker(w, c);
-    return w->worker ? 0 : -ENOMEM;
+    return w->worker && (w->report || !w->live->json) ? 0 : -ENOMEM;
 }
 
 void live_worker_run(struct live *l, uint32_t lane)

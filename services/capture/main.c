@@ -198,7 +198,7 @@ static int start(const struct conf *c)
         .ctx = g.report,
     };
     g.worker = worker_new(&o);
-    if (!g.worker) {
+    if (!g.worker || (!g.report && (g.json || !g.live))) {
         log_error("no memory for the tables", "%s", "");
         return EX_OSERR;
     }
