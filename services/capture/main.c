@@ -90,6 +90,8 @@ static int open_sender(const struct conf *c)
     }
     struct outbox_sink sink = sender_sink(g.sender);
     g.outbox = outbox_new(&sink);
+    if (!g.outbox)
+        log_error("no memory for the batches", "%s", "");
     return g.outbox ? 0 : EX_OSERR;
 }
 

@@ -40,7 +40,7 @@ CLONE_NEWNET, PR_SET_CHILD_SUBREAPER = 0x40000000, 36
 BY_ITSELF = ("libnng.so", "libseccomp.so", "ld-linux")
 # Ours that are asked for again a moment later, and counted where it matters: nothing is said of the first time.
 AGAIN = {"ring_eventfd": "callstate's database thread looks each millisecond without it", "heirs_park": "capture_worker_park_refused_total"}
-# sysexits.h, and 1 of a stop that could not be in order.
+# sysexits.h. After "ready" also 1: an interface's worker that could not start had ended it already when we asked.
 OWN_EXITS = set(range(64, 79))
 SHORT_PLACES = {"malloc": 2, "mmap": 1, "open": 1, "socket": 1, "descriptor": 1, "thread": 1, "process": 1}
 libc = ctypes.CDLL(None, use_errno=True)
@@ -187,7 +187,7 @@ def verdict(r):
             return "exit %d" % r["code"]
         errors = [line for line in told if re.search(r"\berror\b", line) or line.startswith("callmesh-")]
         return None if errors else "no line says why"
-    if r["code"] != 0 and not (told and r["code"] in OWN_EXITS):
+    if r["code"] != 0 and not (told and r["code"] in OWN_EXITS | {1}):
         return "was ready, then exit %d" % r["code"]
     return "went on and did not say so" if own(r) and not told and not any(name in symbol(r).split() for name in AGAIN) else None
 
