@@ -406,8 +406,13 @@ static int start(const struct conf *c)
                            .timeout_us = conf_int(c, "store.timeout")};
     g.store = store_new(&o);
     r = g.store ? open_persist(c) : EXIT_CREATE;
-    if (!r)
-        r = open_database(c);
+    if (r) {
+        log_error("not enough memory for the batches of the store", "batches=%lld rows=%lld",
+                  (long long)conf_int(c, "store.batches"),
+                  (long long)conf_int(c, "store.batch-rows"));
+        return r;
+    }
+    r = open_database(c);
     if (!r)
         r = open_agents(c);
     if (!r)

@@ -95,6 +95,7 @@ static bool start_sender(struct keeper *k)
 {
     pid_t self = getpid(), child = fork();
     if (child < 0) {
+        log_warn("no process for the sender, tried again", "reason=\"%s\"", strerror(errno));
         k->again_us = mono_now_us() + AGAIN_US;
         return false;
     }

@@ -54,6 +54,7 @@ enum in_kind {
     IN_SDP,        // a: at_us; of another worker
     IN_RTCP,       // a: at_us; payload: endpoints, then the packet
     IN_PAUSES,     // of the sender; payload: struct pauses
+    IN_MEDIA,      // a: at_us; of another worker; payload: struct sigmedia (sigcalls.h)
 };
 
 struct in_packet {

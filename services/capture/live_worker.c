@@ -168,6 +168,7 @@ static struct worker *new_worker(struct lane_run *w, const struct conf *c)
         .no_step = w->live->lanes,
         .on_sdp = w->live->lanes > 1 ? live_cross_sdp : NULL,
         .on_rtcp = w->live->lanes > 1 ? live_cross_rtcp : NULL,
+        .on_media = w->live->lanes > 1 ? live_cross_media : NULL,
         .cross_ctx = w,
         .duplicate_window_us = conf_int(c, "capture.duplicate-window"),
         .duplicate_entries = (size_t)conf_int(c, "capture.duplicate-entries"),
@@ -203,7 +204,7 @@ static int build(struct lane_run *w)
         w->report = report_new((size_t)conf_int(c, "report.streams"), conf_str(c, "site"),
                                w->live->publisher);
     w->worker = new_worker(w, c);
-    return w->worker ? 0 : -ENOMEM;
+    return w->worker && (w->report || !w->live->json) ? 0 : -ENOMEM;
 }
 
 void live_worker_run(struct live *l, uint32_t lane)

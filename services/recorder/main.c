@@ -186,6 +186,8 @@ static int open_all(const struct conf *c, char *err, size_t err_cap)
     if (!intake.orders || !intake.jobs || !cutter.done || !cutter.erases)
         return -ENOMEM;
     cutter.wake = ring_eventfd(cutter.jobs);
+    if (cutter.wake < 0)
+        return -errno;
     mesh.wanted_us = &intake.wanted_us;
     reporter.disk_low = &intake.disk_low;
     reporter.newest = &intake.newest;
