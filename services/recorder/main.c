@@ -62,7 +62,7 @@ static const struct conf_def defs[] = {
      "a block is written at this age, full or not", false},
     {"spool.commit-every", CONF_DURATION, "250ms", 1000, INT64_MAX / 2,
      "how often harvesters are told what is safe here", false},
-    {"spool.commit-bytes", CONF_BYTES, "8M", 64 << 10, 1 << 30,
+    {"spool.commit-bytes", CONF_BYTES, "16M", 64 << 10, 1 << 30,
      "and after so much of one feed: a file is read at full speed", false},
     {"mesh.calls", CONF_INT, "16384", 16, 1 << 22, "calls in the mirror of the mesh", false},
     {"mesh.snapshot-every", CONF_DURATION, "60s", 1000000, INT64_MAX / 2,
