@@ -211,7 +211,7 @@ static void add_result(struct sums *s, const struct attempt *a)
     s->codes++;
     s->code_200 += a->status == 200;
     s->code_503 += a->status == 503;
-    s->code_none += a->status < 200;
+    s->code_none += a->status < 200 && !a->q850;
 }
 
 static void add_times(struct sums *s, const struct attempt *a)
@@ -318,10 +318,11 @@ static void write_call(size_t i)
         "DELETE FROM calls WHERE id = md5('%zu')::uuid; DELETE FROM legs WHERE call_id = "
         "md5('%zu')::uuid; DELETE FROM open_calls WHERE id = md5('%zu')::uuid; INSERT INTO calls "
         "(site, started_at, id, revision, state, ringing_at, answered_at, ended_at, result, "
-        "sip_status, q850_cause, mos_min, merged_into) VALUES ('s', %s, md5('%zu')::uuid, 1, 'x', "
-        "%s, %s, %s, %s, %s, %s, %s, %s)",
+        "sip_status, q850_cause, mos_min, merged_into, protocol) VALUES ('s', %s, "
+        "md5('%zu')::uuid, 1, 'x', "
+        "%s, %s, %s, %s, %s, %s, %s, %s, '%s')",
         i, i, i, at(k->start), i, at(k->ring), at(k->answer), at(k->end), result, number(k->status),
-        number(k->q850), number(k->mos), merged);
+        number(k->q850), number(k->mos), merged, k->q850 ? "sccp" : "sip");
     script(sql);
     (void)snprintf(
         sql, sizeof sql,
