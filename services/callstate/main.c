@@ -16,6 +16,7 @@
 #include "sites/admit.h"
 #include "sites/join.h"
 #include "state.h"
+#include "statistics.h"
 #include "stats.h"
 #include "store/packed.h"
 #include "store/schema.h"
@@ -63,6 +64,10 @@ static const struct conf_def defs[] = {
      "of them, a second of feed time and site; the rest is counted", false},
     {"alerts.every", CONF_DURATION, "10s", 100000, 3600000000,
      "between two looks at the rules of alerts", false},
+    {"statistics.every", CONF_DURATION, "10s", 50000, 3600000000,
+     "between two rounds in which sums of sites and trunks are made", false},
+    {"statistics.keep-days", CONF_INT, "1095", 1, 36500,
+     "how long these sums are kept; they do not need the calls any more", false},
     {"store.keep-digits", CONF_BOOL, "false", 0, 0,
      "store the digits of SIP INFO; false: a * for each, they may be of a card", false},
     {"store.pack", CONF_BOOL, "true", 0, 0,
@@ -134,6 +139,7 @@ static struct {
     struct pauses *pauses;
     struct persist *persist;
     struct housekeeping *housekeeping;
+    struct statistics *statistics;
     struct ring *alerts; // housekeeping to state thread
     struct agents *agents;
     struct feed_sub *sub;
@@ -446,8 +452,13 @@ static int start(const struct conf *c)
                                    .alerts = g.alerts,
                                    .board = &g.policy};
     g.housekeeping = housekeeping_new(&ho);
-    if (!g.state || !g.housekeeping || persist_start(g.persist) || state_start(g.state) ||
-        housekeeping_start(g.housekeeping) || agents_start(g.agents) ||
+    struct statistics_opts to = {.dsn = conf_str(c, "store.dsn"),
+                                 .every_us = conf_int(c, "statistics.every"),
+                                 .keep_days = conf_int(c, "statistics.keep-days")};
+    g.statistics = statistics_new(&to);
+    if (!g.state || !g.housekeeping || !g.statistics || persist_start(g.persist) ||
+        state_start(g.state) || housekeeping_start(g.housekeeping) || agents_start(g.agents) ||
+        statistics_start(g.statistics) ||
         answer_open(&g.answer, conf_str(c, "bus.control-url"), control_answer, g.control, err,
                     sizeof err)) {
         log_error("cannot start", "why=\"%s\"", err);
@@ -479,6 +490,7 @@ static void stop(void)
         answer_stop(g.answer);
     bool all = true;
     housekeeping_stop(g.housekeeping);
+    statistics_stop(g.statistics);
     if (g.state) {
         all = state_stop(g.state, 2 * US_PER_S);
         all &= persist_stop(g.persist, all ? 2 * US_PER_S : 0);

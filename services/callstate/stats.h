@@ -178,6 +178,18 @@
     X(ALERTS_UP, "callstate_alerts_raised", NULL, "Alerts that are up", STAT_GAUGE)                \
     X(ALERTS_WATCHED, "callstate_alerts_watched", NULL,                                            \
       "Things over or on their way back under a rule", STAT_GAUGE)                                 \
+    X(STATISTICS_MADE, "callstate_statistics_made_total", "result=\"ok\"",                         \
+      "Intervals of a site that got their sums", STAT_COUNTER)                                     \
+    X(STATISTICS_FAILED, "callstate_statistics_made_total", "result=\"failed\"",                   \
+      "Intervals of a site that got their sums", STAT_COUNTER)                                     \
+    X(STATISTICS_DUE, "callstate_statistics_due", NULL, "Intervals of a site that wait for sums",  \
+      STAT_GAUGE)                                                                                  \
+    X(STATISTICS_LAG, "callstate_statistics_lag_seconds", NULL,                                    \
+      "How long the one waits that waits longest", STAT_GAUGE)                                     \
+    X(STATISTICS_PUT_OFF, "callstate_statistics_put_off", NULL,                                    \
+      "of them, those whose sums could not be made, tried again after 10 minutes", STAT_GAUGE)     \
+    X(STATISTICS_FORGOTTEN, "callstate_statistics_forgotten_total", NULL,                          \
+      "Rows of sums that were older than they are kept", STAT_COUNTER)                             \
     X(DB_UP, "callstate_db_up", NULL, "1 when the last transaction was committed", STAT_GAUGE)     \
     X(DB_PARTITIONS, "callstate_db_partitions_made_total", NULL, "Day partitions made",            \
       STAT_COUNTER)                                                                                \
