@@ -6,6 +6,7 @@
 BEGIN {
     # What each layer may include besides itself. protos stands for the generated callmesh/v1/*.h.
     may["base"] = ""
+    may["cage"] = ""
     may["wire"] = "base"
     may["media"] = "base"
     may["encode"] = "base"
@@ -16,7 +17,7 @@ BEGIN {
     may["bus"] = "base protos"
     may["sites"] = "base bus store protos"
     may["daemon"] = "base bus http protos"
-    may["capture"] = "base wire bus daemon protos"
+    may["capture"] = "base cage wire bus daemon protos"
     may["callstate"] = "base wire bus store sites daemon protos"
     may["recorder"] = "base wire media vault depot bus daemon protos"
     may["api"] = "base media encode vault depot bus store sites http daemon protos"
@@ -30,7 +31,7 @@ BEGIN {
     door["pcap.h"] = "services/capture/"
     door["pcap/"] = "services/capture/"
     door["ini.h"] = "lib/base/"
-    door["seccomp.h"] = "services/capture/sandbox"
+    door["seccomp.h"] = "lib/cage/"
     door["curl/"] = "lib/depot/"
     # A codec library: one file and its test.
     door["opus/"] = "lib/media/codec_opus lib/encode/"

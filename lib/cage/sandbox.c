@@ -1,5 +1,5 @@
 // libseccomp is included here alone. Landlock and capset have no library in Debian 12 that would be less than the calls themselves.
-#include "sandbox.h"
+#include "cage/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

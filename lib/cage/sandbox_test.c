@@ -1,6 +1,6 @@
 // Each forbidden act is tried by a child in the worker's real cage. Denied: the child was ended by SIGSYS, or the call failed.
 // The same act without the cage works or fails for another reason, so the cage is what denies.
-#include "sandbox.h"
+#include "cage/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
