@@ -56,6 +56,13 @@ struct heard {
     bool encrypted, malformed; // why the kind is CODEC_OTHER though there is a decoder
 };
 
+// Its decoder is not in this process, and the renderer is not here or has it not.
+static bool has_no_decoder(const struct render *r, const struct codec *c)
+{
+    int apart = c->impl ? codec_apart(c->impl) : -1;
+    return apart >= 0 && !renderer_decodes(r->renderer, apart);
+}
+
 static bool hear(struct render *r, struct track *t, struct heard *ret)
 {
     const struct chain_packet *p = &t->next;
@@ -72,10 +79,10 @@ static bool hear(struct render *r, struct track *t, struct heard *ret)
     if (audio && !ret->encrypted && ret->codec.impl) {
         struct codec_params params = codec_params_of(&ret->codec);
         uint32_t ticks = codec_ticks(ret->codec.impl, &params, ret->rtp.payload);
-        ret->malformed = ticks == 0;
+        ret->malformed = ticks == 0 && !has_no_decoder(r, &ret->codec);
         duration = ticks > 0 ? ticks : duration;
     }
-    if (ret->encrypted || ret->malformed)
+    if (ret->encrypted || ret->malformed || has_no_decoder(r, &ret->codec))
         ret->codec.kind = CODEC_OTHER;
     ret->tp = (struct timeline_packet){.key = p->key,
                                        .at_us = p->at_us,
@@ -199,6 +206,10 @@ static void say_why_not(const struct render *r, struct render_result *res)
 {
     if (r->encrypted > 0)
         encrypted_why(r, res, res->reason, sizeof(res->reason));
+    else if (r->failed > 0)
+        (void)snprintf(res->reason, sizeof(res->reason),
+                       "codec failed: %llu packets were not decoded, the renderer: %s",
+                       (unsigned long long)r->failed, renderer_why(r->renderer));
     else if (r->other_name)
         (void)snprintf(res->reason, sizeof(res->reason), "codec %.40s is not rendered",
                        r->other_name);
@@ -212,7 +223,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
 {
     memset(res, 0, sizeof(*res));
     r->tracks = 0;
-    r->pcmu = r->pcma = r->decoded = r->other = r->encrypted = r->malformed = 0;
+    r->pcmu = r->pcma = r->decoded = r->other = r->encrypted = r->malformed = r->failed = 0;
     r->rate = 8000;
     r->other_name = NULL;
     r->started_us = j->started_us;
@@ -293,7 +304,8 @@ static void put_sound(struct render *r, struct track *t, const struct heard *h,
         t->other++;
         ch->other++;
         res->undecodable++;
-        r->malformed++;
+        r->failed += n == -EIO;
+        r->malformed += n != -EIO;
     }
 }
 
@@ -395,6 +407,32 @@ static void sum_up(struct render *r, struct render_result *res)
         say_why_not(r, res);
 }
 
+// Pass 2. 0, or -ECANCELED, or the disk's error.
+static int place_all(struct render *r, const struct job *j, struct render_result *res)
+{
+    uint32_t ticks = 0;
+    int e = 0;
+    render_rewind(r, j);
+    for (size_t i = 0; i < r->tracks; i++) {
+        struct track *t = &r->track[i];
+        voice_begin(&t->voice, &r->window, &r->room, r->rate, t->channel, t->rank);
+        voice_apart(&t->voice, r->renderer ? renderer_apart(r->renderer) : NULL);
+    }
+    tell_what_is_missing(r, j, res);
+    for (struct track *t = render_earliest(r); t && e == 0; t = render_earliest(r)) {
+        place_packet(r, t, res);
+        (void)render_next(r, j, t);
+        if (++ticks % 1024 == 0)
+            e = r->sink.error < 0                                ? r->sink.error
+                : r->cancelled && r->cancelled(r->cancelled_ctx) ? -ECANCELED
+                                                                 : 0;
+    }
+    end_voices(r);
+    if (e == 0)
+        window_finish(&r->window);
+    return e;
+}
+
 int render_write(struct render *r, const struct job *j, const char *path, struct render_result *res)
 {
     uint8_t head[WAV_HEADER_MAX];
@@ -411,25 +449,16 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
         return e;
     sink_write(&r->sink, head, n);
     window_init(&r->window, &r->sink, res->wav.format, (int64_t)res->wav.frames);
-    render_rewind(r, j);
-    for (size_t i = 0; i < r->tracks; i++)
-        voice_begin(&r->track[i].voice, &r->window, &r->room, r->rate, r->track[i].channel,
-                    r->track[i].rank);
-    tell_what_is_missing(r, j, res);
-    uint32_t ticks = 0;
-    for (struct track *t = render_earliest(r); t; t = render_earliest(r)) {
-        place_packet(r, t, res);
-        (void)render_next(r, j, t);
-        if (++ticks % 1024 == 0 &&
-            ((r->cancelled && r->cancelled(r->cancelled_ctx)) || r->sink.error < 0)) {
-            e = r->sink.error < 0 ? r->sink.error : -ECANCELED;
-            end_voices(r);
-            sink_abandon(&r->sink);
-            return e;
-        }
-    }
-    end_voices(r);
-    window_finish(&r->window);
+    renderer_begin(r->renderer);
+    e = place_all(r, j, res);
+    renderer_end(r->renderer);
+    bool silent = r->failed > 0 && res->channel[0].packets + res->channel[1].packets == 0;
+    if (e < 0 || silent)
+        sink_abandon(&r->sink);
+    if (e < 0)
+        return e;
     sum_up(r, res);
-    return sink_commit(&r->sink, &res->sums);
+    if (silent)
+        res->verdict = RENDER_FAILED;
+    return silent ? 0 : sink_commit(&r->sink, &res->sums);
 }

@@ -19,6 +19,7 @@ BEGIN {
     may["daemon"] = "base bus http protos"
     may["capture"] = "base cage wire bus daemon protos"
     may["callstate"] = "base wire bus store sites daemon protos"
+    may["render"] = "base cage media"
     may["recorder"] = "base wire media vault depot bus daemon protos"
     may["api"] = "base media encode vault depot bus store sites http daemon protos"
 
@@ -40,8 +41,11 @@ BEGIN {
     door["lame/"] = "lib/encode/"
     door["spandsp"] = "lib/media/codec_spandsp"
     door["opencore-amr"] = "lib/media/codec_amr"
-    door["speex/"] = "lib/media/resample"
     door["srtp2/"] = "lib/media/srtp"
+    door["speex/speex_resampler"] = "lib/media/resample"
+    door["speex/speex.h"] = "services/render/codec_speex services/render/decoders_test"
+    door["libavcodec/"] = "services/render/codec_av services/render/decoders_test"
+    door["libavutil/"] = "services/render/codec_av services/render/decoders_test"
 
     calls = "(strcpy|strcat|sprintf|vsprintf|atoi|atol|atoll|alloca|strtok|strtok_r|gets)"
 }
