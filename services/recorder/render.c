@@ -177,24 +177,6 @@ static void learn_track(struct render *r, const struct job *j, struct track *t,
     *segments += t->timeline.n;
 }
 
-// What the clocks of the senders did, for the manifest.
-static void tell_drift(struct render *r, const struct job *j, const struct track *t,
-                       struct render_result *res)
-{
-    for (size_t i = 0; i < t->timeline.n; i++) {
-        const struct timeline_segment *s = &t->timeline.segments[i];
-        if (s->stretch == 0)
-            continue;
-        if (res->drifts < RENDER_DRIFTS_MAX)
-            res->drift[res->drifts] =
-                (struct render_drift){.stream = (uint32_t)(t->stream - j->stream),
-                                      .from = timeline_pos(s, s->ticks_min, res->start_us, r->rate),
-                                      .to = timeline_pos(s, s->ticks_max, res->start_us, r->rate),
-                                      .stretch = s->stretch};
-        res->drifts++;
-    }
-}
-
 static enum wav_format format_of(const struct render *r)
 {
     if (r->decoded > 0 || r->stretched > 0 || (r->pcmu > 0 && r->pcma > 0))
@@ -265,7 +247,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
         r->track[i].timeline.rate = r->rate;
         int64_t end = timeline_end(&r->track[i].timeline, res->start_us);
         frames = end > frames ? end : frames;
-        tell_drift(r, j, &r->track[i], res);
+        render_tell_drift(r, j, &r->track[i], res);
     }
     r->stretched = res->drifts;
     res->wav = (struct wav_info){
@@ -362,38 +344,6 @@ void render_rewind(struct render *r, const struct job *j)
     }
 }
 
-static uint64_t refused_segments(const struct render *r)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < r->tracks; i++)
-        n += r->track[i].timeline.refused;
-    return n;
-}
-
-static void tell_what_is_missing(struct render *r, const struct job *j, struct render_result *res)
-{
-    int64_t dropped = 0;
-    window_add_pauses(&r->window, j, res->start_us, r->rate);
-    for (uint32_t i = 0; i < j->losses; i++)
-        window_add_uncaptured(&r->window,
-                              timeline_samples(j->loss[i].from_us - res->start_us, r->rate),
-                              timeline_samples(j->loss[i].to_us - res->start_us, r->rate));
-    for (size_t i = 0; i < r->tracks; i++) {
-        const struct track *t = &r->track[i];
-        if (t->chain.truncated && t->first_us > res->start_us + dropped)
-            dropped = t->first_us - res->start_us;
-    }
-    if (dropped > 0) {
-        window_add_uncaptured(&r->window, 0, timeline_samples(dropped, r->rate));
-        (void)snprintf(res->reason, sizeof(res->reason), "the first %.3f s had left the spool",
-                       (double)dropped / 1e6);
-    } else if (refused_segments(r) > 0) {
-        (void)snprintf(res->reason, sizeof(res->reason),
-                       "too many jumps of time stamps: %llu packets kept the clock before",
-                       (unsigned long long)refused_segments(r));
-    }
-}
-
 static void sum_up(struct render *r, struct render_result *res)
 {
     for (size_t i = 0; i < r->tracks; i++) {
@@ -418,7 +368,7 @@ static int place_all(struct render *r, const struct job *j, struct render_result
         voice_begin(&t->voice, &r->window, &r->room, r->rate, t->channel, t->rank);
         voice_apart(&t->voice, r->renderer ? renderer_apart(r->renderer) : NULL);
     }
-    tell_what_is_missing(r, j, res);
+    render_tell_missing(r, j, res);
     for (struct track *t = render_earliest(r); t && e == 0; t = render_earliest(r)) {
         place_packet(r, t, res);
         (void)render_next(r, j, t);

@@ -1,5 +1,6 @@
 // renderer_test.c: recordings of calls whose codecs only the renderer has, with the real program: sample by sample what its decoders
-// say in this process; and its child killed, stopped, talked nonsense to. Without the program: payload kept, and said so.
+// say in this process; and its child killed, stopped, talked nonsense to. Without the program: payload kept, and said
+// so. Over 450 lines: one world of packets for the real program and for those in foreign hands.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,12 +13,10 @@
 
 #ifdef RENDERER
 #define RENDERER_IS_BUILT
-#include "cage/sandbox.h"
 #include "decoders.h"
 #else
-#define RENDERER              ""
-#define SEEDS                 ""
-#define sandbox_is_built_in() false
+#define RENDERER ""
+#define SEEDS    ""
 #endif
 
 #define PACKETS 40u
@@ -223,34 +222,10 @@ static pid_t child_of(pid_t parent)
     return n > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
 }
 
-// The real child is in the cage: seccomp filters it, no new rights, two descriptors at most.
-static void is_caged(pid_t pid)
-{
-    char path[64], line[256];
-    unsigned good = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/status", pid);
-    FILE *f = fopen(path, "r");
-    assert_non_null(f);
-    while (fgets(line, sizeof line, f))
-        good += strcmp(line, "Seccomp:\t2\n") == 0 || strcmp(line, "NoNewPrivs:\t1\n") == 0 ||
-                strcmp(line, "CapPrm:\t0000000000000000\n") == 0;
-    (void)fclose(f);
-    (void)snprintf(path, sizeof path, "/proc/%d/limits", pid);
-    f = fopen(path, "r");
-    assert_non_null(f);
-    while (fgets(line, sizeof line, f))
-        good += strncmp(line, "Max open files            2 ", 28) == 0 ||
-                strncmp(line, "Max file size             0 ", 28) == 0;
-    (void)fclose(f);
-    assert_int_equal(good, sandbox_is_built_in() ? 5 : 2);
-}
-
 static bool strike(void *ctx)
 {
     struct hit *h = ctx;
     pid_t pid = child_of(renderer_pid(h->w->render->renderer));
-    if (pid > 0)
-        is_caged(pid);
     if (h->done < h->times && pid > 0) {
         assert_int_equal(kill(pid, h->signal), 0);
         h->done++;
@@ -318,7 +293,9 @@ static void hit_in_the_middle(int sig, enum recorder_stat counter, const char *w
             assert_int_equal(file[i * t->each + k][0], want[k]);
     }
     d = decoders_free(d);
-    assert_int_equal(child_of(program), 0); // it ended with the recording
+    for (int i = 0; i < 2000 && child_of(program) != 0; i++) // it ends with the recording
+        (void)usleep(1000);
+    assert_int_equal(child_of(program), 0);
     world_close(&w);
 #endif
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "codec_av.h"
 #include "codec_speex.h"
 
@@ -45,6 +46,29 @@ uint32_t decoders_codecs(void)
     return all;
 }
 
+// Silence as coders send it, of 20 and of 30 ms. libavcodec 5.1's decoder of iLBC interpolates its first frame's filter with one that is
+// none and begins with a burst at full level, for one or two frames (measured in mid-call: rms 32,456 where 773 was said). After one
+// frame of silence it begins as it goes on.
+static const uint8_t ilbc_silence_20[38] = {
+    0xff, 0xa6, 0x34, 0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+    0,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xc0, 0,    0,    0,    0,    0,    0,    0,    0,    0};
+static const uint8_t ilbc_silence_30[50] = {
+    0xff, 0xa6, 0x3f, 0xfa, 0x63, 0x20, 0,    0,    0,    0,    0,    0,    0,
+    0,    0,    0,    0,    0,    0,    0,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0,    0,    0,    0,
+    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0};
+
+static void prime_ilbc(struct av_decoder *av, size_t frame_bytes)
+{
+    int16_t nothing[240];
+    struct apart_frame silence = {span_of(ilbc_silence_30, sizeof ilbc_silence_30), 240, false};
+    if (frame_bytes == sizeof ilbc_silence_20)
+        silence =
+            (struct apart_frame){span_of(ilbc_silence_20, sizeof ilbc_silence_20), 160, false};
+    (void)av_decode(av, &silence, nothing);
+}
+
 // iLBC changes its mode from one packet to the next, and begins anew with it.
 static bool av_for(struct slot *s, enum apart_codec c, size_t frame_bytes)
 {
@@ -55,7 +79,10 @@ static bool av_for(struct slot *s, enum apart_codec c, size_t frame_bytes)
     empty(s);
     s->codec = c;
     s->frame_bytes = frame_bytes;
-    return (s->av = av_open(c, frame_bytes)) != NULL;
+    s->av = av_open(c, frame_bytes);
+    if (s->av && c == APART_ILBC)
+        prime_ilbc(s->av, frame_bytes);
+    return s->av != NULL;
 }
 
 static int decode_frames(struct slot *s, const struct apart_ask *a, int16_t *pcm)
