@@ -16,8 +16,8 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/mono.h"
+#include "cage/sandbox.h"
 #include "live_run.h"
-#include "sandbox.h"
 
 #define PARK_US      (250 * US_PER_MS) // state older than this is parked anew, when there was anything
 #define STEP_S       2                 // of CPU: a step that takes more has no end

@@ -27,7 +27,8 @@ int cutter_open(struct cutter *c, char *err, size_t err_cap)
         log_warn("unfinished recordings removed, their calls are cut again", "files=%u", n);
     c->reader = spool_reader_new(c->o.spool_dir);
     c->render = mem_take(sizeof(*c->render));
-    if (!c->reader || !c->render ||
+    c->renderer = renderer_new(c->o.renderer, c->o.renderer_wait_us);
+    if (!c->reader || !c->render || !c->renderer ||
         render_init(c->render, c->reader, c->o.blocks, c->o.segments, c->o.grace_us,
                     c->o.drift_us) < 0) {
         (void)snprintf(err, err_cap, "no memory for the cutter");
@@ -36,6 +37,7 @@ int cutter_open(struct cutter *c, char *err, size_t err_cap)
     c->render->cancelled = cancelled;
     c->render->cancelled_ctx = c;
     c->render->keep_all = c->o.packets;
+    c->render->renderer = c->renderer;
     int r = keyring_open(&c->keys, c->o.keys_dir, true, err, err_cap);
     if (r < 0)
         return r;
@@ -183,6 +185,7 @@ static void tally(const struct cutter *c)
     count(STAT_SRTP_CLEAR, r->srtp.clear);
     count(STAT_SRTP_DUP, r->srtp.duplicates);
     count(STAT_SRTP_FAILED, r->srtp.failed);
+    count(STAT_RENDER_LOST, c->render->failed);
     for (int i = 0; i < 2; i++) {
         count(STAT_REC_LATE_DUP, r->channel[i].late_or_duplicate);
         count(STAT_REC_LOST, r->channel[i].lost);
@@ -313,6 +316,7 @@ void cutter_stop(struct cutter *c)
     thread_join(&c->thread);
     if (c->render)
         render_deinit(c->render);
+    c->renderer = renderer_free(c->renderer);
     keyring_close(&c->keys);
     c->reader = spool_reader_free(c->reader);
 }

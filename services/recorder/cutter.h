@@ -20,6 +20,8 @@ struct cutter_opts {
     bool encrypt, upload, packets;
     size_t blocks, segments; // of one call
     int64_t grace_us, drift_us;
+    const char *renderer; // its program; empty: none
+    int64_t renderer_wait_us;
 };
 
 struct cutter {
@@ -34,6 +36,7 @@ struct cutter {
     const _Atomic bool *disk_low;
     struct spool_reader *reader;
     struct render *render; // 1.6 MiB
+    struct renderer *renderer;
     struct job job;
     struct keys srtp; // of the call at work
     struct render_result result;

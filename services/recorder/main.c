@@ -78,6 +78,12 @@ static const struct conf_def defs[] = {
      "a sender's clock that runs away by less leaves its sound as captured, by more it is "
      "resampled",
      false},
+    {"cut.renderer", CONF_STR, "callmesh-render", 0, 0,
+     "the program that decodes G.729, G.723.1, iLBC and Speex, in a cage; without a slash it lies "
+     "beside this one; empty: none",
+     false},
+    {"cut.renderer-wait", CONF_DURATION, "2s", 1000, INT64_MAX / 2,
+     "how long a recording waits for it, beside a quarter of the sound that it gives", false},
     {"live.taps", CONF_INT, "256", 1, 65536, "calls that can be listened to at once", false},
     {"journal.dir", CONF_STR, "/var/lib/callmesh/journal", 0, 0, "journal of the reports", false},
     {"journal.bytes", CONF_BYTES, "16M", 1 << 20, INT64_MAX / 2,
@@ -163,7 +169,9 @@ static void settings(const struct conf *c)
                                     .blocks = (size_t)conf_int(c, "cut.blocks"),
                                     .segments = (size_t)conf_int(c, "cut.segments"),
                                     .grace_us = conf_int(c, "cut.delay"),
-                                    .drift_us = conf_int(c, "cut.drift")};
+                                    .drift_us = conf_int(c, "cut.drift"),
+                                    .renderer = conf_str(c, "cut.renderer"),
+                                    .renderer_wait_us = conf_int(c, "cut.renderer-wait")};
     reporter.o = (struct report_opts){.name = name,
                                       .site = site,
                                       .sig_url = conf_str(c, "bus.sig-url"),

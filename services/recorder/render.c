@@ -56,6 +56,13 @@ struct heard {
     bool encrypted, malformed; // why the kind is CODEC_OTHER though there is a decoder
 };
 
+// Its decoder is not in this process, and the renderer is not here or has it not.
+static bool has_no_decoder(const struct render *r, const struct codec *c)
+{
+    int apart = c->impl ? codec_apart(c->impl) : -1;
+    return apart >= 0 && !renderer_decodes(r->renderer, apart);
+}
+
 static bool hear(struct render *r, struct track *t, struct heard *ret)
 {
     const struct chain_packet *p = &t->next;
@@ -72,10 +79,10 @@ static bool hear(struct render *r, struct track *t, struct heard *ret)
     if (audio && !ret->encrypted && ret->codec.impl) {
         struct codec_params params = codec_params_of(&ret->codec);
         uint32_t ticks = codec_ticks(ret->codec.impl, &params, ret->rtp.payload);
-        ret->malformed = ticks == 0;
+        ret->malformed = ticks == 0 && !has_no_decoder(r, &ret->codec);
         duration = ticks > 0 ? ticks : duration;
     }
-    if (ret->encrypted || ret->malformed)
+    if (ret->encrypted || ret->malformed || has_no_decoder(r, &ret->codec))
         ret->codec.kind = CODEC_OTHER;
     ret->tp = (struct timeline_packet){.key = p->key,
                                        .at_us = p->at_us,
@@ -170,24 +177,6 @@ static void learn_track(struct render *r, const struct job *j, struct track *t,
     *segments += t->timeline.n;
 }
 
-// What the clocks of the senders did, for the manifest.
-static void tell_drift(struct render *r, const struct job *j, const struct track *t,
-                       struct render_result *res)
-{
-    for (size_t i = 0; i < t->timeline.n; i++) {
-        const struct timeline_segment *s = &t->timeline.segments[i];
-        if (s->stretch == 0)
-            continue;
-        if (res->drifts < RENDER_DRIFTS_MAX)
-            res->drift[res->drifts] =
-                (struct render_drift){.stream = (uint32_t)(t->stream - j->stream),
-                                      .from = timeline_pos(s, s->ticks_min, res->start_us, r->rate),
-                                      .to = timeline_pos(s, s->ticks_max, res->start_us, r->rate),
-                                      .stretch = s->stretch};
-        res->drifts++;
-    }
-}
-
 static enum wav_format format_of(const struct render *r)
 {
     if (r->decoded > 0 || r->stretched > 0 || (r->pcmu > 0 && r->pcma > 0))
@@ -199,6 +188,10 @@ static void say_why_not(const struct render *r, struct render_result *res)
 {
     if (r->encrypted > 0)
         encrypted_why(r, res, res->reason, sizeof(res->reason));
+    else if (r->failed > 0)
+        (void)snprintf(res->reason, sizeof(res->reason),
+                       "codec failed: %llu packets were not decoded, the renderer: %s",
+                       (unsigned long long)r->failed, renderer_why(r->renderer));
     else if (r->other_name)
         (void)snprintf(res->reason, sizeof(res->reason), "codec %.40s is not rendered",
                        r->other_name);
@@ -212,7 +205,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
 {
     memset(res, 0, sizeof(*res));
     r->tracks = 0;
-    r->pcmu = r->pcma = r->decoded = r->other = r->encrypted = r->malformed = 0;
+    r->pcmu = r->pcma = r->decoded = r->other = r->encrypted = r->malformed = r->failed = 0;
     r->rate = 8000;
     r->other_name = NULL;
     r->started_us = j->started_us;
@@ -254,7 +247,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
         r->track[i].timeline.rate = r->rate;
         int64_t end = timeline_end(&r->track[i].timeline, res->start_us);
         frames = end > frames ? end : frames;
-        tell_drift(r, j, &r->track[i], res);
+        render_tell_drift(r, j, &r->track[i], res);
     }
     r->stretched = res->drifts;
     res->wav = (struct wav_info){
@@ -293,7 +286,8 @@ static void put_sound(struct render *r, struct track *t, const struct heard *h,
         t->other++;
         ch->other++;
         res->undecodable++;
-        r->malformed++;
+        r->failed += n == -EIO;
+        r->malformed += n != -EIO;
     }
 }
 
@@ -350,38 +344,6 @@ void render_rewind(struct render *r, const struct job *j)
     }
 }
 
-static uint64_t refused_segments(const struct render *r)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < r->tracks; i++)
-        n += r->track[i].timeline.refused;
-    return n;
-}
-
-static void tell_what_is_missing(struct render *r, const struct job *j, struct render_result *res)
-{
-    int64_t dropped = 0;
-    window_add_pauses(&r->window, j, res->start_us, r->rate);
-    for (uint32_t i = 0; i < j->losses; i++)
-        window_add_uncaptured(&r->window,
-                              timeline_samples(j->loss[i].from_us - res->start_us, r->rate),
-                              timeline_samples(j->loss[i].to_us - res->start_us, r->rate));
-    for (size_t i = 0; i < r->tracks; i++) {
-        const struct track *t = &r->track[i];
-        if (t->chain.truncated && t->first_us > res->start_us + dropped)
-            dropped = t->first_us - res->start_us;
-    }
-    if (dropped > 0) {
-        window_add_uncaptured(&r->window, 0, timeline_samples(dropped, r->rate));
-        (void)snprintf(res->reason, sizeof(res->reason), "the first %.3f s had left the spool",
-                       (double)dropped / 1e6);
-    } else if (refused_segments(r) > 0) {
-        (void)snprintf(res->reason, sizeof(res->reason),
-                       "too many jumps of time stamps: %llu packets kept the clock before",
-                       (unsigned long long)refused_segments(r));
-    }
-}
-
 static void sum_up(struct render *r, struct render_result *res)
 {
     for (size_t i = 0; i < r->tracks; i++) {
@@ -393,6 +355,32 @@ static void sum_up(struct render *r, struct render_result *res)
     encrypted_sum(r, res);
     if (res->undecodable > 0 && res->reason[0] == '\0')
         say_why_not(r, res);
+}
+
+// Pass 2. 0, or -ECANCELED, or the disk's error.
+static int place_all(struct render *r, const struct job *j, struct render_result *res)
+{
+    uint32_t ticks = 0;
+    int e = 0;
+    render_rewind(r, j);
+    for (size_t i = 0; i < r->tracks; i++) {
+        struct track *t = &r->track[i];
+        voice_begin(&t->voice, &r->window, &r->room, r->rate, t->channel, t->rank);
+        voice_apart(&t->voice, r->renderer ? renderer_apart(r->renderer) : NULL);
+    }
+    render_tell_missing(r, j, res);
+    for (struct track *t = render_earliest(r); t && e == 0; t = render_earliest(r)) {
+        place_packet(r, t, res);
+        (void)render_next(r, j, t);
+        if (++ticks % 1024 == 0)
+            e = r->sink.error < 0                                ? r->sink.error
+                : r->cancelled && r->cancelled(r->cancelled_ctx) ? -ECANCELED
+                                                                 : 0;
+    }
+    end_voices(r);
+    if (e == 0)
+        window_finish(&r->window);
+    return e;
 }
 
 int render_write(struct render *r, const struct job *j, const char *path, struct render_result *res)
@@ -411,25 +399,16 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
         return e;
     sink_write(&r->sink, head, n);
     window_init(&r->window, &r->sink, res->wav.format, (int64_t)res->wav.frames);
-    render_rewind(r, j);
-    for (size_t i = 0; i < r->tracks; i++)
-        voice_begin(&r->track[i].voice, &r->window, &r->room, r->rate, r->track[i].channel,
-                    r->track[i].rank);
-    tell_what_is_missing(r, j, res);
-    uint32_t ticks = 0;
-    for (struct track *t = render_earliest(r); t; t = render_earliest(r)) {
-        place_packet(r, t, res);
-        (void)render_next(r, j, t);
-        if (++ticks % 1024 == 0 &&
-            ((r->cancelled && r->cancelled(r->cancelled_ctx)) || r->sink.error < 0)) {
-            e = r->sink.error < 0 ? r->sink.error : -ECANCELED;
-            end_voices(r);
-            sink_abandon(&r->sink);
-            return e;
-        }
-    }
-    end_voices(r);
-    window_finish(&r->window);
+    renderer_begin(r->renderer);
+    e = place_all(r, j, res);
+    renderer_end(r->renderer);
+    bool silent = r->failed > 0 && res->channel[0].packets + res->channel[1].packets == 0;
+    if (e < 0 || silent)
+        sink_abandon(&r->sink);
+    if (e < 0)
+        return e;
     sum_up(r, res);
-    return sink_commit(&r->sink, &res->sums);
+    if (silent)
+        res->verdict = RENDER_FAILED;
+    return silent ? 0 : sink_commit(&r->sink, &res->sums);
 }

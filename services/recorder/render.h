@@ -10,6 +10,7 @@
 #include "job.h"
 #include "media/srtp_stream.h"
 #include "media/timeline.h"
+#include "renderer.h"
 #include "sink.h"
 #include "voice.h"
 #include "window.h"
@@ -28,7 +29,7 @@ struct render_channel {
 enum render_verdict {
     RENDER_READY,
     RENDER_EMPTY,  // no audio packet of any stream
-    RENDER_FAILED, // reason says why
+    RENDER_FAILED, // reason says why; also said by render_write, and then there is no file
 };
 
 // A piece of a stream that was brought to the capture's clock.
@@ -89,6 +90,8 @@ struct render {
     uint32_t rate;          // of the file
     const char *other_name; // of a codec that has no decoder
     uint64_t encrypted, malformed;
+    uint64_t failed;           // packets that the renderer should have decoded
+    struct renderer *renderer; // borrowed; NULL: none
     struct voice_room room;
     const struct srtp_key *keys; // of the call, borrowed; render_keys
     uint32_t keys_n;

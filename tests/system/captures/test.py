@@ -5,7 +5,7 @@ import re
 
 from harness import CAPTURES, ROOT, Skip, Wav, check
 
-RENDERED = {"pcmu", "pcma", "l16", "g722", "g726-16", "g726-24", "g726-32", "g726-40", "gsm", "opus", "amr", "amr-wb"}
+RENDERED = {"pcmu", "pcma", "l16", "g722", "g726-16", "g726-24", "g726-32", "g726-40", "gsm", "opus", "amr", "amr-wb", "g729", "g723", "ilbc", "speex"}
 # File, codec, rate of the recording, and whether there is speech in it (the tools of one send silence).
 OTHER_CODECS = (
     ("nesfit-codecs3-g722.pcap", "G722", 16000, True), ("nesfit-codecs3-g726-16.pcap", "G726-16", 8000, True),
@@ -13,6 +13,10 @@ OTHER_CODECS = (
     ("russo-rtp_sip_opus.pcapng", "opus", 16000, True), ("wiki-sip-rtp-g722.pcap", "G722", 16000, True),
     ("wiki-sip-rtp-gsm.pcap", "GSM", 8000, True), ("wiki-sip-rtp-opus.pcap", "opus", 16000, True),
     ("sipnab-invite-opus-bye.pcap", "opus", 16000, False),
+    # by callmesh-render
+    ("wiki-sip-rtp-g729a.pcap", "G729", 8000, True),
+    ("wiki-sip-rtp-ilbc.pcap", "iLBC", 8000, True), ("nesfit-codecs3-speex8.pcap", "speex", 8000, True),
+    ("nesfit-codecs3-speex16.pcap", "speex", 16000, True),
 )
 FIELDS = ("calls", "answered", "joined_streams", "joined_rtp", "all_streams", "all_rtp")
 
