@@ -1,3 +1,4 @@
+// Over 450 lines: its own book-keeping of every sum stands beside the cases, so that it shares none of the code under test.
 // Sums of sites and trunks on a real PostgreSQL: known calls, every sum beside what this file adds up by itself from the same table of
 // calls; ends that come late, transactions that die, changes that come while sums are made, trunks that change, calls that somebody removed.
 #include "statistics.h"

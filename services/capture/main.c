@@ -12,6 +12,7 @@
 #include "base/mono.h"
 #include "cage/sandbox.h"
 #include "daemon/daemon.h"
+#include "file_fence.h"
 #include "inputs.h"
 #include "keylog.h"
 #include "live_report.h"
@@ -139,7 +140,7 @@ static int split(const struct conf *c)
         return r;
     }
     if (!*interface)
-        return 0;
+        return *conf_str(c, "read") ? file_fence(c) : 0;
     r = open_keylog(c);
     if (r)
         return r;
@@ -339,12 +340,12 @@ static void print_report(bool truncated)
         report_print_text(g.report, &in, stdout);
 }
 
-// Nothing is opened any more. With a bus its threads look up names and dial again: such a process cannot give that up.
+// Nothing is opened any more, but with a bus by the threads that look up names and dial again.
 // Where there is no seccomp (an old container runtime, valgrind) the file is read all the same, and that is said.
 static void cage(void)
 {
     char err[256];
-    if (!g.sender && sandbox_enter_reader(err, sizeof err) != 0)
+    if ((g.sender ? sandbox_enter_bus_reader : sandbox_enter_reader)(err, sizeof err) != 0)
         log_warn("the file is read without a cage", "step=\"%s\"", err);
 }
 

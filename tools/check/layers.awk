@@ -6,7 +6,7 @@
 BEGIN {
     # What each layer may include besides itself. protos stands for the generated callmesh/v1/*.h.
     may["base"] = ""
-    may["cage"] = ""
+    may["cage"] = "base"
     may["wire"] = "base"
     may["media"] = "base"
     may["encode"] = "base"
