@@ -32,6 +32,15 @@ struct uuid uuid_v7_derived(int64_t wall_us, struct span identity)
     return v7(wall_us, c.digest);
 }
 
+struct uuid uuid_of_recording(const struct uuid *call_id)
+{
+    static const char what[] = "recording";
+    uint8_t identity[sizeof(*call_id) + sizeof(what)];
+    memcpy(identity, call_id, sizeof(*call_id));
+    memcpy(identity + sizeof(*call_id), what, sizeof(what));
+    return uuid_v7_derived(uuid_time_us(call_id), span_of(identity, sizeof(identity)));
+}
+
 struct uuid uuid_v7_random(int64_t wall_us)
 {
     uint8_t r[10];

@@ -11,6 +11,8 @@ struct uuid {
 // Deterministic: the time, and 74 bits of a hash of what the object is (the same events give the same id,
 // whoever computes it, however often). hash input is up to the caller.
 struct uuid uuid_v7_derived(int64_t wall_us, struct span identity);
+// Of the recording of a call, whoever speaks of it: its recorder, or callstate of one that will never be.
+struct uuid uuid_of_recording(const struct uuid *call_id);
 // From the system's random source.
 struct uuid uuid_v7_random(int64_t wall_us);
 // 36 characters and a zero.

@@ -2,7 +2,7 @@
 #pragma once
 #include "store/conn.h"
 
-#define STORE_SCHEMA_VERSION 14
+#define STORE_SCHEMA_VERSION 15
 
 enum {
     SCHEMA_OK = 0,

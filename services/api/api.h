@@ -72,7 +72,8 @@ struct api_settings {
     const char *dsn, *listen, *mesh_url, *control_url, *live_url, *recordings_dir, *assets_dir,
         *first_start_file, *node, *keys_dir;
     bool cookie_secure;
-    int64_t login_per_minute, session_us, max_lag_us, tap_lease_us, retention_every_us;
+    int64_t login_per_minute, session_us, max_lag_us, tap_lease_us, retention_every_us,
+        completeness_at_us, completeness_wait_us, completeness_every_us;
     uint32_t mirror_calls, mirror_harvesters, taps, tap_bytes, listeners, events_bytes,
         events_index, sse_clients;
     uint32_t db_threads, db_queue, audio_readers, formats_renderings;
@@ -120,6 +121,7 @@ enum http_next on_agents_import(struct http_req *q);
 enum http_next on_agent(struct http_req *q);
 enum http_next on_teams(struct http_req *q);
 enum http_next on_completeness(struct http_req *q);
+enum http_next on_completeness_reports(struct http_req *q);
 enum http_next on_rules(struct http_req *q);
 enum http_next on_rule_changes(struct http_req *q);
 enum http_next on_rule(struct http_req *q);

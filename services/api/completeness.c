@@ -1,48 +1,35 @@
-// /stats/completeness: every answered call of a day ends in exactly one of recorded, skipped, lost (with the reason), or is still
-// open. Made by one question, signed with the key of the recordings when it is here: everything before ,"sig" is signed, as in
-// the chain, and callmesh-verify --report checks it.
+// /stats/completeness: the report of any day, made by one question when it is asked for, and signed with the key of the recordings when it is here:
+// everything before ,"sig" is signed, as in the chain, and callmesh-verify --report checks it. /stats/completeness/reports: those that were written
+// each day (completeness_daily.c), the very bytes.
+#include "completeness.h"
 #include "api.h"
 #include "audio.h"
 #include "db.h"
 
 static const char sql[] =
-    "WITH c AS MATERIALIZED (SELECT c.id, c.answered_at IS NOT NULL AS answered, "
-    "CASE WHEN c.ended_at IS NULL THEN 'open' "
-    "WHEN r.status IN ('ready', 'deleted') THEN 'recorded' "
-    "WHEN c.story->'recording_policy'->>'decision' = 'skip' AND r.status IS DISTINCT FROM 'failed' "
-    "THEN 'skipped' "
-    "WHEN r.status IS NULL AND c.recording_state IN ('active', 'pending') THEN 'open' "
-    "ELSE 'lost' END AS class, "
-    "CASE WHEN r.status = 'deleted' THEN 'erased since' "
-    "WHEN r.status = 'failed' THEN coalesce(nullif(r.reason, ''), 'not said') "
-    "WHEN c.story->'recording_policy'->>'decision' = 'skip' THEN concat_ws(': ', 'rule ' || "
-    "(c.story->'recording_policy'->>'rule'), c.story->'recording_policy'->>'reason') "
-    "WHEN r.status = 'empty' THEN 'no packet of its media reached a recorder' "
-    "WHEN r.status IS NULL AND c.recording_state = 'failed' THEN 'no recorder answered' "
-    "WHEN r.status IS NULL THEN 'no media was seen' ELSE '' END AS reason "
-    "FROM calls c LEFT JOIN LATERAL (SELECT status, reason FROM recordings r WHERE r.call_id = "
-    "c.id "
-    "AND r.site = c.site ORDER BY r.status = 'ready' DESC LIMIT 1) r ON true "
-    "WHERE c.started_at >= $1::text::date::timestamp AT TIME ZONE 'UTC' AND c.started_at < "
-    "($1::text::date + 1)::timestamp AT TIME ZONE 'UTC' AND ($2 = '' OR c.site = $2)), "
-    "a AS (SELECT * FROM c WHERE answered) "
-    "SELECT json_build_object('report', 'completeness', 'day', $1::text::date, 'site', nullif($2, "
-    "''), 'made_at', rfc3339(now()), 'calls_seen', (SELECT count(*) FROM c), 'answered', (SELECT "
-    "count(*) FROM a), 'recorded', (SELECT count(*) FROM a WHERE class = 'recorded'), 'skipped', "
-    "(SELECT count(*) FROM a WHERE class = 'skipped'), 'lost', (SELECT count(*) FROM a WHERE class "
-    "= 'lost'), 'open', (SELECT count(*) FROM a WHERE class = 'open'), 'reasons', (SELECT "
-    "coalesce(json_agg(json_build_object('class', class, 'reason', reason, 'calls', n) ORDER BY n "
-    "DESC, reason), '[]') FROM (SELECT class, reason, count(*) AS n FROM a WHERE reason <> '' AND "
-    "class <> 'open' GROUP BY class, reason LIMIT 100) x), 'lost_calls', (SELECT "
-    "coalesce(json_agg(id), '[]') FROM (SELECT id FROM a WHERE class = 'lost' ORDER BY id LIMIT "
-    "200) y))::text";
+    "WITH c AS MATERIALIZED (" COMPLETENESS_CALLS_OF_DAY
+    "), a AS (SELECT * FROM c WHERE answered) SELECT json_build_object(" COMPLETENESS_WORDS
+    ")::text";
 
-static void put_signature(struct json *j)
+static const char reports_sql[] =
+    "SELECT json_build_object('data', coalesce(json_agg(json_build_object('site', site, 'day', "
+    "day, "
+    "'n', n, 'made_at', rfc3339(made_at), 'calls_seen', calls_seen, 'answered', answered, "
+    "'recorded', recorded, 'skipped', skipped, 'lost', lost, 'open', open, 'sha256', "
+    "encode(sha256(convert_to(report, 'UTF8')), 'hex'), 'report', report) ORDER BY site, n), "
+    "'[]'))::text FROM (SELECT * FROM completeness_reports WHERE ($1 = '' OR site = $1) AND ($2 = "
+    "'' "
+    "OR day >= nullif($2, '')::date) AND ($3 = '' OR day <= nullif($3, '')::date) ORDER BY day "
+    "DESC, "
+    "site LIMIT 31) x";
+
+bool completeness_sign(struct json *j)
 {
     uint8_t sig[KEYRING_SIGNATURE];
     char hex[2 * KEYRING_SIGNATURE + 1];
     struct keyring *k = audio_keys();
-    if (k && keyring_can_sign(k)) {
+    bool can = k && keyring_can_sign(k);
+    if (can) {
         hex_put(hex, k->public_key, KEYRING_PUBLIC);
         json_kstr(j, "key", hex);
         keyring_sign(k, j->buf, j->n, sig);
@@ -52,6 +39,8 @@ static void put_signature(struct json *j)
         json_knull(j, "key");
         json_knull(j, "sig");
     }
+    json_obj_end(j);
+    return can;
 }
 
 static void job(struct store *st, struct http_req *q)
@@ -66,17 +55,45 @@ static void job(struct store *st, struct http_req *q)
     struct span text = j ? store_span(r, 0, 0) : (struct span){NULL, 0};
     if (j && text.n > 1 && db_audit(st, q, "completeness", day, "ok")) {
         json_raw(j, span_sub(text, 0, text.n - 1)); // without its last brace
-        put_signature(j);
-        json_obj_end(j);
+        (void)completeness_sign(j);
         http_reply_json(q, 200);
     }
     store_result_free(r);
 }
 
+static bool is_day(const char *s)
+{
+    return strlen(s) == 10 && s[4] == '-' && s[7] == '-';
+}
+
 enum http_next on_completeness(struct http_req *q)
 {
     const char *day = query_get(q, "day");
-    if (!day || strlen(day) != 10 || day[4] != '-' || day[7] != '-')
+    if (!day || !is_day(day))
         return http_problem(q, 400, "bad_parameter", "day is YYYY-MM-DD, UTC");
     return db_submit(q, job, NULL);
+}
+
+static const char *or_nothing(struct http_req *q, const char *name)
+{
+    const char *v = query_get(q, name);
+    return v ? v : "";
+}
+
+static void job_reports(struct store *st, struct http_req *q)
+{
+    struct store_args a;
+    store_args_init(&a);
+    store_arg_str(&a, or_nothing(q, "site"));
+    store_arg_str(&a, or_nothing(q, "from"));
+    store_arg_str(&a, or_nothing(q, "to"));
+    (void)db_reply_row(q, db_query(st, q, reports_sql, &a), 200);
+}
+
+enum http_next on_completeness_reports(struct http_req *q)
+{
+    const char *from = query_get(q, "from"), *to = query_get(q, "to");
+    if ((from && *from && !is_day(from)) || (to && *to && !is_day(to)))
+        return http_problem(q, 400, "bad_parameter", "from and to are YYYY-MM-DD, UTC");
+    return db_submit(q, job_reports, NULL);
 }

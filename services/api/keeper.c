@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "bus/bus.h"
 #include "callmesh/v1/control.pb-c.h"
+#include "completeness.h"
 #include "db.h"
 #include "formats.h"
 
@@ -139,7 +140,7 @@ static void close_done(void)
 static void body(struct thread *t, void *arg)
 {
     (void)arg;
-    int64_t next_us = 0, scan_us = 0;
+    int64_t next_us = 0, scan_us = 0, report_us = 0;
     while (!thread_should_stop(t)) {
         int64_t now = mono_now_us();
         if (now >= next_us && db_ready()) {
@@ -147,6 +148,10 @@ static void body(struct thread *t, void *arg)
                 enter_due();
                 scan_us = mono_now_us() + settings.retention_every_us;
             }
+            if (now >= report_us) // more than one round of days is due: go on
+                report_us = completeness_round(keeper.store) > 0
+                                ? 0
+                                : mono_now_us() + settings.completeness_every_us;
             tell_open(t);
             close_done();
             next_us = mono_now_us() + US_PER_S;
@@ -163,6 +168,7 @@ int keeper_start(void)
                            .connect_timeout_us = 3 * US_PER_S,
                            .timeout_us = 60 * US_PER_S};
     stat_register(stat_defs, stats, M_COUNT);
+    completeness_register();
     keeper.store = store_new(&o);
     if (!keeper.store || ask_open(&keeper.ask, settings.control_url, err, sizeof(err)) ||
         thread_start(&keeper.thread, "api-keeper", body, NULL)) {

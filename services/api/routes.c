@@ -83,6 +83,8 @@ const struct route api_routes[] = {
     {G, .pattern = V1 "/teams", .scope = SCOPE_AGENTS_READ, .handler = on_teams},
     {G, .pattern = V1 "/stats/completeness", .scope = SCOPE_RECORDINGS_READ,
      .handler = on_completeness},
+    {G, .pattern = V1 "/stats/completeness/reports", .scope = SCOPE_RECORDINGS_READ,
+     .handler = on_completeness_reports},
     {G, .pattern = V1 "/recordings/{id}", .scope = SCOPE_RECORDINGS_READ, .handler = on_recording},
     {G, .pattern = V1 "/recordings/{id}/audio", .scope = SCOPE_RECORDINGS_DOWNLOAD,
      .handler = on_recording_audio},

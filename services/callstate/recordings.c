@@ -11,6 +11,23 @@
 #define READY   CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_READY
 #define FAILED  CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_FAILED
 
+// There will be none: said as a recorder would say it, so that whoever waits for recording.ready or recording.failed hears one of them.
+static void tell_failed(struct world *w, uint16_t site, const struct uuid *call_id,
+                        const char *reason)
+{
+    Callmesh__V1__Recording r = CALLMESH__V1__RECORDING__INIT;
+    struct uuid id = uuid_of_recording(call_id), of = *call_id;
+    if (!w->doors.recording)
+        return;
+    r.id = (ProtobufCBinaryData){sizeof id.b, id.b};
+    r.call_id = (ProtobufCBinaryData){sizeof of.b, of.b};
+    // Packing does not write.
+    r.site = w->site[site].name;
+    r.reason = (char *)(uintptr_t)reason;
+    r.status = CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED;
+    w->doors.recording(w->doors.ctx, &r);
+}
+
 static struct wait *find_wait(const struct world *w, const struct uuid *call_id)
 {
     uint64_t h = hash_uuid(call_id);
@@ -162,6 +179,7 @@ static void expect(struct world *w, struct call *c)
     }
     c->recording_state = FAILED;
     count(STAT_FULL_WAITS);
+    tell_failed(w, c->site, &c->id, "too many recordings are awaited");
 }
 
 void recordings_on_media(struct world *w, struct call *c)
@@ -303,6 +321,7 @@ void recordings_sweep(struct world *w, size_t n)
                  (long long)((w->wall_us - at->since_wall_us) / 1000000));
         count(dead ? STAT_NO_RECORDER : STAT_RECORDER_SILENT);
         settle(w, at->site, &at->call_id, FAILED);
+        tell_failed(w, at->site, &at->call_id, "no recorder answered");
         drop_wait(w, at);
     }
 }

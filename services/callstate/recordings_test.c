@@ -32,13 +32,35 @@ static void report(struct kit *k, struct uuid call_id, int status)
     recordings_on_report(k->w, 0, &r);
 }
 
+static struct {
+    size_t n;
+    int status;
+    char reason[64], site[64];
+    struct uuid id, call_id;
+} told;
+
+static void on_told(void *ctx, const Callmesh__V1__Recording *r)
+{
+    (void)ctx;
+    told.n++;
+    told.status = (int)r->status;
+    (void)span_copy(span_str(r->reason), told.reason, sizeof told.reason);
+    (void)span_copy(span_str(r->site), told.site, sizeof told.site);
+    assert_int_equal(r->id.len, 16);
+    memcpy(told.id.b, r->id.data, 16);
+    memcpy(told.call_id.b, r->call_id.data, 16);
+}
+
 static void no_recorder(void **state)
 {
     (void)state;
     struct kit k;
     kit_open(&k, NULL);
     uint64_t given_up = stat(STAT_NO_RECORDER);
+    told.n = 0;
+    k.w->doors.recording = on_told;
     kit_play(&k, UP BYE);
+    struct uuid id = ((struct call *)slab_at(k.w->calls, 0))->id;
     assert_non_null(strstr(kit_tell(&k), "rec=pending"));
     k.w->wall_us += 119 * US_PER_S;
     recordings_sweep(k.w, 10);
@@ -48,6 +70,14 @@ static void no_recorder(void **state)
     assert_non_null(strstr(kit_tell(&k), "rec=failed"));
     assert_int_equal(used(k.w->waits), 0);
     assert_int_equal(stat(STAT_NO_RECORDER), given_up + 1);
+    // On the mesh as if a recorder had said it, with the id that the recording would have had.
+    struct uuid rec = uuid_of_recording(&id);
+    assert_int_equal(told.n, 1);
+    assert_int_equal(told.status, FAILED);
+    assert_string_equal(told.reason, "no recorder answered");
+    assert_string_equal(told.site, k.w->site[0].name);
+    assert_memory_equal(told.call_id.b, id.b, 16);
+    assert_memory_equal(told.id.b, rec.b, 16);
     kit_close(&k);
 }
 

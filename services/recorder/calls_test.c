@@ -331,7 +331,7 @@ static void paths_stay_inside(void **state)
     (void)state;
     struct job j = {.started_us = T0};
     char path[512];
-    struct uuid id = manifest_id(&(struct uuid){{1}});
+    struct uuid id = uuid_of_recording(&(struct uuid){{1}});
     struct manifest m = {.id = id, .job = &j};
     (void)snprintf(j.site, sizeof(j.site), "%s", "../../etc");
     manifest_path(&m, "wav", path, sizeof(path));
@@ -339,7 +339,7 @@ static void paths_stay_inside(void **state)
     j.site[0] = '\0';
     manifest_path(&m, "wav", path, sizeof(path));
     assert_memory_equal(path, "_/2023/11/14/", 13);
-    struct uuid again = manifest_id(&(struct uuid){{1}});
+    struct uuid again = uuid_of_recording(&(struct uuid){{1}});
     assert_memory_equal(&id, &again, sizeof(id));
 }
 

@@ -205,7 +205,7 @@ static int cut(struct cutter *c)
 {
     struct manifest *m = &c->manifest;
     memset(m, 0, sizeof(*m));
-    m->id = manifest_id(&c->job.call_id);
+    m->id = uuid_of_recording(&c->job.call_id);
     m->job = &c->job;
     m->result = &c->result;
     m->window = &c->render->window;

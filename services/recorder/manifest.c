@@ -11,15 +11,6 @@
 
 #define MANIFEST_CIPHER "AES-256-GCM"
 
-struct uuid manifest_id(const struct uuid *call_id)
-{
-    static const char what[] = "recording";
-    uint8_t identity[sizeof(*call_id) + sizeof(what)];
-    memcpy(identity, call_id, sizeof(*call_id));
-    memcpy(identity + sizeof(*call_id), what, sizeof(what));
-    return uuid_v7_derived(uuid_time_us(call_id), span_of(identity, sizeof(identity)));
-}
-
 void manifest_site(const struct job *j, char ret[JOB_SITE_BYTES])
 {
     size_t n = 0;

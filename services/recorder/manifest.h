@@ -27,8 +27,6 @@ struct manifest {
     struct ledger_pos chain;    // where its entry stands; hour "": none (yet)
 };
 
-// The same call gives the same id, however often it is cut.
-struct uuid manifest_id(const struct uuid *call_id);
 // <site>/<YYYY>/<MM>/<DD>/<id>.<ext>, and .sealed when there is a key, by the call's start, UTC; signs of the site that do not belong into a path become '_'.
 void manifest_path(const struct manifest *m, const char *ext, char *buf, size_t cap);
 // The first part of it: the name of the site's folder.

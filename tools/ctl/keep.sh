@@ -28,20 +28,31 @@ cmd_keys() {
 }
 
 cmd_completeness() {
-    local day='' site='' json=0 answer
+    local day='' site='' json=0 reports=0 from='' to='' answer
     while [ $# -gt 0 ]; do
         case $1 in
-            --day|--site) need_value "$@"
-                if [ "$1" = --day ]; then day=$2; else site=$2; fi
-                shift 2 ;;
+            --day) need_value "$@"; day=$2; shift 2 ;;
+            --site) need_value "$@"; site=$2; shift 2 ;;
+            --from) need_value "$@"; from=$2; shift 2 ;;
+            --to) need_value "$@"; to=$2; shift 2 ;;
+            --reports) reports=1; shift ;;
             --json) json=1; shift ;;
-            --help) echo "usage: ./callmesh completeness --day YYYY-MM-DD [--site S] [--json]   (--json: the signed report; ./callmesh verify --report FILE checks it)"; return ;;
+            --help)
+                echo "usage: ./callmesh completeness --day YYYY-MM-DD [--site S] [--json]   (made now; --json: the signed report; ./callmesh verify --report FILE checks it)"
+                echo "       ./callmesh completeness --reports [--site S] [--from DAY] [--to DAY] [--json]   (those that wrote themselves each day, the newest 31; --json: as signed, one a line)"
+                return ;;
             *) die 64 "completeness does not know '$1'" ;;
         esac
     done
-    [ -n "$day" ] || die 64 "completeness wants --day YYYY-MM-DD (UTC)"
+    [ -n "$day" ] || [ $reports = 1 ] || die 64 "completeness wants --day YYYY-MM-DD (UTC)"
     [ -d "${CALLMESH_VAR:-$CM_ROOT/var}" ] || die 69 "nothing was ever started here: ./callmesh up"
     state_init
+    if [ $reports = 1 ]; then
+        answer=$(api_get /stats/completeness/reports --data-urlencode "site=$site" --data-urlencode "from=$from" --data-urlencode "to=$to") || exit $?
+        if [ $json = 1 ]; then jq -r '.data[].report' <<<"$answer"
+        else jq -r '.data[] | "\(.day) \(.site) #\(.n): \(.calls_seen) calls seen, \(.answered) answered = \(.recorded) recorded + \(.skipped) skipped + \(.lost) lost + \(.open) open"' <<<"$answer"; fi
+        return
+    fi
     answer=$(api_get /stats/completeness --data-urlencode "day=$day" --data-urlencode "site=$site") || exit $?
     if [ $json = 1 ]; then printf '%s\n' "$answer"; return; fi
     jq -r '"\(.day) \(.site // "all sites"): \(.calls_seen) calls seen, \(.answered) answered = \(.recorded) recorded + \(.skipped) skipped + \(.lost) lost + \(.open) open",

@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/json.h"
-#include "vault/files.h"
 #include "vault/keyring.h"
+#include "vault/report.h"
 #include "vault/verify.h"
 
 static void usage(FILE *f)
@@ -20,32 +21,50 @@ static void usage(FILE *f)
         "  --public-key  of the recorder: keys.dir/signing.pub, kept where the recorder cannot "
         "write\n"
         "  --head HASH   chain_hash of a recording as the API told it: this entry must be there\n"
-        "  --report FILE a signed report (completeness) instead of a folder\n"
+        "  --report FILE signed reports (completeness), one a line, instead of a folder; the daily "
+        "ones of a site must follow each other\n"
         "  --absent-ok   files may be elsewhere (an object store)\n",
         f);
 }
 
 static const char *report;
 
-// A signed report: everything before ,"sig" is what is signed. 0 good, 1 not.
+static const char *report_words[] = {
+    [REPORT_GOOD] = "proven",
+    [REPORT_UNREADABLE] = "this is no report",
+    [REPORT_FORGED] = "the signature does not fit: changed, or another key",
+    [REPORT_UNCHAINED] = "it does not follow the one before: changed, left out or swapped"};
+
+// A report a line. 0 good, 1 not, and the first that is not is named.
 static int check_report(const uint8_t key[32])
 {
-    static char text[1 << 20];
-    static const char tail[] = ",\"sig\":\"";
-    size_t n = 0;
-    uint8_t sig[KEYRING_SIGNATURE];
-    int r = file_read(report, text, sizeof(text), &n);
-    if (r < 0) {
-        (void)fprintf(stderr, "callmesh-verify: %s: %s\n", report, strerror(-r));
+    struct report_chain chain = {.n = 0};
+    FILE *f = fopen(report, "r");
+    char *text = NULL, *kept = NULL; // the line before: the chain borrows its site
+    size_t room = 0;
+    unsigned long long lines = 0;
+    enum report_result r = REPORT_GOOD;
+    if (!f) {
+        (void)fprintf(stderr, "callmesh-verify: %s: %s\n", report, strerror(errno));
         return 66;
     }
-    struct span all = span_trim(span_of(text, n));
-    size_t end = sizeof(tail) - 1 + 2 * KEYRING_SIGNATURE + 2;
-    bool good = all.n > end && memcmp(all.p + all.n - end, tail, sizeof(tail) - 1) == 0 &&
-                hex_get(span_sub(all, all.n - end + sizeof(tail) - 1, 2 * KEYRING_SIGNATURE), sig,
-                        KEYRING_SIGNATURE) &&
-                keyring_verify(key, all.p, all.n - end, sig);
-    (void)printf("%s: %s\n", good ? "proven" : "BROKEN", report);
+    for (ssize_t n; r == REPORT_GOOD && (n = getline(&text, &room, f)) >= 0;) {
+        r = report_check(span_trim(span_of(text, (size_t)n)), key, &chain);
+        free(kept);
+        kept = text;
+        text = NULL;
+        room = 0;
+        lines++;
+    }
+    bool good = r == REPORT_GOOD && lines > 0 && !ferror(f);
+    if (good)
+        (void)printf("proven: %s: %llu report%s\n", report, lines, lines == 1 ? "" : "s");
+    else
+        (void)printf("BROKEN: %s: line %llu: %s\n", report, lines,
+                     lines ? report_words[r] : "there is none");
+    free(text);
+    free(kept);
+    (void)fclose(f);
     return !good;
 }
 

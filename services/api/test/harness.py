@@ -292,6 +292,7 @@ class World:
              "--health.listen", f"127.0.0.1:{self.health}", "--bus.mesh-url", self.urls[0],
              "--bus.control-url", self.urls[1], "--bus.live-url", self.urls[2], "--recordings.dir", self.recordings,
              "--keys.dir", self.keys, "--audio.readers", "4", "--formats.renderings", "1", "--formats.bytes", "4M", "--retention.every", "200ms",
+             "--completeness.every", "100ms", "--completeness.at", "0s",
              "--http.assets-dir", self.assets, "--auth.first-start-file", self.first,
              "--events.ring", "1M", "--http.stream-timeout", "8s", *extra],
             stdout=self.out, stderr=self.err)

@@ -4,6 +4,7 @@ Over 450 lines: one case after the other for one service, in the order in which 
 usage: http_test.py REPOSITORY CALLMESH-API API_MESH_PEER API_SEAL_FILE [CASE...]"""
 import base64
 import csv
+import datetime
 import hashlib
 import http.client
 import io
@@ -954,6 +955,75 @@ class Suite:
         assert c.get("/api/v1/stats/completeness?day=1999-01-01").json["calls_seen"] == 0
         w.sql("DELETE FROM calls WHERE site IN ('day', 'keep'); DELETE FROM recordings WHERE site IN ('day', 'keep')")
 
+    def t10_zdaily(self):
+        """The report that writes itself: each day, missed ones too, once whoever is killed when, signed and chained."""
+        c, w, url = self.c, self.w, "/api/v1/stats/completeness/reports?site=daily"
+        today = datetime.datetime.now(datetime.timezone.utc).date()
+        day = [today - datetime.timedelta(days=n) for n in range(6)]  # day[1] is yesterday
+        assert c.get(url).json["data"] == []
+        call = lambda n: CALL % (0x300 + n)
+        holder = subprocess.Popen(["psql", "-X", "-q", w.dsn], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        holder.stdin.write("BEGIN; LOCK TABLE completeness_reports IN SHARE MODE;\n")
+        holder.stdin.flush()
+        wait_for("the lock", 5, lambda: w.sql("SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND relation = 'completeness_reports'::regclass") == "1")
+        w.sql(f"INSERT INTO sites (site, created_at) VALUES ('daily', now() - interval '5 days');"
+              f"INSERT INTO calls (site, started_at, id, revision, state, answered_at, ended_at, recording_state) VALUES"
+              f" ('daily', '{day[5]}T23:00Z', '{call(0)}', 1, 'ended', now(), now(), 'ready'), ('daily', '{day[5]}T23:01Z', '{call(1)}', 1, 'answered', now(), NULL, 'active'),"
+              f" ('daily', '{day[3]}T10:00Z', '{call(2)}', 1, 'ended', now(), now(), 'failed'), ('daily', '{today}T00:00Z', '{call(3)}', 1, 'ended', now(), now(), 'ready');"
+              f"INSERT INTO recordings (site, started_at, id, call_id, status, reason, ended_at, duration_seconds, codec, sample_rate, container, size_bytes, sha256, path,"
+              f" recorder, channels, gaps, chain_hash) VALUES ('daily', '{day[5]}T23:00Z', '{REC % 0x300}', '{call(0)}', 'ready', '', now(), 1, 'PCMU', 8000, 'wav', 1, '', '', 'r', '[]', '[]', 'aa');"
+              f"INSERT INTO losses (site, publisher, seq, n, place, count, from_at, to_at) VALUES ('daily', 'daily/x', 1, 1, 'kernel', 7, '{day[4]}T10:00Z', '{day[4]}T10:00:02Z');"
+              "INSERT INTO harvesters (site, name, live, feed_at) VALUES ('daily', 'daily/x', true, now())")
+        # Killed while it writes (the row is on its way into a table that another holds): days are neither left out nor written twice.
+        wait_for("a report on its way", 10, lambda: w.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == "1")
+        w.stop(signal.SIGKILL)
+        holder.kill()
+        holder.wait()
+        w.start()
+        wait_for("the api", 8, lambda: self.try_get("/api/v1/openapi.json"))
+        wait_for("the store", 8, lambda: w.metric("store_ready") == 1)
+        got = wait_for("all of them", 10, lambda: (lambda d: d if len(d) == 5 else None)(c.get(url).json["data"]))
+        assert [(g["n"], g["day"]) for g in got] == [(n + 1, str(day[5 - n])) for n in range(5)], got
+        report = [json.loads(g["report"]) for g in got]
+        assert [(r["calls_seen"], r["recorded"], r["lost"], r["open"]) for r in report] == [(2, 1, 0, 1), (0, 0, 0, 0), (1, 0, 1, 0), (0, 0, 0, 0), (0, 0, 0, 0)], report
+        assert [r["sealed"] for r in report][:2] == [1, 0] and report[2]["lost_calls"] == [call(2)] and report[2]["reasons"][0]["reason"] == "no recorder answered"
+        assert report[1]["losses"] == [{"place": "kernel", "records": 1, "lost": 7, "seconds": 2.0}], report[1]["losses"]
+        assert all(r["open_calls"] == [call(1)] for r in report) and report[0]["prev"] is None
+        assert [r["prev"] for r in report[1:]] == [g["sha256"] for g in got[:-1]]
+        # The next day: the open call has ended meanwhile and comes to what it came to; a harvester that is behind is waited for.
+        w.sql(f"UPDATE calls SET ended_at = now(), recording_state = 'failed' WHERE id = '{call(1)}'; UPDATE harvesters SET feed_at = now() - interval '40 hours' WHERE site = 'daily';"
+              f"DELETE FROM completeness_reports WHERE site = 'daily' AND day = '{day[1]}'")
+        before = w.metric("completeness_reports_total")
+        time.sleep(0.5)
+        assert w.metric("completeness_reports_total") == before and len(c.get(url).json["data"]) == 4
+        w.sql("UPDATE harvesters SET feed_at = now() WHERE site = 'daily'")
+        last = wait_for("the last one", 10, lambda: (lambda d: d if len(d) == 5 else None)(c.get(url).json["data"]))[4]
+        report = json.loads(last["report"])
+        assert report["settled"] == {"recorded": 0, "skipped": 0, "lost": 1, "lost_calls": [call(1)], "gone": 0} and report["open_calls"] == [], report
+        assert w.metric("completeness_reports_due") == 0 and w.metric("completeness_lost_calls_total") >= 1
+        assert len(c.get(url + f"&from={day[4]}&to={day[3]}").json["data"]) == 2
+        c.get(url + "&from=yesterday", 400)
+        self.prove(c.get(url).json["data"])
+        w.sql("DELETE FROM completeness_reports; DELETE FROM harvesters WHERE site = 'daily'; DELETE FROM calls WHERE site = 'daily';"
+              "DELETE FROM recordings WHERE site = 'daily'; DELETE FROM losses WHERE site = 'daily'; DELETE FROM sites WHERE site = 'daily'")
+
+    def prove(self, got):
+        w = self.w
+        path, key = os.path.join(w.dir, "reports"), os.path.join(w.keys, "signing.pub")
+        lines = [g["report"] for g in got]
+
+        def verified(some):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write("\n".join(some) + "\n")
+            return subprocess.run([os.path.join(os.path.dirname(w.api), "callmesh-verify"), "--report", path, "--public-key", key],
+                                  check=False, stdout=subprocess.PIPE, text=True)
+
+        assert verified(lines).returncode == 0 and "5 reports" in verified(lines).stdout
+        p = verified(lines[:2] + lines[3:])
+        assert p.returncode == 1 and "line 3: it does not follow" in p.stdout, p.stdout
+        p = verified([lines[0], lines[1].replace('"lost" : 0', '"lost" : 1')])
+        assert p.returncode == 1 and "line 2: the signature" in p.stdout, p.stdout
+
     # ---- live
 
     def t11_live(self):
@@ -973,20 +1043,24 @@ class Suite:
         m.do(f"call {LIVE % 1} 6 4 main 1001 2001 PCMU")
         m.do(f"call {LIVE % 1} 5 6 main 1001 2001 PCMU")   # older: no event
         m.do(f"recording {REC % 9} {LIVE % 1} 1")
+        m.do(f"recording {REC % 10} {LIVE % 2} 2")
         m.do("harvester main/capture-eth0 main 0")
-        got = [s.event() for _ in range(7)]
+        got = [s.event() for _ in range(8)]
         assert [g[1] for g in got] == ["call.ringing", "call.answered", "call.held", "call.resumed", "call.updated", "recording.ready",
-                                       "harvester.down"], [g[1] for g in got]
+                                       "recording.failed", "harvester.down"], [g[1] for g in got]
         for g in got:
             self.contract.check(g[2], "Event")
             assert g[0] == g[2]["id"] and g[1] == g[2]["type"]
+        ready, failed = got[5][2]["data"]["recording"], got[6][2]["data"]["recording"]
+        assert (ready["id"], ready["call_id"], ready["status"], ready["sha256"][:6]) == (REC % 9, LIVE % 1, "ready", "010203") and ready["url"], ready
+        assert (failed["id"], failed["call_id"], failed["status"], failed["reason"]) == (REC % 10, LIVE % 2, "failed", "no recorder answered"), failed
         assert got[4][2]["subject"] == LIVE % 1 and got[4][2]["data"]["call"]["revision"] == 6
         # resume: each missed event once, in order
         s.close()
         m.do(f"call {LIVE % 2} 2 6 par 1002 2002 PCMA")
         again = self.events(last_id=got[1][0])
-        rest = [again.event() for _ in range(6)]
-        assert [r[0] for r in rest[:5]] == [g[0] for g in got[2:]] and rest[5][1] == "call.ended"
+        rest = [again.event() for _ in range(7)]
+        assert [r[0] for r in rest[:6]] == [g[0] for g in got[2:]] and rest[6][1] == "call.ended"
         again.close()
         m.do(f"remove {LIVE % 2}")
         wait_for("removed", 3, lambda: self.w.metric("mirror_calls") == 1)

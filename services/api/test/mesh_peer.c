@@ -393,6 +393,17 @@ static void do_recording(const char *id, const char *call, int status)
     r.sha256 = (ProtobufCBinaryData){32, sha};
     r.path = path;
     r.recorder = rec;
+    char reason[] = "no recorder answered";
+    if (r.status ==
+        CALLMESH__V1__RECORDING_STATUS__RECORDING_STATUS_FAILED) { // as callstate says it when it has given up
+        Callmesh__V1__Recording f = CALLMESH__V1__RECORDING__INIT;
+        f.id = r.id;
+        f.call_id = r.call_id;
+        f.site = site;
+        f.status = r.status;
+        f.reason = reason;
+        r = f;
+    }
     m.change_case = CALLMESH__V1__MESH_CHANGE__CHANGE_RECORDING;
     m.recording = &r;
     say(&m);
