@@ -133,20 +133,31 @@ class Run:
         return sum(v for n, v in self.cpu.items() if n not in NOT_TAKING_IN)
 
 
+def start_s(stack):
+    """CPU seconds of a capture that reads a file of one call without media: its tables and journals are touched."""
+    path = stack.path("one.pcap")
+    subprocess.run([os.path.join(harness.BIN, "callmesh-traffic"), "--calls", "1", "--no-rtp", "--out", path], check=True, stderr=subprocess.DEVNULL)
+    p = subprocess.Popen([*Run(stack, "start", []).args, "--read", path], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(p.pid, 0)
+    p.returncode = os.waitstatus_to_exitcode(status)
+    return used.ru_utime + used.ru_stime
+
+
 def by_thread(cpu):
     return ", ".join(f"{n} {v:.2f}" for n, v in sorted(cpu.items(), key=lambda x: -x[1]) if v >= 0.01)
 
 
 def rate(stack, calls, talk):
     total = max(calls, 12000 // talk)
+    start = start_s(stack)
     base_kb = rss_kb(stack.service_pid("recorder"))
     r = Run(stack, f"rate-{calls}", ["--calls", str(total), "--concurrent", str(calls), "--talk", str(talk), "--ring", "0.1"]).go()
     sums, n, taking = r.recordings(), r.report["rtp_packets"], r.taking_in()
-    row = {"calls": calls, "rtp_packets": n, "capture_s": round(r.capture_s, 3), "recorder_taking_in_s": round(taking, 3),
+    row = {"calls": calls, "rtp_packets": n, "capture_s": round(r.capture_s, 3), "capture_start_s": round(start, 3), "recorder_taking_in_s": round(taking, 3),
            "recorder_s": round(sum(r.cpu.values()), 3), "packets_per_cpu_s": round(n / (r.capture_s + taking)),
            "with_cutting_per_cpu_s": round(n / (r.capture_s + sum(r.cpu.values()))), "recorder_kb": [base_kb, r.peak_kb], **sums}
     print(f"{calls} calls up: {n} RTP packets; in {sums['ready']} recordings {sums['packets']}, {sums['lost']} lost, {sums['gaps']} gaps of loss\n"
-          f"    capture {r.capture_s:.2f} s ({by_thread(r.capture_threads)})\n"
+          f"    capture {r.capture_s:.2f} s, {start:.2f} of them its start ({by_thread(r.capture_threads)})\n"
           f"    recorder {sum(r.cpu.values()):.2f} s ({by_thread(r.cpu)}), {base_kb} to {r.peak_kb} KB\n"
           f"    packets a CPU second: {row['packets_per_cpu_s']} for capture and taking in, {row['with_cutting_per_cpu_s']} with cutting", flush=True)
     return row
@@ -175,20 +186,19 @@ def on_one_core(stack, core, calls, seconds):
 
 
 def short_calls(stack, calls, speed):
-    """RSS of the recorder against calls cut: a table, and the slope behind the first tenth."""
+    """RSS of the recorder against calls cut: a table as it grows, and the slope behind the first tenth."""
     samples, next_look = [], [0]
 
     def look(run):
         done = int(metric(stack, "recordings_total"))
         if done >= next_look[0]:
             samples.append((done, rss_kb(run.recorder)))
-            next_look[0] = done + calls // 50
+            next_look[0] = done + max(1, calls // 50)
+            print(f"{done:>9} calls {samples[-1][1]:>8} KB", flush=True)
     made = ["--calls", str(calls), "--concurrent", "200", "--talk", "2", "--ring", "0.1", "--audio", "count"]
     r = Run(stack, "short", made, speed=speed).go(look, piped=True)
     samples.append((int(metric(stack, "recordings_total")), rss_kb(r.recorder)))
     sums = r.recordings()
-    for done, kb in samples:
-        print(f"{done:>9} calls {kb:>8} KB")
     late = [s for s in samples if s[0] >= samples[-1][0] / 10]
     mx, my = sum(s[0] for s in late) / len(late), sum(s[1] for s in late) / len(late)
     spread = sum((s[0] - mx) ** 2 for s in late)

@@ -35,15 +35,16 @@ static void segment_name(const struct journal_disk *d, char *buf, unsigned slot)
     snprintf(buf, PATH_MAX_HERE, "%s/%03u.seg", d->dir, slot);
 }
 
-static void boot_id_read(uint8_t id[40])
+// Without it a power cut could pass for a restart, and what it cost would be told by nobody.
+static int boot_id_read(uint8_t id[40])
 {
     memset(id, 0, 40);
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return;
-    if (read(fd, id, 39) < 0)
-        memset(id, 0, 40);
+        return -errno;
+    int r = read(fd, id, 39) > 0 ? 0 : -EIO;
     close(fd);
+    return r;
 }
 
 // ---- head ---------------------------------------------------------------------------------------------------------
@@ -361,7 +362,9 @@ int disk_open(struct journal *j, const char *path, char *err, size_t cap)
         if (getrandom(d->head.incarnation, 16, 0) != 16)
             return journal_fail(-EIO, err, cap, "no random bytes", path);
     }
-    boot_id_read(boot);
+    r = boot_id_read(boot);
+    if (r < 0)
+        return journal_fail(r, err, cap, "this boot's id cannot be read", d->dir);
     d->seed = XXH3_64bits(d->head.incarnation, 16);
     bool other_boot = had_head && !d->head.clean && memcmp(boot, d->head.boot_id, 40) != 0;
     r = segments_find(d, had_head, err, cap);

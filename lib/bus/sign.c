@@ -69,6 +69,11 @@ static void sign_image(const uint8_t *image, size_t n, uint8_t ret[ENVELOPE_SIGN
     crypto_sign_detached(ret + BUS_KEY_ID, NULL, image, n, g.secret);
 }
 
+void sign_bytes(struct span bytes, uint8_t ret[ENVELOPE_SIGNATURE])
+{
+    sign_image(bytes.p, bytes.n, ret);
+}
+
 void sign_envelope(const struct envelope *e, uint8_t ret[ENVELOPE_SIGNATURE])
 {
     uint8_t image[IMAGE_MAX];

@@ -18,6 +18,8 @@ const uint8_t *sign_public_key(void); // BUS_KEY_BYTES; NULL: no key
 // Into ret (ENVELOPE_SIGNATURE bytes): the key's id and the signature.
 void sign_envelope(const struct envelope *e, uint8_t ret[ENVELOPE_SIGNATURE]);
 void sign_ask(const struct ask_msg *a, uint8_t ret[ENVELOPE_SIGNATURE]);
+// The same for anything else: the caller's bytes say what they are.
+void sign_bytes(struct span bytes, uint8_t ret[ENVELOPE_SIGNATURE]);
 
 enum sign_answer {
     SIGN_GOOD,

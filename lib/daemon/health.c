@@ -1,5 +1,6 @@
 #include "health.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 
 #include "base/fail.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
 #include "base/stat.h"
@@ -136,6 +138,9 @@ int health_start(const struct daemon_service *s, const char *listen, const char 
     node = node_name;
     started_us = wall_now_us();
     statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (statm_fd < 0)
+        log_warn("memory in use will be told as 0", "file=/proc/self/statm reason=\"%s\"",
+                 strerror(errno));
     if (!*listen)
         return 0;
     return small_start(&server, listen, routes, sizeof(routes) / sizeof(routes[0]), NULL, err,

@@ -75,16 +75,27 @@ static uint8_t channels_of(const struct codec_params *p)
     return p->channels == 0 ? 1 : p->channels;
 }
 
-const struct codec_impl *codec_find(const struct codec_params *p)
+static const struct codec_impl *find_in(const struct codec_impl *c, const struct codec_params *p)
 {
-    for (size_t t = 0; t < TABLES; t++) {
-        for (const struct codec_impl *c = tables[t]; c->name; c++) {
-            if (strcasecmp(c->name, p->name) == 0 && good_clock(c, p->clock) &&
-                channels_of(p) <= 2 && (p->flags & CODEC_UNUSUAL) == 0)
-                return c;
-        }
+    for (; c->name; c++) {
+        if (strcasecmp(c->name, p->name) == 0 && good_clock(c, p->clock) && channels_of(p) <= 2 &&
+            (p->flags & CODEC_UNUSUAL) == 0)
+            return c;
     }
     return NULL;
+}
+
+const struct codec_impl *codec_find(const struct codec_params *p)
+{
+    const struct codec_impl *c = NULL;
+    for (size_t t = 0; !c && t < TABLES; t++)
+        c = find_in(tables[t], p);
+    return c;
+}
+
+const struct codec_impl *codec_find_apart(const struct codec_params *p)
+{
+    return find_in(codec_apart_impls, p);
 }
 
 const char *codec_name(size_t i, uint32_t *ret_clock)

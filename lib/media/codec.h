@@ -25,15 +25,31 @@ struct codec_params {
 
 struct codec_impl;
 
+// Who decodes what no library in this process does (apart.h). The owner of a decoder keeps it alive.
+struct codec_apart {
+    // A place for a decoder, or -ENOMEM.
+    int (*take)(struct codec_apart *a);
+    // `samples` of them, or -EBADMSG, or -EIO: it has failed and says itself why.
+    int (*decode)(struct codec_apart *a, uint8_t slot, uint32_t codec, struct span payload,
+                  uint32_t samples, int16_t *pcm);
+    void (*give)(struct codec_apart *a, uint8_t slot, uint32_t codec);
+};
+
 struct codec_decoder {
     const struct codec_impl *impl; // NULL: not open
     void *state;                   // the library's
     uint32_t rate;                 // of the PCM
     uint8_t channels, flags;
+    uint8_t slot; // of apart
+    struct codec_apart *apart;
 };
 
-// NULL: no decoder for it.
+// NULL: no decoder for it in this process.
 const struct codec_impl *codec_find(const struct codec_params *p);
+// The same among those of apart.h.
+const struct codec_impl *codec_find_apart(const struct codec_params *p);
+// Which of enum apart_codec, or -1: its decoder is in this process.
+int codec_apart(const struct codec_impl *c);
 // Hz of what comes out; all codecs come out with one channel.
 uint32_t codec_rate(const struct codec_impl *c, const struct codec_params *p);
 // RTP clock units of audio in a payload; 0: not a payload of this codec, or over a second.
@@ -42,7 +58,10 @@ size_t codec_state_bytes(const struct codec_impl *c);
 
 // 0, or -ENOMEM.
 int codec_open(struct codec_decoder *d, const struct codec_impl *c, const struct codec_params *p);
-// Samples written (at most CODEC_PCM_MAX), or -EBADMSG: nothing written, the decoder goes on.
+// For a codec of apart.h. 0, or -ENOMEM: no place left.
+int codec_open_apart(struct codec_decoder *d, const struct codec_impl *c,
+                     const struct codec_params *p, struct codec_apart *by);
+// Samples written (at most CODEC_PCM_MAX), or -EBADMSG: nothing written, the decoder goes on; -EIO: struct codec_apart.
 int codec_decode(struct codec_decoder *d, struct span payload, int16_t *pcm);
 // What stands for n lost samples, written to pcm; how many, 0: this codec cannot.
 size_t codec_conceal(struct codec_decoder *d, int16_t *pcm, size_t n);

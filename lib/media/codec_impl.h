@@ -22,3 +22,4 @@ struct codec_impl {
 extern const struct codec_impl codec_opus_impls[];
 extern const struct codec_impl codec_spandsp_impls[];
 extern const struct codec_impl codec_amr_impls[];
+extern const struct codec_impl codec_apart_impls[];

@@ -26,7 +26,8 @@ enum {
     SCOPE_ALERTS_WRITE = 1u << 13,
     SCOPE_AGENTS_READ = 1u << 14,
     SCOPE_AGENTS_WRITE = 1u << 15,
-    SCOPE_ALL = (1u << 16) - 1,
+    SCOPE_SITES_WRITE = 1u << 16,
+    SCOPE_ALL = (1u << 17) - 1,
     SCOPE_KEEPING =
         SCOPE_RECORDINGS_DELETE | SCOPE_RETENTION_WRITE | SCOPE_HOLDS_WRITE | SCOPE_POLICY_WRITE,
 };
@@ -137,6 +138,9 @@ enum http_next on_call_quality(struct http_req *q);
 enum http_next on_alerts(struct http_req *q);
 enum http_next on_alert_rules(struct http_req *q);
 enum http_next on_alert_rule_remove(struct http_req *q);
+enum http_next on_statistics(struct http_req *q);
+enum http_next on_trunks(struct http_req *q);
+enum http_next on_trunk_remove(struct http_req *q);
 enum http_next on_events(struct http_req *q);
 enum http_next on_openapi(struct http_req *q);
 enum http_next on_asset(struct http_req *q);

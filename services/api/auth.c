@@ -19,10 +19,10 @@
 #define CACHE_STALE_US (600 * US_PER_S)
 
 static const char *const scope_names[] = {
-    "calls:read",         "calls:listen",    "recordings:read", "recordings:download",
-    "messages:read",      "quality:read",    "sites:read",      "events:read",
-    "recordings:delete",  "retention:write", "holds:write",     "policy:write",
-    "recordings:control", "alerts:write",    "agents:read",     "agents:write"};
+    "calls:read",   "calls:listen", "recordings:read",    "recordings:download", "messages:read",
+    "quality:read", "sites:read",   "events:read",        "recordings:delete",   "retention:write",
+    "holds:write",  "policy:write", "recordings:control", "alerts:write",        "agents:read",
+    "agents:write", "sites:write"};
 #define SCOPES (sizeof(scope_names) / sizeof(scope_names[0]))
 
 enum {
@@ -65,12 +65,13 @@ uint32_t auth_scopes_of_role(const char *role)
     } roles[] = {
         {"admin", SCOPE_ALL},
         {"supervisor", SCOPE_ALL & ~(uint32_t)SCOPE_KEEPING},
-        {"analyst", SCOPE_ALL & ~(uint32_t)(SCOPE_CALLS_LISTEN | SCOPE_MESSAGES_READ |
-                                            SCOPE_KEEPING | SCOPE_RECORDINGS_CONTROL |
-                                            SCOPE_ALERTS_WRITE | SCOPE_AGENTS_WRITE)},
+        {"analyst",
+         SCOPE_ALL & ~(uint32_t)(SCOPE_CALLS_LISTEN | SCOPE_MESSAGES_READ | SCOPE_KEEPING |
+                                 SCOPE_RECORDINGS_CONTROL | SCOPE_ALERTS_WRITE |
+                                 SCOPE_AGENTS_WRITE | SCOPE_SITES_WRITE)},
         {"engineer", SCOPE_CALLS_READ | SCOPE_MESSAGES_READ | SCOPE_QUALITY_READ |
                          SCOPE_SITES_READ | SCOPE_EVENTS_READ | SCOPE_ALERTS_WRITE |
-                         SCOPE_AGENTS_READ},
+                         SCOPE_AGENTS_READ | SCOPE_SITES_WRITE},
         {"compliance", SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD |
                            SCOPE_SITES_READ | SCOPE_KEEPING | SCOPE_AGENTS_READ},
         {"integrator", SCOPE_CALLS_READ | SCOPE_RECORDINGS_READ | SCOPE_RECORDINGS_DOWNLOAD |

@@ -1,6 +1,5 @@
 // /calls/export: calls as CSV (call detail records), as one JSON array, or as JSON lines. A worker writes page after page of the list into a file without a
 // name, which is then sent: memory does not depend on how many there are. Limits: 100,000 calls an answer, then X-Next-Cursor.
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,20 +180,6 @@ static void csv_row(struct csv *c, const struct call_view *v, struct span agent_
 
 // ---- the file
 
-static bool write_all(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t k = write(fd, p, n);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0)
-            return false;
-        p += k;
-        n -= (size_t)k;
-    }
-    return true;
-}
-
 enum format {
     FORMAT_CSV,
     FORMAT_JSON,
@@ -209,7 +194,7 @@ static bool put_call(int fd, enum format f, bool first, const struct store_resul
         struct csv c;
         csv_row(&c, &row.view, store_span(r, i, ROW_CALL_COLUMNS + 2),
                 store_span(r, i, ROW_CALL_COLUMNS + 3));
-        return write_all(fd, c.buf, c.n);
+        return nameless_write(fd, c.buf, c.n);
     }
     char text[ROW_BYTES];
     struct json j;
@@ -218,8 +203,8 @@ static bool put_call(int fd, enum format f, bool first, const struct store_resul
     if (j.overflow)
         return false;
     if (f == FORMAT_JSON_LINES)
-        return write_all(fd, j.buf, j.n) && write_all(fd, "\n", 1);
-    return (first || write_all(fd, ",\n", 2)) && write_all(fd, j.buf, j.n);
+        return nameless_write(fd, j.buf, j.n) && nameless_write(fd, "\n", 1);
+    return (first || nameless_write(fd, ",\n", 2)) && nameless_write(fd, j.buf, j.n);
 }
 
 // All pages. False: the problem is set.
@@ -289,11 +274,11 @@ static void job_export(struct store *st, struct http_req *q)
     if (!page_read(q, &p))
         return;
     int fd = nameless_open();
-    bool good = fd >= 0 && write_all(fd, format_begin[f], strlen(format_begin[f]));
+    bool good = fd >= 0 && nameless_write(fd, format_begin[f], strlen(format_begin[f]));
     if (!good)
         http_problem(q, 503, "no_space", "the export could not be written");
     good = good && fill(st, q, fd, f, &p, &more) &&
-           write_all(fd, format_end[f], strlen(format_end[f]));
+           nameless_write(fd, format_end[f], strlen(format_end[f]));
     off_t n = good ? lseek(fd, 0, SEEK_CUR) : -1;
     if (n < 0) {
         if (fd >= 0)

@@ -1,5 +1,6 @@
 #include "nameless.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,4 +20,18 @@ int nameless_open(void)
     if (fd >= 0)
         (void)unlink(name);
     return fd;
+}
+
+bool nameless_write(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = write(fd, p, n);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0)
+            return false;
+        p += k;
+        n -= (size_t)k;
+    }
+    return true;
 }

@@ -7,6 +7,7 @@
 #include "parts.h"
 #include "pause.h"
 #include "recordings.h"
+#include "srtp_keys.h"
 #include "stats.h"
 
 #define PART_CHANGES 24
@@ -20,6 +21,7 @@ struct control {
     struct arena *views;
     struct world *w;
     struct cast_pub *mesh;
+    struct srtp_keys *keys; // borrowed
     pthread_mutex_t lock;
     pthread_cond_t changed;
     const Callmesh__V1__ControlRequest *q; // set: one waits
@@ -28,13 +30,14 @@ struct control {
     _Atomic bool waiting, closed;
 };
 
-struct control *control_new(struct world *w, struct cast_pub *mesh)
+struct control *control_new(struct world *w, struct cast_pub *mesh, struct srtp_keys *keys)
 {
     struct control *c = mem_take(sizeof *c);
     if (!c)
         return NULL;
     c->w = w;
     c->mesh = mesh;
+    c->keys = keys;
     c->views = arena_new(VIEW_BYTES);
     if (!c->views)
         return control_free(c);
@@ -65,6 +68,10 @@ void control_answer(void *ctx, const Callmesh__V1__ControlRequest *q,
     struct control *c = ctx;
     if (!bus_speaks(q->protocol_version)) {
         set_error(reply, a, "unknown protocol version");
+        return;
+    }
+    if (q->request_case == CALLMESH__V1__CONTROL_REQUEST__REQUEST_SRTP_KEYS && c->keys) {
+        srtp_keys_answer(c->keys, q->srtp_keys, reply, a);
         return;
     }
     (void)pthread_mutex_lock(&c->lock);

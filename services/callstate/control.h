@@ -1,4 +1,5 @@
-// control.h: the requests of recorder and api: the snapshot of the mesh in parts, and taps (leases to hear a call).
+// control.h: the requests of recorder and api: the snapshot of the mesh in parts, taps (leases to hear a call), and others; those for keys of
+// SRTP need no world and are answered on the socket's thread (srtp_keys.h).
 // The answering socket has a thread of its own; the world belongs to the state thread: the request is handed over
 // and the asking thread waits (one request at a time, state thread looks at least every few ms, also under back-pressure).
 // Limits: a part has at most 24 changes or 512 KiB; taps: limits.taps, full: refused, counted.
@@ -7,7 +8,9 @@
 #include "world.h"
 
 struct control;
-struct control *control_new(struct world *w, struct cast_pub *mesh);
+struct srtp_keys;
+// keys is borrowed; NULL: such requests are unknown here.
+struct control *control_new(struct world *w, struct cast_pub *mesh, struct srtp_keys *keys);
 struct control *control_free(struct control *c);
 // The answer_fn.
 void control_answer(void *ctx, const Callmesh__V1__ControlRequest *q,

@@ -293,3 +293,19 @@ static inline void feed_end(struct feed_batch *b, double at)
     b->n++;
     feed_send(b);
 }
+
+// Every interval of every site has the sums of its calls, wherever the one that makes them was killed: waits for it.
+static inline void director_sums_agree(struct director *d)
+{
+    static const char sql[] =
+        "SELECT count(*) FROM (SELECT site, statistics_interval(started_at) AS at, count(*) AS n, "
+        "count(answered_at) AS answered, count(*) FILTER (WHERE result = 'busy') AS busy FROM "
+        "calls WHERE merged_into IS NULL GROUP BY 1, 2) c FULL JOIN (SELECT * FROM statistics "
+        "WHERE trunk = '') s USING (site, at) WHERE (coalesce(c.n, 0), coalesce(c.answered, 0), "
+        "coalesce(c.busy, 0)) IS DISTINCT FROM (s.attempts::bigint, s.answered::bigint, "
+        "s.busy::bigint)";
+    for (int i = 0; i < 200 && director_count(d, sql); i++)
+        usleep(50000);
+    assert_int_equal(director_count(d, sql), 0);
+    assert_true(director_count(d, "SELECT sum(attempts) FROM statistics WHERE trunk = ''") > 0);
+}

@@ -75,12 +75,13 @@ bool expiry_due(const struct world *w, const struct call *c, int64_t now_us, int
 }
 
 // Feed time stands still when nobody feeds the site. A call whose harvesters have all been silent for an hour of wall
-// time will hear nothing more.
+// time will hear nothing more. An hour in which we listened: what they said while we were away is still to come.
 static bool abandoned(const struct world *w, const struct call *c)
 {
     for (uint8_t i = 0; i < c->publishers; i++) {
         const struct publisher *p = &w->publisher[c->publisher[i]];
-        if (p->up || w->wall_us - p->last_seen_wall_us < w->lim.idle_us)
+        int64_t since = max64(p->last_seen_wall_us, w->listening_since_wall_us);
+        if (p->up || w->wall_us - since < w->lim.idle_us)
             return false;
     }
     return true;
@@ -93,12 +94,13 @@ static void end_for(struct world *w, struct call *c, int64_t at_us, Callmesh__V1
     call_end(w, c, at_us, by);
 }
 
-// All its parts have been over for long enough; of several none waits for its recording, which would lose the others.
+// All its parts have been over for long enough, and none waits for its recording: a recorder that was away meanwhile asks what is
+// pending, and could not be told of a call that has left. Who needs the room takes it (call.c).
 static bool lingered(const struct world *w, const struct call *c)
 {
     for (const struct call *p = parts_first(c); p; p = p->next_part)
         if (p->state != ENDED || w->wall_us - p->ended_wall_us <= w->lim.linger_us ||
-            (c->head && recordings_awaited(w, &p->id)))
+            recordings_awaited(w, &p->id))
             return false;
     return true;
 }

@@ -12,9 +12,11 @@
 #include "lease.h"
 #include "pause.h"
 #include "restore.h"
+#include "srtp_keys.h"
 #include "sites/admit.h"
 #include "sites/join.h"
 #include "state.h"
+#include "statistics.h"
 #include "stats.h"
 #include "store/packed.h"
 #include "store/schema.h"
@@ -62,6 +64,10 @@ static const struct conf_def defs[] = {
      "of them, a second of feed time and site; the rest is counted", false},
     {"alerts.every", CONF_DURATION, "10s", 100000, 3600000000,
      "between two looks at the rules of alerts", false},
+    {"statistics.every", CONF_DURATION, "10s", 50000, 3600000000,
+     "between two rounds in which sums of sites and trunks are made", false},
+    {"statistics.keep-days", CONF_INT, "1095", 1, 36500,
+     "how long these sums are kept; they do not need the calls any more", false},
     {"store.keep-digits", CONF_BOOL, "false", 0, 0,
      "store the digits of SIP INFO; false: a * for each, they may be of a card", false},
     {"store.pack", CONF_BOOL, "true", 0, 0,
@@ -104,6 +110,10 @@ static const struct conf_def defs[] = {
      "digits (at most 8) by SIP INFO that pause the recording; the same as the other: turn it",
      false},
     {"pause.resume-code", CONF_STR, "", 0, 0, "digits that resume it", false},
+    {"srtp.recorder-key", CONF_STR, "", 0, 0,
+     "file: the bus.sign-key of the recorders at this place; they are told the keys of SRTP that "
+     "SDP named, when they cut a call",
+     false},
     {"timers.no-answer", CONF_DURATION, "32s", 1000000, 3600000000,
      "INVITE without any response: 64 * T1", false},
     {"timers.provisional", CONF_DURATION, "200s", 1000000, 7200000000,
@@ -129,12 +139,14 @@ static struct {
     struct pauses *pauses;
     struct persist *persist;
     struct housekeeping *housekeeping;
+    struct statistics *statistics;
     struct ring *alerts; // housekeeping to state thread
     struct agents *agents;
     struct feed_sub *sub;
     struct cast_pub *mesh;
     struct answer *answer;
     struct control *control;
+    struct srtp_keys *keys;
     struct state *state;
     struct known_cursor *known;
     size_t knowns;
@@ -400,8 +412,13 @@ static int start(const struct conf *c)
                            .timeout_us = conf_int(c, "store.timeout")};
     g.store = store_new(&o);
     r = g.store ? open_persist(c) : EXIT_CREATE;
-    if (!r)
-        r = open_database(c);
+    if (r) {
+        log_error("not enough memory for the batches of the store", "batches=%lld rows=%lld",
+                  (long long)conf_int(c, "store.batches"),
+                  (long long)conf_int(c, "store.batch-rows"));
+        return r;
+    }
+    r = open_database(c);
     if (!r)
         r = open_agents(c);
     if (!r)
@@ -410,7 +427,15 @@ static int start(const struct conf *c)
         r = open_bus(c);
     if (r)
         return r;
-    g.control = control_new(g.world, g.mesh);
+    char err[256] = "out of memory";
+    struct srtp_keys_opts ko = {.dsn = conf_str(c, "store.dsn"),
+                                .recorder_key = conf_str(c, "srtp.recorder-key")};
+    g.keys = srtp_keys_new(&ko, err, sizeof err);
+    if (!g.keys) {
+        log_error("cannot start", "why=\"%s\"", err);
+        return EXIT_CREATE;
+    }
+    g.control = control_new(g.world, g.mesh, g.keys);
     g.alerts = ring_new(ALERTS_QUEUE, sizeof(struct alert));
     struct state_opts so = {.world = g.world,
                             .sub = g.sub,
@@ -422,14 +447,18 @@ static int start(const struct conf *c)
                             .known = g.known,
                             .knowns = g.knowns};
     g.state = g.control && g.alerts ? state_new(&so) : NULL;
-    char err[256] = "out of memory";
     struct housekeeping_opts ho = {.dsn = conf_str(c, "store.dsn"),
                                    .alerts_us = conf_int(c, "alerts.every"),
                                    .alerts = g.alerts,
                                    .board = &g.policy};
     g.housekeeping = housekeeping_new(&ho);
-    if (!g.state || !g.housekeeping || persist_start(g.persist) || state_start(g.state) ||
-        housekeeping_start(g.housekeeping) || agents_start(g.agents) ||
+    struct statistics_opts to = {.dsn = conf_str(c, "store.dsn"),
+                                 .every_us = conf_int(c, "statistics.every"),
+                                 .keep_days = conf_int(c, "statistics.keep-days")};
+    g.statistics = statistics_new(&to);
+    if (!g.state || !g.housekeeping || !g.statistics || persist_start(g.persist) ||
+        state_start(g.state) || housekeeping_start(g.housekeeping) || agents_start(g.agents) ||
+        statistics_start(g.statistics) ||
         answer_open(&g.answer, conf_str(c, "bus.control-url"), control_answer, g.control, err,
                     sizeof err)) {
         log_error("cannot start", "why=\"%s\"", err);
@@ -461,6 +490,7 @@ static void stop(void)
         answer_stop(g.answer);
     bool all = true;
     housekeeping_stop(g.housekeeping);
+    statistics_stop(g.statistics);
     if (g.state) {
         all = state_stop(g.state, 2 * US_PER_S);
         all &= persist_stop(g.persist, all ? 2 * US_PER_S : 0);

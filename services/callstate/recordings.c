@@ -318,13 +318,18 @@ void recordings_on_alive(struct world *w)
     w->recorder_alive_wall_us = w->wall_us;
 }
 
+static int64_t later(const struct world *w, int64_t us)
+{
+    return us > w->listening_since_wall_us ? us : w->listening_since_wall_us;
+}
+
 void recordings_sweep(struct world *w, size_t n)
 {
     for (size_t i = 0; i < n && !list_empty(&w->wait_age) && !world_batch_full(w); i++) {
         struct wait *at = LIST_OBJECT(struct wait, age_link, w->wait_age.next);
-        bool dead = w->wall_us - w->recorder_alive_wall_us > w->lim.recorder_dead_us;
+        bool dead = w->wall_us - later(w, w->recorder_alive_wall_us) > w->lim.recorder_dead_us;
         int64_t patience = dead ? w->lim.recorder_slow_us : 10 * w->lim.recorder_slow_us;
-        if (w->wall_us - at->since_wall_us < patience)
+        if (w->wall_us - later(w, at->since_wall_us) < patience)
             return;
         log_warn("no report of a recording: given up", "reason=%s waited_s=%lld",
                  dead ? "no_recorder" : "recorder_silent",

@@ -85,15 +85,15 @@ static void a_report_after_the_call_has_left_memory(void **state)
 {
     (void)state;
     struct kit k;
-    kit_open(&k, NULL);
+    struct limits lim = kit_limits();
+    lim.calls = 1;
+    kit_open(&k, &lim);
     kit_play(&k, UP BYE);
     struct call *c = slab_at(k.w->calls, 0);
     struct uuid id = c->id;
     kit_seal(&k);
-    k.w->wall_us += 61 * US_PER_S;
-    k.w->recorder_alive_wall_us = k.w->wall_us;
-    kit_sweep(&k);
-    assert_int_equal(used(k.w->calls), 0);
+    kit_play(&k, "20 A>B INVITE id=y"); // has its place
+    assert_null(strstr(kit_tell(&k), "x ended"));
     assert_int_equal(used(k.w->waits), 1);
     report(&k, id, EMPTY);
     assert_int_equal(used(k.w->waits), 0);
@@ -102,6 +102,51 @@ static void a_report_after_the_call_has_left_memory(void **state)
     assert_int_equal(table_rows(t), 1);
     assert_true(
         span_eq(table_cell(t, 3, 0), SPAN_LIT("none"))); // empty: there was nothing to record
+    kit_close(&k);
+}
+
+// A recorder that comes back asks what is pending: a call that waits for it stays to be told, and leaves when it has its word.
+static void a_call_that_waits_stays(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        bool reported;
+    } rows[] = {{"reported", true}, {"given up", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct kit k;
+        kit_open(&k, NULL);
+        kit_play(&k, UP BYE);
+        struct uuid id = ((struct call *)slab_at(k.w->calls, 0))->id;
+        kit_seal(&k);
+        k.w->wall_us += 100 * US_PER_S;
+        kit_sweep(&k);
+        assert_int_equal(used(k.w->calls), 1);
+        k.w->wall_us += 30 * US_PER_S;
+        if (rows[i].reported)
+            report(&k, id, READY);
+        recordings_sweep(k.w, 10);
+        kit_sweep(&k);
+        if (used(k.w->calls) || used(k.w->waits))
+            fail_msg("%s: it is still here", rows[i].what);
+        kit_close(&k);
+    }
+}
+
+// The database was away, so no feed was read: the report may be in one of them.
+static void nothing_is_given_up_while_we_sleep(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    kit_play(&k, UP BYE);
+    k.w->wall_us += 7200 * US_PER_S;
+    k.w->listening_since_wall_us = k.w->wall_us;
+    recordings_sweep(k.w, 10);
+    assert_non_null(strstr(kit_tell(&k), "rec=pending"));
+    k.w->wall_us += 121 * US_PER_S;
+    recordings_sweep(k.w, 10);
+    assert_non_null(strstr(kit_tell(&k), "rec=failed"));
     kit_close(&k);
 }
 
@@ -216,6 +261,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_recorder),
         cmocka_unit_test(a_report_after_the_call_has_left_memory),
+        cmocka_unit_test(a_call_that_waits_stays),
+        cmocka_unit_test(nothing_is_given_up_while_we_sleep),
         cmocka_unit_test(reports_on_either_side_of_the_end),
         cmocka_unit_test(told_twice_before_the_end),
         cmocka_unit_test(early_reports_fill_up),

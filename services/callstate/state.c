@@ -52,10 +52,25 @@ struct state *state_new(const struct state_opts *o)
     return s->announce ? s : NULL;
 }
 
+// The time goes on, and no feed is read.
+static void hear_nobody(struct world *w)
+{
+    w->wall_us = w->listening_since_wall_us = wall_now_us();
+}
+
+// A turn takes some 20 ms. One that took so much longer was asleep (stopped, starved): nobody was heard meanwhile.
+static void next_turn(struct world *w)
+{
+    int64_t before = w->wall_us;
+    w->wall_us = wall_now_us();
+    if (w->wall_us - before > US_PER_S)
+        w->listening_since_wall_us = w->wall_us;
+}
+
 void state_while_waiting(void *ctx)
 {
     struct state *s = ctx;
-    s->o.world->wall_us = wall_now_us();
+    hear_nobody(s->o.world);
     control_serve(s->o.control);
 }
 
@@ -167,7 +182,7 @@ static void body(struct thread *t, void *arg)
     struct world *w = s->o.world;
     while (!thread_should_stop(t)) {
         struct feed_msg m;
-        w->wall_us = wall_now_us();
+        next_turn(w);
         for (int i = 0; i < ENVELOPES_RUN && feed_sub_next(s->o.sub, i ? 0 : POLL_US, &m) == 1;
              i++) {
             take(s, &m);
@@ -184,7 +199,7 @@ static void body(struct thread *t, void *arg)
 
 int state_start(struct state *s)
 {
-    s->o.world->wall_us = wall_now_us();
+    hear_nobody(s->o.world);
     s->o.world->recorder_alive_wall_us = s->o.world->wall_us;
     return thread_start(&s->thread, "state", body, s);
 }

@@ -141,6 +141,20 @@
     X(ANNOUNCED, "callstate_mesh_changes_total", NULL, "Changes sent on the mesh feed",            \
       STAT_COUNTER)                                                                                \
     X(SNAPSHOTS, "callstate_snapshots_total", NULL, "Snapshots begun", STAT_COUNTER)               \
+    X(SRTP_TOLD, "callstate_srtp_keys_asked_total", "answer=\"keys\"",                             \
+      "Questions of recorders for a call's keys", STAT_COUNTER)                                    \
+    X(SRTP_NONE, "callstate_srtp_keys_asked_total", "answer=\"none\"",                             \
+      "Questions of recorders for a call's keys", STAT_COUNTER)                                    \
+    X(SRTP_REFUSED, "callstate_srtp_keys_asked_total", "answer=\"refused\"",                       \
+      "Questions of recorders for a call's keys", STAT_COUNTER)                                    \
+    X(SRTP_AWAY, "callstate_srtp_keys_asked_total", "answer=\"database_away\"",                    \
+      "Questions of recorders for a call's keys", STAT_COUNTER)                                    \
+    X(SRTP_UNSUPPORTED, "callstate_srtp_crypto_refused_total", "reason=\"unsupported\"",           \
+      "a=crypto lines of calls asked for that gave no key", STAT_COUNTER)                          \
+    X(SRTP_MALFORMED, "callstate_srtp_crypto_refused_total", "reason=\"malformed\"",               \
+      "a=crypto lines of calls asked for that gave no key", STAT_COUNTER)                          \
+    X(SRTP_MORE, "callstate_srtp_crypto_refused_total", "reason=\"full\"",                         \
+      "a=crypto lines of calls asked for that gave no key", STAT_COUNTER)                          \
     X(TAPS, "callstate_taps_active", NULL, "Leases to hear a call", STAT_GAUGE)                    \
     X(BACK_PRESSURE, "callstate_back_pressure_us_total", NULL,                                     \
       "Time that intake waited for the database", STAT_COUNTER)                                    \
@@ -164,6 +178,18 @@
     X(ALERTS_UP, "callstate_alerts_raised", NULL, "Alerts that are up", STAT_GAUGE)                \
     X(ALERTS_WATCHED, "callstate_alerts_watched", NULL,                                            \
       "Things over or on their way back under a rule", STAT_GAUGE)                                 \
+    X(STATISTICS_MADE, "callstate_statistics_made_total", "result=\"ok\"",                         \
+      "Intervals of a site that got their sums", STAT_COUNTER)                                     \
+    X(STATISTICS_FAILED, "callstate_statistics_made_total", "result=\"failed\"",                   \
+      "Intervals of a site that got their sums", STAT_COUNTER)                                     \
+    X(STATISTICS_DUE, "callstate_statistics_due", NULL, "Intervals of a site that wait for sums",  \
+      STAT_GAUGE)                                                                                  \
+    X(STATISTICS_LAG, "callstate_statistics_lag_seconds", NULL,                                    \
+      "How long the one waits that waits longest", STAT_GAUGE)                                     \
+    X(STATISTICS_PUT_OFF, "callstate_statistics_put_off", NULL,                                    \
+      "of them, those whose sums could not be made, tried again after 10 minutes", STAT_GAUGE)     \
+    X(STATISTICS_FORGOTTEN, "callstate_statistics_forgotten_total", NULL,                          \
+      "Rows of sums that were older than they are kept", STAT_COUNTER)                             \
     X(DB_UP, "callstate_db_up", NULL, "1 when the last transaction was committed", STAT_GAUGE)     \
     X(DB_PARTITIONS, "callstate_db_partitions_made_total", NULL, "Day partitions made",            \
       STAT_COUNTER)                                                                                \

@@ -434,10 +434,11 @@ struct world {
     size_t call_hand, stream_hand;    // where the sweeps stand
     int64_t wall_us;                  // set once a loop
     int64_t recorder_alive_wall_us;
-    struct pauses *pauses;  // NULL: nothing can be paused
-    int64_t pause_limit_us; // of a pause that says none, or more
-    struct packer *packer;  // of SIP texts on their way to rows; NULL: as they are; borrowed
-    bool keep_digits;       // of SIP INFO, in what is stored
+    int64_t listening_since_wall_us; // silence before it says nothing: we did not listen
+    struct pauses *pauses;           // NULL: nothing can be paused
+    int64_t pause_limit_us;          // of a pause that says none, or more
+    struct packer *packer; // of SIP texts on their way to rows; NULL: as they are; borrowed
+    bool keep_digits;      // of SIP INFO, in what is stored
     char pause_header[64], pause_code[9], resume_code[9]; // "": none
     struct policy_board *policy; // borrowed; NULL: no rules, all is recorded
     size_t memory;

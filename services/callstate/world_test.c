@@ -468,7 +468,8 @@ static void a_stream_outlives_its_call(void **state)
     kit_play(&k, "0 A>B INVITE sdp=4000\n1 B>A 200 t=b sdp=6000\n1.1 rtp "
                  "10.0.0.1:4000>10.0.0.2:6000 ssrc=1\n9 A>B BYE t=b n=2");
     kit_seal(&k);
-    k.w->wall_us += 61 * US_PER_S;
+    k.w->wall_us += 121 * US_PER_S; // no recorder
+    recordings_sweep(k.w, 1);
     kit_sweep(&k);
     assert_int_equal(used(k.w->calls), 0);
     kit_play(&k, "20 A>B INVITE id=y f=g sdp=4000\n21 B>A 200 id=y f=g t=c sdp=6000\n"
@@ -519,6 +520,24 @@ static void abandoned_calls(void **state)
     kit_sweep(&k);
     assert_string_equal(kit_tell(&k),
                         "x ended answered system 200 answer=1 end=1 msgs=2 legs=b:ended\n");
+    kit_close(&k);
+}
+
+// We were away for longer than that: what the harvester said meanwhile is still to come.
+static void nobody_is_abandoned_while_we_sleep(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    kit_play(&k, "0 A>B INVITE\n1 B>A 200 t=b");
+    struct publisher *p = kit_publisher(&k, 1);
+    p->up = false;
+    p->last_seen_wall_us = k.w->wall_us;
+    k.w->wall_us += 7200 * US_PER_S;
+    k.w->listening_since_wall_us = k.w->wall_us;
+    kit_sweep(&k);
+    kit_play(&k, "7 A>B BYE t=b n=2");
+    assert_non_null(strstr(kit_tell(&k), "x ended answered caller 200 answer=1 end=7"));
     kit_close(&k);
 }
 
@@ -817,6 +836,7 @@ int main(void)
         cmocka_unit_test(a_stream_outlives_its_call),
         cmocka_unit_test(the_latest_name_wins_after_a_restart),
         cmocka_unit_test(abandoned_calls),
+        cmocka_unit_test(nobody_is_abandoned_while_we_sleep),
         cmocka_unit_test(publishers_come_and_go),
         cmocka_unit_test(taps_fill_up),
         cmocka_unit_test(nonsense),

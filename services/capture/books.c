@@ -9,6 +9,7 @@ enum {
     FAULTS,
     RESETS,
     PARKED,
+    PARK_REFUSED,
     SENDER_RESTARTS,
     HANDOVER,
     HANDOVER_BROKEN,
@@ -34,6 +35,8 @@ static const struct stat_def defs[CELLS] = {
     [RESETS] = {"capture_worker_resets_total", NULL, "workers that had to begin with empty tables",
                 STAT_COUNTER},
     [PARKED] = {"capture_worker_parked_total", NULL, "states parked for a successor", STAT_COUNTER},
+    [PARK_REFUSED] = {"capture_worker_park_refused_total", NULL,
+                      "states not parked, for no process could be made; tried again", STAT_COUNTER},
     [SENDER_RESTARTS] = {"capture_sender_restarts_total", NULL, "senders that died", STAT_COUNTER},
     [HANDOVER] = {"capture_handover_bytes", NULL,
                   "batches between workers and sender, with those not yet stored", STAT_GAUGE},
@@ -131,6 +134,7 @@ void books_publish(const struct books *b, const struct live *l)
         v[FAULTS] += atomic_load(&s->heirs.faults);
         v[RESETS] += atomic_load(&s->heirs.resets);
         v[PARKED] += atomic_load(&s->heirs.parked);
+        v[PARK_REFUSED] += atomic_load(&s->heirs.fork_failed);
         v[HANDOVER] += xring_used(l->lane[i].out);
         v[HANDOVER_BROKEN] += b->lane[i].broken;
         (void)in_ring(l, i, &blocks);

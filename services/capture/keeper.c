@@ -15,8 +15,8 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/mono.h"
+#include "cage/sandbox.h"
 #include "live.h"
-#include "sandbox.h"
 
 #define COUNT_US (200 * US_PER_MS) // the kernel's counts are read so often
 #define STOP_US  (7 * US_PER_S)    // the sender has a clock of its own for 5 s
@@ -95,6 +95,7 @@ static bool start_sender(struct keeper *k)
 {
     pid_t self = getpid(), child = fork();
     if (child < 0) {
+        log_warn("no process for the sender, tried again", "reason=\"%s\"", strerror(errno));
         k->again_us = mono_now_us() + AGAIN_US;
         return false;
     }

@@ -2,7 +2,7 @@
 //
 //   keeper   opens the kernel's rings, gives up every right, starts the others, counts what the kernel dropped, replaces the
 //            sender when it dies. Parses nothing, opens nothing. The process that was started (its pid, its signals).
-//   worker   one for each ring, with no right at all (sandbox.h): parses. Its state lives on in a parked copy (heirs.h).
+//   worker   one for each ring, with no right at all (cage/sandbox.h): parses. Its state lives on in a parked copy (heirs.h).
 //   sender   journals and bus, health port, listeners (HEP, mirrors), counters.
 //
 // All memory here is mapped before they fork, so it has one address everywhere. Each field has one writing process.
@@ -54,6 +54,7 @@ enum in_kind {
     IN_SDP,        // a: at_us; of another worker
     IN_RTCP,       // a: at_us; payload: endpoints, then the packet
     IN_PAUSES,     // of the sender; payload: struct pauses
+    IN_MEDIA,      // a: at_us; of another worker; payload: struct sigmedia (sigcalls.h)
 };
 
 struct in_packet {

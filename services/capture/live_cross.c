@@ -1,5 +1,5 @@
-// Workers tell each other what a packet at one means for the tables of the others: SDP names addresses whose RTP may be hashed elsewhere,
-// RTCP is about a stream whose ports may be. By message, into an inbox for each pair; no table is shared.
+// Workers tell each other what a packet at one means for the tables of the others: SDP and the other signalling name
+// addresses whose RTP may be hashed elsewhere, RTCP is about a stream whose ports may be. By message, into an inbox for each pair; no table is shared.
 //
 // A word that finds no room is lost, counted (place "crossing"): waiting for each other could stop both. So what a successor does
 // again cannot go by the ring's content; it goes by the number of the word. Killed between the two stores, a word comes twice: naming
@@ -53,10 +53,25 @@ void live_cross_rtcp(void *ctx, const struct pkt *p)
     put_all(ctx, IN_RTCP, p->at_us, &head, sizeof head, span_sub(p->payload, 0, BODY_MAX));
 }
 
+void live_cross_media(void *ctx, int64_t at_us, const struct sigmedia *m)
+{
+    put_all(ctx, IN_MEDIA, at_us, NULL, 0, span_of(m, sizeof *m));
+}
+
+// The words of a worker that is no longer ours: what they count and where they end is looked at here.
+static bool media_is_whole(const struct sigmedia *m)
+{
+    bool whole = m->formats <= SIGMEDIA_FORMATS && (m->at.ip.family == 4 || m->at.ip.family == 6);
+    for (uint32_t i = 0; whole && i < m->formats; i++)
+        whole = memchr(m->format[i].codec, 0, sizeof m->format[i].codec) != NULL;
+    return whole;
+}
+
 void live_cross_take(struct lane_run *w, const struct xring_record *rec, const uint8_t *payload)
 {
     struct span body = span_of(payload, rec->bytes);
     struct in_rtcp head;
+    struct sigmedia media;
     if (rec->kind == IN_SDP) {
         worker_sdp(w->worker, rec->a, body);
     } else if (rec->kind == IN_PAUSES && body.n == sizeof(struct pauses)) {
@@ -66,5 +81,9 @@ void live_cross_take(struct lane_run *w, const struct xring_record *rec, const u
     } else if (rec->kind == IN_RTCP && body.n >= sizeof head) {
         memcpy(&head, body.p, sizeof head);
         worker_rtcp(w->worker, &head.src, &head.dst, span_sub(body, sizeof head, SIZE_MAX));
+    } else if (rec->kind == IN_MEDIA && body.n == sizeof media) {
+        memcpy(&media, body.p, sizeof media);
+        if (media_is_whole(&media))
+            worker_media(w->worker, rec->a, &media);
     }
 }

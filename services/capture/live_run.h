@@ -38,6 +38,7 @@ void live_ring_bell(int fd);
 // live_cross.c: what other workers are to know.
 void live_cross_sdp(void *ctx, int64_t at_us, struct span body);
 void live_cross_rtcp(void *ctx, const struct pkt *p);
+void live_cross_media(void *ctx, int64_t at_us, const struct sigmedia *m);
 void live_cross_take(struct lane_run *w, const struct xring_record *rec, const uint8_t *payload);
 
 // live_steps.c

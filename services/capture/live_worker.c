@@ -16,8 +16,8 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/mono.h"
+#include "cage/sandbox.h"
 #include "live_run.h"
-#include "sandbox.h"
 
 #define PARK_US      (250 * US_PER_MS) // state older than this is parked anew, when there was anything
 #define STEP_S       2                 // of CPU: a step that takes more has no end
@@ -168,6 +168,7 @@ static struct worker *new_worker(struct lane_run *w, const struct conf *c)
         .no_step = w->live->lanes,
         .on_sdp = w->live->lanes > 1 ? live_cross_sdp : NULL,
         .on_rtcp = w->live->lanes > 1 ? live_cross_rtcp : NULL,
+        .on_media = w->live->lanes > 1 ? live_cross_media : NULL,
         .cross_ctx = w,
         .duplicate_window_us = conf_int(c, "capture.duplicate-window"),
         .duplicate_entries = (size_t)conf_int(c, "capture.duplicate-entries"),
@@ -203,7 +204,7 @@ static int build(struct lane_run *w)
         w->report = report_new((size_t)conf_int(c, "report.streams"), conf_str(c, "site"),
                                w->live->publisher);
     w->worker = new_worker(w, c);
-    return w->worker ? 0 : -ENOMEM;
+    return w->worker && (w->report || !w->live->json) ? 0 : -ENOMEM;
 }
 
 void live_worker_run(struct live *l, uint32_t lane)

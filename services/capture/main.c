@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
+#include "cage/sandbox.h"
 #include "daemon/daemon.h"
 #include "inputs.h"
 #include "keylog.h"
@@ -17,7 +18,6 @@
 #include "live_sender.h"
 #include "pause.h"
 #include "report.h"
-#include "sandbox.h"
 #include "sender.h"
 #include "settings.h"
 #include "worker.h"
@@ -90,6 +90,8 @@ static int open_sender(const struct conf *c)
     }
     struct outbox_sink sink = sender_sink(g.sender);
     g.outbox = outbox_new(&sink);
+    if (!g.outbox)
+        log_error("no memory for the batches", "%s", "");
     return g.outbox ? 0 : EX_OSERR;
 }
 
@@ -206,7 +208,7 @@ static int start(const struct conf *c)
         .ctx = g.report,
     };
     g.worker = worker_new(&o);
-    if (!g.worker) {
+    if (!g.worker || (!g.report && (g.json || !g.live))) {
         log_error("no memory for the tables", "%s", "");
         return EX_OSERR;
     }

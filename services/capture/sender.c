@@ -62,6 +62,9 @@ static void wait_for_forerunner(const char *path)
 {
     int64_t until_us = mono_now_us() + FORERUNNER_US;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT)
+        log_warn("a journal that another one may still write is not waited for",
+                 "path=%s reason=\"%s\"", path, strerror(errno));
     while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && mono_now_us() < until_us &&
            !daemon_stopping())
         daemon_wait(50 * US_PER_MS);

@@ -6,6 +6,7 @@
 #include "flows.h"
 #include "media_table.h"
 #include "outbox.h"
+#include "sigcalls.h"
 #include "source.h"
 #include "wire/sip.h"
 
@@ -33,9 +34,11 @@ struct worker_opts {
     size_t peers;               // addresses known, default 16384
     uint32_t sip_unknown;       // messages a second of addresses that are not; 0: no limit
     uint32_t no_first, no_step; // numbers of streams, see flows.h
-    // Other workers hear of it: SDP that was taken, RTCP that no stream of ours is about. NULL: there are none.
+    // Other workers hear of it: SDP that was taken, RTCP that no stream of ours is about, an address that other signalling
+    // named. NULL: there are none.
     void (*on_sdp)(void *ctx, int64_t at_us, struct span body);
     void (*on_rtcp)(void *ctx, const struct pkt *p);
+    void (*on_media)(void *ctx, int64_t at_us, const struct sigmedia *m);
     void *cross_ctx;
     bool keep_digits;    // of telephone-events; else they leave as stars
     const char *hep_key; // HEP messages without it are refused; NULL or "": any
@@ -80,8 +83,9 @@ struct worker_seen {
 };
 struct worker_seen worker_seen(const struct worker *w);
 const struct hep_agents *worker_hep_agents(const struct worker *w);
-// What another worker's on_sdp and on_rtcp told.
+// What another worker's on_sdp, on_rtcp and on_media told.
 void worker_sdp(struct worker *w, int64_t at_us, struct span body);
+void worker_media(struct worker *w, int64_t at_us, const struct sigmedia *m);
 void worker_rtcp(struct worker *w, const struct endpoint *src, const struct endpoint *dst,
                  struct span payload);
 // For the live worker (live_worker.c). A packet that is left out because it ended two processes: counted, not looked at.

@@ -20,12 +20,19 @@ int32_t signalling_frame(struct span head)
     return n >= 0 && head.n > 1 ? n : head.n > 1 || n < 0 ? sccp_frame(head) : 0;
 }
 
+void worker_media(struct worker *w, int64_t at_us, const struct sigmedia *m)
+{
+    media_table_name_one(w->media, &m->at, m->format, m->formats, at_us);
+}
+
 void signalling_tell(void *ctx, const struct sigcall *c, const struct sigcall_event *e)
 {
     struct worker *w = ctx;
-    for (uint32_t i = 0; i < e->medias; i++)
-        media_table_name_one(w->media, &e->media[i].at, e->media[i].format, e->media[i].formats,
-                             e->at_us);
+    for (uint32_t i = 0; i < e->medias; i++) {
+        worker_media(w, e->at_us, &e->media[i]);
+        if (w->o.on_media)
+            w->o.on_media(w->o.cross_ctx, e->at_us, &e->media[i]);
+    }
     if (w->o.out)
         outbox_signalling(w->o.out, c, e, w->counts.n[CAPTURE_PACKETS]);
 }

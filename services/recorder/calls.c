@@ -284,7 +284,9 @@ void calls_on_done(struct calls *c, const struct done *d, int64_t wall_us)
     struct call *call = calls_find(c, &d->call_id);
     if (!call || call->stage != CALL_QUEUED)
         return;
-    bool again = call->again || d->result == JOB_ABANDONED;
+    bool again = call->again || d->result == JOB_ABANDONED || d->result == JOB_NO_KEYS;
+    if (d->result == JOB_NO_KEYS && call->key_rounds < UINT8_MAX)
+        call->key_rounds++;
     call->again = false;
     calls_set_stage(c, call, again ? CALL_PENDING : CALL_DONE, wall_us);
     if (call->removed && call->stage == CALL_DONE)
@@ -308,6 +310,7 @@ void calls_fill_cut(const struct call *call, struct job *ret)
 {
     calls_fill_job(call, ret);
     memcpy(ret->rule, call->rule, sizeof(ret->rule));
+    ret->key_rounds = call->key_rounds;
     if (call->from_answer)
         ret->from_us = call->answered_us;
     if (call->sides == 0 || call->sides == 3)

@@ -43,6 +43,7 @@ struct call {
     int64_t answered_us;
     uint32_t pauses;
     struct job_pause pause[JOB_PAUSES_MAX];
+    uint8_t key_rounds;   // of it that had no keys yet
     bool again;           // more streams came while it was cut
     uint32_t cut_streams; // that the last cut knew of
     enum call_stage stage;

@@ -292,7 +292,8 @@ static void what_payload_types_mean(void **state)
     assert_int_equal(codec_of(&s, 9, 160).kind, CODEC_DECODED);
     assert_int_equal(codec_of(&s, 10, 160).channels, 2);
     assert_int_equal(codec_of(&s, 11, 160).channels, 1);
-    assert_int_equal(codec_of(&s, 18, 20).kind, CODEC_OTHER);
+    assert_int_equal(codec_of(&s, 18, 20).kind, CODEC_DECODED); // by the renderer
+    assert_int_equal(codec_of(&s, 15, 20).kind, CODEC_OTHER);   // G728
     assert_int_equal(codec_of(&s, 98, 100).clock, 48000);
     assert_int_equal(codec_of(&s, 0, 160).kind, CODEC_PCMA); // the SDP rules
     assert_int_equal(codec_of(&s, 8, 160).kind, CODEC_PCMA);

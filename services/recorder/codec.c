@@ -29,6 +29,8 @@ static struct codec make(const char *name, uint32_t clock, uint8_t channels, uin
         return c;
     struct codec_params p = codec_params_of(&c);
     c.impl = codec_find(&p);
+    if (!c.impl)
+        c.impl = codec_find_apart(&p);
     if (c.impl)
         c.kind = strcasecmp(name, "PCMU") == 0   ? CODEC_PCMU
                  : strcasecmp(name, "PCMA") == 0 ? CODEC_PCMA

@@ -9,10 +9,10 @@
 enum codec_kind {
     CODEC_PCMU, // G.711 at 8 kHz
     CODEC_PCMA,
-    CODEC_NOISE,   // comfort noise (RFC 3389): no audio
-    CODEC_EVENT,   // telephone-event (RFC 4733): no audio
-    CODEC_DECODED, // by a decoder of lib/media
-    CODEC_OTHER,   // audio that is not rendered
+    CODEC_NOISE, // comfort noise (RFC 3389): no audio
+    CODEC_EVENT, // telephone-event (RFC 4733): no audio
+    CODEC_DECODED, // by a decoder of lib/media, or by the renderer where codec_apart() says so and it is there
+    CODEC_OTHER, // audio that is not rendered
 };
 
 struct codec {

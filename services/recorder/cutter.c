@@ -27,7 +27,8 @@ int cutter_open(struct cutter *c, char *err, size_t err_cap)
         log_warn("unfinished recordings removed, their calls are cut again", "files=%u", n);
     c->reader = spool_reader_new(c->o.spool_dir);
     c->render = mem_take(sizeof(*c->render));
-    if (!c->reader || !c->render ||
+    c->renderer = renderer_new(c->o.renderer, c->o.renderer_wait_us);
+    if (!c->reader || !c->render || !c->renderer ||
         render_init(c->render, c->reader, c->o.blocks, c->o.segments, c->o.grace_us,
                     c->o.drift_us) < 0) {
         (void)snprintf(err, err_cap, "no memory for the cutter");
@@ -36,7 +37,11 @@ int cutter_open(struct cutter *c, char *err, size_t err_cap)
     c->render->cancelled = cancelled;
     c->render->cancelled_ctx = c;
     c->render->keep_all = c->o.packets;
+    c->render->renderer = c->renderer;
     int r = keyring_open(&c->keys, c->o.keys_dir, true, err, err_cap);
+    if (r < 0)
+        return r;
+    r = keys_open(&c->srtp, c->o.control_url, c->o.name, c->o.site, err, err_cap);
     if (r < 0)
         return r;
     r = ledger_open(&c->ledger, c->o.recordings_dir, &c->keys);
@@ -177,6 +182,10 @@ static void tally(const struct cutter *c)
         count(STAT_REC_FAILED, 1);
         break;
     }
+    count(STAT_SRTP_CLEAR, r->srtp.clear);
+    count(STAT_SRTP_DUP, r->srtp.duplicates);
+    count(STAT_SRTP_FAILED, r->srtp.failed);
+    count(STAT_RENDER_LOST, c->render->failed);
     for (int i = 0; i < 2; i++) {
         count(STAT_REC_LATE_DUP, r->channel[i].late_or_duplicate);
         count(STAT_REC_LOST, r->channel[i].lost);
@@ -212,10 +221,13 @@ static int cut(struct cutter *c)
     m->recorder = c->o.name;
     c->render->window.gaps_n = 0;
     c->render->window.gaps_total = 0;
+    if (keys_fetch(&c->srtp, &c->job, &c->thread.stop))
+        return -EAGAIN;
+    render_keys(c->render, c->srtp.key, c->srtp.n, c->srtp.why);
     render_learn(c->render, &c->job, &c->result);
-    if (cancelled(c))
-        return -ECANCELED; // what was learnt is not the whole
-    int r = keep(c);
+    int r = cancelled(c) ? -ECANCELED : keep(c); // cancelled: what was learnt is not the whole
+    render_keys(c->render, NULL, 0, "");
+    keys_wipe(&c->srtp);
     if (r < 0)
         return r;
     tally(c);
@@ -244,7 +256,9 @@ static void work(struct cutter *c)
             d.result = results[c->result.verdict];
             break;
         }
-        if (r == -ECANCELED)
+        if (r == -EAGAIN)
+            d.result = JOB_NO_KEYS;
+        if (r == -EAGAIN || r == -ECANCELED)
             break;
         if (!atomic_load(c->disk_low))
             log_error("recording could not be written, trying again", "path=%s error=\"%s\"",
@@ -302,6 +316,7 @@ void cutter_stop(struct cutter *c)
     thread_join(&c->thread);
     if (c->render)
         render_deinit(c->render);
+    c->renderer = renderer_free(c->renderer);
     keyring_close(&c->keys);
     c->reader = spool_reader_free(c->reader);
 }

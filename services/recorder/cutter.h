@@ -7,6 +7,7 @@
 #include "base/thread.h"
 #include "erase.h"
 #include "job.h"
+#include "keys.h"
 #include "manifest.h"
 #include "render.h"
 #include "report.h"
@@ -15,9 +16,12 @@
 
 struct cutter_opts {
     const char *spool_dir, *recordings_dir, *name, *keys_dir;
+    const char *control_url, *site; // where keys of SRTP are asked for, and by whom
     bool encrypt, upload, packets;
     size_t blocks, segments; // of one call
     int64_t grace_us, drift_us;
+    const char *renderer; // its program; empty: none
+    int64_t renderer_wait_us;
 };
 
 struct cutter {
@@ -32,7 +36,9 @@ struct cutter {
     const _Atomic bool *disk_low;
     struct spool_reader *reader;
     struct render *render; // 1.6 MiB
+    struct renderer *renderer;
     struct job job;
+    struct keys srtp; // of the call at work
     struct render_result result;
     struct manifest manifest;
     struct report_item item;

@@ -49,8 +49,9 @@ struct job {
     struct uuid call_id;
     char site[JOB_SITE_BYTES];
     int64_t started_us, ended_us;
-    int64_t from_us; // media before it is not wanted; 0: all of the call's is
-    char rule[64];   // of recording, that says so; "" none
+    int64_t from_us;    // media before it is not wanted; 0: all of the call's is
+    char rule[64];      // of recording, that says so; "" none
+    uint8_t key_rounds; // times that it was put back for want of its SRTP keys
     uint32_t streams, losses, pauses;
     struct job_pause {
         int64_t from_us, to_us; // with what the order needed to reach the harvesters
@@ -77,7 +78,8 @@ enum job_result {
     JOB_READY,
     JOB_FAILED,
     JOB_EMPTY,
-    JOB_ABANDONED
+    JOB_ABANDONED,
+    JOB_NO_KEYS // put back: its SRTP keys could not be had yet
 };
 
 struct done {

@@ -197,6 +197,11 @@ void live_packet(struct live *l, struct stream *st, int64_t at_us, struct span p
         l->st.skipped++; // digits are not for the ear
         return;
     }
+    if (ts->info
+            .srtp) { // keys are asked for when the call is cut: who listens is told what it is, and hears no noise
+        c.name = "SRTP";
+        r.payload.n = 0;
+    }
     if (r.payload.n > PAYLOAD_BYTES) {
         l->st.skipped++;
         return;

@@ -62,7 +62,7 @@ static const struct conf_def defs[] = {
      "a block is written at this age, full or not", false},
     {"spool.commit-every", CONF_DURATION, "250ms", 1000, INT64_MAX / 2,
      "how often harvesters are told what is safe here", false},
-    {"spool.commit-bytes", CONF_BYTES, "8M", 64 << 10, 1 << 30,
+    {"spool.commit-bytes", CONF_BYTES, "16M", 64 << 10, 1 << 30,
      "and after so much of one feed: a file is read at full speed", false},
     {"mesh.calls", CONF_INT, "16384", 16, 1 << 22, "calls in the mirror of the mesh", false},
     {"mesh.snapshot-every", CONF_DURATION, "60s", 1000000, INT64_MAX / 2,
@@ -78,6 +78,12 @@ static const struct conf_def defs[] = {
      "a sender's clock that runs away by less leaves its sound as captured, by more it is "
      "resampled",
      false},
+    {"cut.renderer", CONF_STR, "callmesh-render", 0, 0,
+     "the program that decodes G.729, G.723.1, iLBC and Speex, in a cage; without a slash it lies "
+     "beside this one; empty: none",
+     false},
+    {"cut.renderer-wait", CONF_DURATION, "2s", 1000, INT64_MAX / 2,
+     "how long a recording waits for it, beside a quarter of the sound that it gives", false},
     {"live.taps", CONF_INT, "256", 1, 65536, "calls that can be listened to at once", false},
     {"journal.dir", CONF_STR, "/var/lib/callmesh/journal", 0, 0, "journal of the reports", false},
     {"journal.bytes", CONF_BYTES, "16M", 1 << 20, INT64_MAX / 2,
@@ -156,12 +162,16 @@ static void settings(const struct conf *c)
                                     .recordings_dir = conf_str(c, "recordings.dir"),
                                     .name = name,
                                     .keys_dir = conf_str(c, "keys.dir"),
+                                    .control_url = conf_str(c, "bus.control-url"),
+                                    .site = site,
                                     .encrypt = conf_bool(c, "recordings.encrypt"),
                                     .packets = conf_bool(c, "recordings.packets"),
                                     .blocks = (size_t)conf_int(c, "cut.blocks"),
                                     .segments = (size_t)conf_int(c, "cut.segments"),
                                     .grace_us = conf_int(c, "cut.delay"),
-                                    .drift_us = conf_int(c, "cut.drift")};
+                                    .drift_us = conf_int(c, "cut.drift"),
+                                    .renderer = conf_str(c, "cut.renderer"),
+                                    .renderer_wait_us = conf_int(c, "cut.renderer-wait")};
     reporter.o = (struct report_opts){.name = name,
                                       .site = site,
                                       .sig_url = conf_str(c, "bus.sig-url"),
@@ -184,6 +194,8 @@ static int open_all(const struct conf *c, char *err, size_t err_cap)
     if (!intake.orders || !intake.jobs || !cutter.done || !cutter.erases)
         return -ENOMEM;
     cutter.wake = ring_eventfd(cutter.jobs);
+    if (cutter.wake < 0)
+        return -errno;
     mesh.wanted_us = &intake.wanted_us;
     reporter.disk_low = &intake.disk_low;
     reporter.newest = &intake.newest;

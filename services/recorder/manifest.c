@@ -266,6 +266,21 @@ static void put_drift(struct json *j, const struct manifest *f)
     json_kuint(j, "drift_total", r->drifts);
 }
 
+// How encrypted media became sound, and never with what.
+static void put_srtp(struct json *j, const struct render_srtp *s)
+{
+    if (s->clear + s->duplicates + s->failed == 0)
+        return;
+    json_key(j, "srtp");
+    json_obj(j);
+    json_kstr(j, "keys", "SDES");
+    json_kstr(j, "suites", s->suites);
+    json_kuint(j, "packets", s->clear);
+    json_kuint(j, "duplicates", s->duplicates);
+    json_kuint(j, "authentication_failed", s->failed);
+    json_obj_end(j);
+}
+
 // Who had the audio kept back, and why; how much of it is missing stands in the gaps.
 static void put_pauses(struct json *j, const struct job *job)
 {
@@ -321,6 +336,7 @@ size_t manifest_json(const struct manifest *f, char *buf, size_t cap)
     if (r->verdict == RENDER_READY)
         put_file(&j, f);
     put_channels(&j, f);
+    put_srtp(&j, &r->srtp);
     if (f->key) {
         json_kstr(&j, "encryption", MANIFEST_CIPHER);
         put_hex(&j, "key_id", f->key->id, sizeof(f->key->id));

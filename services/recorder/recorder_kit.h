@@ -43,6 +43,8 @@ struct kit {
     int64_t pause_from_us, pause_to_us; // 0: none
     int64_t from_us;                    // answered then, and nothing before is wanted
     uint64_t revision;
+    answer_fn
+        other; // other questions than for a snapshot, under the lock; then the streams are SRTP
     struct uuid call_id, stream_id[KIT_STREAMS];
     size_t streams;
     int64_t started_us, ended_us;
@@ -69,7 +71,7 @@ static inline void kit_spawn(struct kit *k)
     static const char *const names[] = {"bus.rtp-url",     "bus.rtp-ask-url", "bus.mesh-url",
                                         "bus.control-url", "bus.sig-url",     "bus.sig-ask-url",
                                         "bus.live-url"};
-    char self[4096], bin[4200], args[20][160];
+    char self[4096], bin[4200], args[24][160];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     assert_true(n > 0);
     self[n] = '\0';
@@ -81,6 +83,8 @@ static inline void kit_spawn(struct kit *k)
     (void)snprintf(args[c++], sizeof(args[0]), "--recordings.dir=%s/recordings", k->dir);
     (void)snprintf(args[c++], sizeof(args[0]), "--journal.dir=%s/journal", k->dir);
     (void)snprintf(args[c++], sizeof(args[0]), "--keys.dir=%s/keys", k->dir);
+    if (k->other)
+        (void)snprintf(args[c++], sizeof(args[0]), "--bus.sign-key=%s/sign.key", k->dir);
     if (k->plain)
         (void)snprintf(args[c++], sizeof(args[0]), "--recordings.encrypt=false");
     (void)snprintf(args[c++], sizeof(args[0]), "--health.listen=");
@@ -128,6 +132,7 @@ static inline void kit_fill_call(struct kit *k, struct kit_call *m)
         m->info[i].stream_id = kit_bytes(&k->stream_id[i], 16);
         m->info[i].first_at_us = k->started_us;
         m->cs[i].info = &m->info[i];
+        m->cs[i].srtp = k->other != NULL;
         m->cs[i].side =
             i % 2 == 0 ? CALLMESH__V1__SIDE__SIDE_CALLER : CALLMESH__V1__SIDE__SIDE_CALLEE;
         m->list[i] = &m->cs[i];
@@ -161,8 +166,12 @@ static inline void kit_answer(void *ctx, const Callmesh__V1__ControlRequest *q,
                               Callmesh__V1__ControlReply *reply, struct arena *a)
 {
     struct kit *k = ctx;
-    (void)q;
     (void)pthread_mutex_lock(&k->lock);
+    if (q->request_case != CALLMESH__V1__CONTROL_REQUEST__REQUEST_SNAPSHOT) {
+        k->other(k, q, reply, a);
+        (void)pthread_mutex_unlock(&k->lock);
+        return;
+    }
     Callmesh__V1__SnapshotReply *s = arena_take(a, sizeof(*s));
     struct kit_call *m = arena_take(a, sizeof(*m));
     Callmesh__V1__MeshChange **list = arena_take(a, sizeof(*list));
@@ -280,33 +289,40 @@ static inline void kit_send_erase(struct kit *k, const struct uuid *recording_id
     assert_int_equal(cast_pub_send(k->mesh, &b.base), 0);
 }
 
-// One packet of 160 bytes into the batch.
-static inline void kit_packet(struct kit *k, uint32_t stream_no, int64_t at_us, uint8_t pt,
-                              uint16_t seq, uint32_t ts, const uint8_t *payload)
+// One packet into the batch.
+static inline void kit_raw(struct kit *k, uint32_t stream_no, int64_t at_us, const uint8_t *packet,
+                           size_t n)
 {
-    uint8_t *x = k->index + 20 * k->packets++, *p = k->data + k->data_n;
+    uint8_t *x = k->index + 20 * k->packets++;
     uint32_t offset = (uint32_t)k->data_n;
-    uint16_t length = 172, flags = 0;
+    uint16_t length = (uint16_t)n, flags = 0;
     memcpy(x, &at_us, 8);
     memcpy(x + 8, &stream_no, 4);
     memcpy(x + 12, &offset, 4);
     memcpy(x + 16, &length, 2);
     memcpy(x + 18, &flags, 2);
-    uint8_t head[12] = {0x80,
-                        pt,
-                        (uint8_t)(seq >> 8),
-                        (uint8_t)seq,
-                        (uint8_t)(ts >> 24),
-                        (uint8_t)(ts >> 16),
-                        (uint8_t)(ts >> 8),
-                        (uint8_t)ts,
-                        0,
-                        0,
-                        0,
-                        (uint8_t)stream_no};
-    memcpy(p, head, 12);
+    memcpy(k->data + k->data_n, packet, n);
+    k->data_n += n;
+}
+
+// An RTP packet of 160 bytes.
+static inline void kit_packet(struct kit *k, uint32_t stream_no, int64_t at_us, uint8_t pt,
+                              uint16_t seq, uint32_t ts, const uint8_t *payload)
+{
+    uint8_t p[172] = {0x80,
+                      pt,
+                      (uint8_t)(seq >> 8),
+                      (uint8_t)seq,
+                      (uint8_t)(ts >> 24),
+                      (uint8_t)(ts >> 16),
+                      (uint8_t)(ts >> 8),
+                      (uint8_t)ts,
+                      0,
+                      0,
+                      0,
+                      (uint8_t)stream_no};
     memcpy(p + 12, payload, 160);
-    k->data_n += 172;
+    kit_raw(k, stream_no, at_us, p, sizeof(p));
 }
 
 static inline void kit_send_batch(struct kit *k, bool announce, int64_t watermark_us, bool end)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "copies.h"
+#include "encrypted.h"
 #include "render_priv.h"
 #include "wire/rtp.h"
 
@@ -37,6 +38,7 @@ static void end_voices(struct render *r)
 void render_deinit(struct render *r)
 {
     end_voices(r);
+    encrypted_end(r);
     sink_deinit(&r->sink);
     if (r->refs)
         mem_give(r->refs, r->refs_cap * sizeof(*r->refs));
@@ -54,23 +56,33 @@ struct heard {
     bool encrypted, malformed; // why the kind is CODEC_OTHER though there is a decoder
 };
 
-static bool hear(const struct track *t, const struct chain_packet *p, struct heard *ret)
+// Its decoder is not in this process, and the renderer is not here or has it not.
+static bool has_no_decoder(const struct render *r, const struct codec *c)
 {
-    if (rtp_parse(p->packet, &ret->rtp) != WIRE_NONE)
+    int apart = c->impl ? codec_apart(c->impl) : -1;
+    return apart >= 0 && !renderer_decodes(r->renderer, apart);
+}
+
+static bool hear(struct render *r, struct track *t, struct heard *ret)
+{
+    const struct chain_packet *p = &t->next;
+    struct span packet;
+    enum srtp_verdict v = encrypted_take(r, t, p, &packet);
+    if (v == SRTP_DUPLICATE || rtp_parse(packet, &ret->rtp) != WIRE_NONE)
         return false;
     ret->codec = codec_of(t->stream, ret->rtp.payload_type, ret->rtp.payload.n);
     bool audio =
         ret->codec.kind != CODEC_NOISE && ret->codec.kind != CODEC_EVENT && ret->rtp.payload.n > 0;
     uint32_t clock = ret->codec.clock, duration = clock / 50;
-    ret->encrypted = audio && t->stream->srtp;
+    ret->encrypted = audio && v != SRTP_CLEAR;
     ret->malformed = false;
     if (audio && !ret->encrypted && ret->codec.impl) {
         struct codec_params params = codec_params_of(&ret->codec);
         uint32_t ticks = codec_ticks(ret->codec.impl, &params, ret->rtp.payload);
-        ret->malformed = ticks == 0;
+        ret->malformed = ticks == 0 && !has_no_decoder(r, &ret->codec);
         duration = ticks > 0 ? ticks : duration;
     }
-    if (ret->encrypted || ret->malformed)
+    if (ret->encrypted || ret->malformed || has_no_decoder(r, &ret->codec))
         ret->codec.kind = CODEC_OTHER;
     ret->tp = (struct timeline_packet){.key = p->key,
                                        .at_us = p->at_us,
@@ -151,35 +163,18 @@ static void learn_track(struct render *r, const struct job *j, struct track *t,
     timeline_init(&t->timeline, r->segments + *segments, r->segments_cap - *segments);
     t->audio = t->other = 0;
     t->first_us = 0;
+    encrypted_begin(r, t);
     for (uint32_t n = 0; render_next(r, j, t); n++) {
         struct heard h;
         if (n % 1024 == 0 && r->cancelled && r->cancelled(r->cancelled_ctx))
             break; // render_write will say so
         if (t->first_us == 0)
             t->first_us = t->next.at_us;
-        if (hear(t, &t->next, &h))
+        if (hear(r, t, &h))
             learn_packet(r, t, &h, ch);
     }
     timeline_learnt(&t->timeline, r->drift_us);
     *segments += t->timeline.n;
-}
-
-// What the clocks of the senders did, for the manifest.
-static void tell_drift(struct render *r, const struct job *j, const struct track *t,
-                       struct render_result *res)
-{
-    for (size_t i = 0; i < t->timeline.n; i++) {
-        const struct timeline_segment *s = &t->timeline.segments[i];
-        if (s->stretch == 0)
-            continue;
-        if (res->drifts < RENDER_DRIFTS_MAX)
-            res->drift[res->drifts] =
-                (struct render_drift){.stream = (uint32_t)(t->stream - j->stream),
-                                      .from = timeline_pos(s, s->ticks_min, res->start_us, r->rate),
-                                      .to = timeline_pos(s, s->ticks_max, res->start_us, r->rate),
-                                      .stretch = s->stretch};
-        res->drifts++;
-    }
 }
 
 static enum wav_format format_of(const struct render *r)
@@ -192,7 +187,11 @@ static enum wav_format format_of(const struct render *r)
 static void say_why_not(const struct render *r, struct render_result *res)
 {
     if (r->encrypted > 0)
-        (void)snprintf(res->reason, sizeof(res->reason), "SRTP without keys");
+        encrypted_why(r, res, res->reason, sizeof(res->reason));
+    else if (r->failed > 0)
+        (void)snprintf(res->reason, sizeof(res->reason),
+                       "codec failed: %llu packets were not decoded, the renderer: %s",
+                       (unsigned long long)r->failed, renderer_why(r->renderer));
     else if (r->other_name)
         (void)snprintf(res->reason, sizeof(res->reason), "codec %.40s is not rendered",
                        r->other_name);
@@ -206,9 +205,10 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
 {
     memset(res, 0, sizeof(*res));
     r->tracks = 0;
-    r->pcmu = r->pcma = r->decoded = r->other = r->encrypted = r->malformed = 0;
+    r->pcmu = r->pcma = r->decoded = r->other = r->encrypted = r->malformed = r->failed = 0;
     r->rate = 8000;
     r->other_name = NULL;
+    r->started_us = j->started_us;
     size_t refs = 0, segments = 0;
     for (uint32_t i = 0; i < j->streams; i++) {
         const struct job_stream *s = &j->stream[i];
@@ -222,6 +222,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
                               (r->refs_cap - refs) / (j->streams - i));
         learn_track(r, j, t, &res->channel[t->channel], &segments);
     }
+    encrypted_sum(r, res);
     rank_tracks(r);
     copies_align(r);
     res->undecodable = r->other;
@@ -246,7 +247,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
         r->track[i].timeline.rate = r->rate;
         int64_t end = timeline_end(&r->track[i].timeline, res->start_us);
         frames = end > frames ? end : frames;
-        tell_drift(r, j, &r->track[i], res);
+        render_tell_drift(r, j, &r->track[i], res);
     }
     r->stretched = res->drifts;
     res->wav = (struct wav_info){
@@ -285,7 +286,8 @@ static void put_sound(struct render *r, struct track *t, const struct heard *h,
         t->other++;
         ch->other++;
         res->undecodable++;
-        r->malformed++;
+        r->failed += n == -EIO;
+        r->malformed += n != -EIO;
     }
 }
 
@@ -294,7 +296,7 @@ static void place_packet(struct render *r, struct track *t, struct render_result
     struct heard h;
     struct timeline_place place;
     struct render_channel *ch = &res->channel[t->channel];
-    if (!hear(t, &t->next, &h))
+    if (!hear(r, t, &h))
         return;
     enum timeline_verdict v = timeline_place(&t->timeline, &h.tp, res->start_us, &place);
     if (v != TIMELINE_PLACED && v != TIMELINE_LATE)
@@ -335,41 +337,10 @@ void render_rewind(struct render *r, const struct job *j)
         struct track *t = &r->track[i];
         chain_rewind(&t->chain);
         timeline_rewind(&t->timeline);
+        encrypted_begin(r, t);
         t->end = 0;
         t->filled = 0;
         (void)render_next(r, j, t);
-    }
-}
-
-static uint64_t refused_segments(const struct render *r)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < r->tracks; i++)
-        n += r->track[i].timeline.refused;
-    return n;
-}
-
-static void tell_what_is_missing(struct render *r, const struct job *j, struct render_result *res)
-{
-    int64_t dropped = 0;
-    window_add_pauses(&r->window, j, res->start_us, r->rate);
-    for (uint32_t i = 0; i < j->losses; i++)
-        window_add_uncaptured(&r->window,
-                              timeline_samples(j->loss[i].from_us - res->start_us, r->rate),
-                              timeline_samples(j->loss[i].to_us - res->start_us, r->rate));
-    for (size_t i = 0; i < r->tracks; i++) {
-        const struct track *t = &r->track[i];
-        if (t->chain.truncated && t->first_us > res->start_us + dropped)
-            dropped = t->first_us - res->start_us;
-    }
-    if (dropped > 0) {
-        window_add_uncaptured(&r->window, 0, timeline_samples(dropped, r->rate));
-        (void)snprintf(res->reason, sizeof(res->reason), "the first %.3f s had left the spool",
-                       (double)dropped / 1e6);
-    } else if (refused_segments(r) > 0) {
-        (void)snprintf(res->reason, sizeof(res->reason),
-                       "too many jumps of time stamps: %llu packets kept the clock before",
-                       (unsigned long long)refused_segments(r));
     }
 }
 
@@ -379,10 +350,37 @@ static void sum_up(struct render *r, struct render_result *res)
         const struct track *t = &r->track[i];
         struct render_channel *ch = &res->channel[t->channel];
         ch->lost += copies_lost(r, t);
-        ch->late_or_duplicate += t->timeline.seq.duplicates;
+        ch->late_or_duplicate += t->timeline.seq.duplicates + t->srtp.duplicates;
     }
+    encrypted_sum(r, res);
     if (res->undecodable > 0 && res->reason[0] == '\0')
         say_why_not(r, res);
+}
+
+// Pass 2. 0, or -ECANCELED, or the disk's error.
+static int place_all(struct render *r, const struct job *j, struct render_result *res)
+{
+    uint32_t ticks = 0;
+    int e = 0;
+    render_rewind(r, j);
+    for (size_t i = 0; i < r->tracks; i++) {
+        struct track *t = &r->track[i];
+        voice_begin(&t->voice, &r->window, &r->room, r->rate, t->channel, t->rank);
+        voice_apart(&t->voice, r->renderer ? renderer_apart(r->renderer) : NULL);
+    }
+    render_tell_missing(r, j, res);
+    for (struct track *t = render_earliest(r); t && e == 0; t = render_earliest(r)) {
+        place_packet(r, t, res);
+        (void)render_next(r, j, t);
+        if (++ticks % 1024 == 0)
+            e = r->sink.error < 0                                ? r->sink.error
+                : r->cancelled && r->cancelled(r->cancelled_ctx) ? -ECANCELED
+                                                                 : 0;
+    }
+    end_voices(r);
+    if (e == 0)
+        window_finish(&r->window);
+    return e;
 }
 
 int render_write(struct render *r, const struct job *j, const char *path, struct render_result *res)
@@ -401,25 +399,16 @@ int render_write(struct render *r, const struct job *j, const char *path, struct
         return e;
     sink_write(&r->sink, head, n);
     window_init(&r->window, &r->sink, res->wav.format, (int64_t)res->wav.frames);
-    render_rewind(r, j);
-    for (size_t i = 0; i < r->tracks; i++)
-        voice_begin(&r->track[i].voice, &r->window, &r->room, r->rate, r->track[i].channel,
-                    r->track[i].rank);
-    tell_what_is_missing(r, j, res);
-    uint32_t ticks = 0;
-    for (struct track *t = render_earliest(r); t; t = render_earliest(r)) {
-        place_packet(r, t, res);
-        (void)render_next(r, j, t);
-        if (++ticks % 1024 == 0 &&
-            ((r->cancelled && r->cancelled(r->cancelled_ctx)) || r->sink.error < 0)) {
-            e = r->sink.error < 0 ? r->sink.error : -ECANCELED;
-            end_voices(r);
-            sink_abandon(&r->sink);
-            return e;
-        }
-    }
-    end_voices(r);
-    window_finish(&r->window);
+    renderer_begin(r->renderer);
+    e = place_all(r, j, res);
+    renderer_end(r->renderer);
+    bool silent = r->failed > 0 && res->channel[0].packets + res->channel[1].packets == 0;
+    if (e < 0 || silent)
+        sink_abandon(&r->sink);
+    if (e < 0)
+        return e;
     sum_up(r, res);
-    return sink_commit(&r->sink, &res->sums);
+    if (silent)
+        res->verdict = RENDER_FAILED;
+    return silent ? 0 : sink_commit(&r->sink, &res->sums);
 }

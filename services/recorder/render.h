@@ -8,7 +8,9 @@
 #include "chain.h"
 #include "codec.h"
 #include "job.h"
+#include "media/srtp_stream.h"
 #include "media/timeline.h"
+#include "renderer.h"
 #include "sink.h"
 #include "voice.h"
 #include "window.h"
@@ -27,7 +29,7 @@ struct render_channel {
 enum render_verdict {
     RENDER_READY,
     RENDER_EMPTY,  // no audio packet of any stream
-    RENDER_FAILED, // reason says why
+    RENDER_FAILED, // reason says why; also said by render_write, and then there is no file
 };
 
 // A piece of a stream that was brought to the capture's clock.
@@ -35,6 +37,12 @@ struct render_drift {
     uint32_t stream;  // of the job
     int64_t from, to; // frames
     int32_t stretch;  // in parts of DRIFT_ONE
+};
+
+// What became of encrypted streams; of the pass that counts.
+struct render_srtp {
+    uint64_t clear, duplicates, failed; // packets, where there were keys
+    char suites[100];                   // of the keys that fitted, with commas between
 };
 
 struct render_result {
@@ -45,6 +53,7 @@ struct render_result {
     struct sink_sums sums;
     struct render_channel channel[2];
     uint64_t undecodable; // packets
+    struct render_srtp srtp;
     struct render_drift drift[RENDER_DRIFTS_MAX];
     uint64_t drifts; // with those that did not fit
 };
@@ -64,6 +73,7 @@ struct track {
     const struct track *
         copy_of; // the same stream as a better copy of it, by another harvester; NULL: it is the best
     uint64_t filled; // packets of a copy that stand where the best one has a hole
+    struct srtp_stream srtp;
 };
 
 struct render {
@@ -80,7 +90,14 @@ struct render {
     uint32_t rate;          // of the file
     const char *other_name; // of a codec that has no decoder
     uint64_t encrypted, malformed;
+    uint64_t failed;           // packets that the renderer should have decoded
+    struct renderer *renderer; // borrowed; NULL: none
     struct voice_room room;
+    const struct srtp_key *keys; // of the call, borrowed; render_keys
+    uint32_t keys_n;
+    const char *keys_why;                       // none are there; borrowed
+    int64_t started_us;                         // of the call
+    _Alignas(4) uint8_t clear[SRTP_PACKET_MAX]; // the packet at work, decrypted
     struct window window;
     struct sink sink;
     struct sink_seal seal; // set before render_write and render_dump; key NULL: plain
@@ -92,6 +109,9 @@ struct render {
 int render_init(struct render *r, struct spool_reader *reader, size_t blocks, size_t segments,
                 int64_t grace_us, int64_t drift_us);
 void render_deinit(struct render *r);
+// The SRTP keys of the call, before render_learn, borrowed until it is told that there are none (then nothing of them stays). why: "" or why there
+// are none.
+void render_keys(struct render *r, const struct srtp_key *keys, uint32_t n, const char *why);
 // Pass 1. After it the tracks stand; render_dump may be called too.
 void render_learn(struct render *r, const struct job *j, struct render_result *res);
 // Pass 2, to `path`. 0, or negative errno (disk), or -ECANCELED.

@@ -1,4 +1,4 @@
-// render_priv.h: what render.c and dump.c share: all tracks' packets in order of time.
+// render_priv.h: what render.c, render_tell.c and dump.c share: all tracks' packets in order of time, and what is told of them.
 #pragma once
 #include "render.h"
 
@@ -8,3 +8,8 @@ void render_rewind(struct render *r, const struct job *j);
 struct track *render_earliest(struct render *r);
 // On to the track's next packet of the call; false: none.
 bool render_next(const struct render *r, const struct job *j, struct track *t);
+// What the clocks of the senders did, for the manifest.
+void render_tell_drift(const struct render *r, const struct job *j, const struct track *t,
+                       struct render_result *res);
+// What was not captured, paused, or has left the spool: into the window's list of gaps.
+void render_tell_missing(struct render *r, const struct job *j, struct render_result *res);

@@ -16,6 +16,8 @@ int report_open(struct report *r, char *err, size_t err_cap)
     if (!r->items)
         return -ENOMEM;
     r->wake = ring_eventfd(r->items);
+    if (r->wake < 0)
+        return -errno;
     struct feed_pub_opts o = {.publisher = r->o.name,
                               .site = r->o.site,
                               .kind = CALLMESH__V1__KIND__KIND_REPORT,

@@ -1,13 +1,17 @@
-// spool_reader.c: the reading side, for the cutter: blocks by position, a few segment files kept open.
+// spool_reader.c: the reading side, for the cutter: blocks by position, a few segment files kept open. A call's blocks are asked for
+// three times (the chain backwards, the timelines, the sound), so those read last stay in memory: a block never changes once it
+// has a position. All of two minutes of a call fit; of a longer one each is read again.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/mem.h"
 #include "spool.h"
 #include "spool_form.h"
 
 #define OPEN_MAX 16u
+#define KEPT     512u // blocks: 4 MiB
 
 struct open_segment {
     uint32_t number; // 0: free
@@ -15,9 +19,17 @@ struct open_segment {
     uint64_t used;
 };
 
+struct kept {
+    struct spool_pos pos; // segment 0: nothing
+    uint32_t n;           // bytes that were there from pos on
+    bool data_good;       // its sum was checked
+};
+
 struct spool_reader {
     int dir_fd;
     uint64_t clock;
+    struct kept kept[KEPT];
+    uint8_t *blocks; // of each place
     struct open_segment open[OPEN_MAX];
 };
 
@@ -27,11 +39,8 @@ struct spool_reader *spool_reader_new(const char *dir)
     if (!r)
         return NULL;
     r->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (r->dir_fd < 0) {
-        free(r);
-        return NULL;
-    }
-    return r;
+    r->blocks = mem_take((size_t)KEPT * SPOOL_BLOCK_BYTES);
+    return r->dir_fd >= 0 && r->blocks ? r : spool_reader_free(r);
 }
 
 static void close_one(struct open_segment *o)
@@ -46,7 +55,10 @@ struct spool_reader *spool_reader_free(struct spool_reader *r)
     if (!r)
         return NULL;
     spool_reader_trim(r, UINT32_MAX);
-    (void)close(r->dir_fd);
+    if (r->dir_fd >= 0)
+        (void)close(r->dir_fd);
+    if (r->blocks)
+        mem_give(r->blocks, (size_t)KEPT * SPOOL_BLOCK_BYTES);
     free(r);
     return NULL;
 }
@@ -81,39 +93,65 @@ static int fd_of(struct spool_reader *r, uint32_t number)
     return fd;
 }
 
-int spool_read_head(struct spool_reader *r, struct spool_pos pos, struct spool_head *ret)
+static size_t place_of(struct spool_pos pos)
 {
-    if (pos.segment == 0)
-        return -ENOENT;
-    int fd = fd_of(r, pos.segment);
-    if (fd < 0)
-        return fd;
-    struct spool_head h;
-    ssize_t n = pread(fd, &h, sizeof(h), (off_t)pos.offset);
-    if (n < 0)
-        return -errno;
-    if (n != (ssize_t)sizeof(h) || !spool_form_head_good(&h))
-        return -EBADMSG;
-    *ret = h;
-    return 0;
+    uint64_t v = (uint64_t)pos.segment << 32 | pos.offset;
+    return (size_t)(v * UINT64_C(0x9E3779B97F4A7C15) >> 32) % KEPT;
 }
 
-int spool_read_block(struct spool_reader *r, struct spool_pos pos, uint8_t *block)
+// The block with a good head, in its place of those that are kept.
+static int keep(struct spool_reader *r, struct spool_pos pos, struct kept **ret,
+                uint8_t **ret_block)
 {
     if (pos.segment == 0)
         return -ENOENT;
+    size_t i = place_of(pos);
+    struct kept *k = &r->kept[i];
+    *ret = k;
+    *ret_block = r->blocks + i * SPOOL_BLOCK_BYTES;
+    if (k->pos.segment == pos.segment && k->pos.offset == pos.offset)
+        return 0;
     int fd = fd_of(r, pos.segment);
     if (fd < 0)
         return fd;
-    ssize_t n = pread(fd, block, SPOOL_BLOCK_BYTES, (off_t)pos.offset);
+    k->pos.segment = 0;
+    ssize_t n = pread(fd, *ret_block, SPOOL_BLOCK_BYTES, (off_t)pos.offset);
     if (n < 0)
         return -errno;
     struct spool_head h;
     if (n < (ssize_t)sizeof(h))
         return -EBADMSG;
-    memcpy(&h, block, sizeof(h));
-    if (!spool_form_head_good(&h) || (size_t)n < sizeof(h) + h.bytes ||
-        spool_form_sum(block + sizeof(h), h.bytes) != h.data_sum)
+    memcpy(&h, *ret_block, sizeof(h));
+    if (!spool_form_head_good(&h))
         return -EBADMSG;
+    *k = (struct kept){.pos = pos, .n = (uint32_t)n};
+    return 0;
+}
+
+int spool_read_head(struct spool_reader *r, struct spool_pos pos, struct spool_head *ret)
+{
+    struct kept *k;
+    uint8_t *block;
+    int e = keep(r, pos, &k, &block);
+    if (e == 0)
+        memcpy(ret, block, sizeof(*ret));
+    return e;
+}
+
+int spool_read_block(struct spool_reader *r, struct spool_pos pos, uint8_t *block)
+{
+    struct kept *k;
+    uint8_t *from;
+    struct spool_head h;
+    int e = keep(r, pos, &k, &from);
+    if (e < 0)
+        return e;
+    memcpy(&h, from, sizeof(h));
+    if (!k->data_good) {
+        if (k->n < sizeof(h) + h.bytes || spool_form_sum(from + sizeof(h), h.bytes) != h.data_sum)
+            return -EBADMSG;
+        k->data_good = true;
+    }
+    memcpy(block, from, sizeof(h) + h.bytes);
     return 0;
 }

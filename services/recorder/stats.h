@@ -63,6 +63,32 @@
       "holes by sequence number, filled with silence")                                             \
     X(REC_GAPS, "recording_gaps_total", NULL, COUNTER,                                             \
       "silences of the recordings, declared in their manifests")                                   \
+    X(SRTP_CLEAR, "recording_srtp_packets_total", "result=\"clear\"", COUNTER,                     \
+      "packets of SRTP of calls that had keys")                                                    \
+    X(SRTP_DUP, "recording_srtp_packets_total", "result=\"duplicate\"", COUNTER,                   \
+      "packets of SRTP of calls that had keys")                                                    \
+    X(SRTP_FAILED, "recording_srtp_packets_total", "result=\"authentication_failed\"", COUNTER,    \
+      "packets of SRTP of calls that had keys")                                                    \
+    X(KEYS_GOT, "recording_srtp_keys_total", "answer=\"keys\"", COUNTER,                           \
+      "questions for the keys of a call")                                                          \
+    X(KEYS_NONE, "recording_srtp_keys_total", "answer=\"none\"", COUNTER,                          \
+      "questions for the keys of a call")                                                          \
+    X(KEYS_REFUSED, "recording_srtp_keys_total", "answer=\"refused\"", COUNTER,                    \
+      "questions for the keys of a call")                                                          \
+    X(KEYS_AWAY, "recording_srtp_keys_total", "answer=\"away\"", COUNTER,                          \
+      "questions for the keys of a call")                                                          \
+    X(RENDER_CODECS, "recorder_renderer_codecs", NULL, GAUGE,                                      \
+      "codecs that callmesh-render decodes; 0: it is not there")                                   \
+    X(RENDER_STARTS, "recorder_renderer_starts_total", NULL, COUNTER,                              \
+      "starts of callmesh-render, the first one too")                                              \
+    X(RENDER_DIED, "recorder_renderer_failed_total", "reason=\"died\"", COUNTER,                   \
+      "children of it that were given up")                                                         \
+    X(RENDER_SLOW, "recorder_renderer_failed_total", "reason=\"slow\"", COUNTER,                   \
+      "children of it that were given up")                                                         \
+    X(RENDER_NONSENSE, "recorder_renderer_failed_total", "reason=\"nonsense\"", COUNTER,           \
+      "children of it that were given up")                                                         \
+    X(RENDER_LOST, "recorder_renderer_lost_packets_total", NULL, COUNTER,                          \
+      "packets that it should have decoded and did not: gap codec")                                \
     X(CHAIN, "recording_chain_entries_total", NULL, COUNTER, "signed entries added to the chains") \
     X(ERASED, "recordings_erased_total", NULL, COUNTER,                                            \
       "recordings taken away, each with a certificate")                                            \

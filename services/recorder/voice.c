@@ -76,6 +76,11 @@ static size_t emit(struct voice *v, uint32_t from, size_t n, int64_t pos, bool c
     return placed;
 }
 
+void voice_apart(struct voice *v, struct codec_apart *by)
+{
+    v->apart = by;
+}
+
 void voice_stretch(struct voice *v, int32_t stretch)
 {
     v->stretch = stretch;
@@ -97,7 +102,9 @@ static struct codec_decoder *decoder_for(struct voice *v, const struct codec *c,
         v->oldest = (at + 1) % VOICE_DECODERS;
     codec_close(d);
     struct codec_params p = codec_params_of(c);
-    if (codec_open(d, c->impl, &p) < 0)
+    bool here = codec_apart(c->impl) < 0;
+    if ((!here && !v->apart) ||
+        (here ? codec_open(d, c->impl, &p) : codec_open_apart(d, c->impl, &p, v->apart)) < 0)
         return NULL;
     v->payload_type[at] = payload_type;
     return d;

@@ -24,6 +24,7 @@ struct voice {
     struct codec_decoder decoder[VOICE_DECODERS];
     uint8_t payload_type[VOICE_DECODERS];
     uint32_t oldest;
+    struct codec_apart *apart;  // borrowed; who decodes what is not in this process, NULL: nobody
     struct codec_decoder *last; // decoded the newest packet
     struct resample resample;
     int32_t stretch;          // of the packet at work, in parts of DRIFT_ONE
@@ -34,9 +35,10 @@ struct voice {
 
 void voice_begin(struct voice *v, struct window *w, struct voice_room *room, uint32_t rate,
                  int channel, uint8_t rank);
+void voice_apart(struct voice *v, struct codec_apart *by);
 // How the clock of the sender runs from here on (struct timeline_place).
 void voice_stretch(struct voice *v, int32_t stretch);
-// Decodes and puts at pos. Samples that found their place, or -EBADMSG, or -ENOMEM.
+// Decodes and puts at pos. Samples that found their place, or -EBADMSG, -ENOMEM, or -EIO (struct codec_apart).
 int voice_say(struct voice *v, const struct codec *c, uint8_t payload_type, struct span payload,
               int64_t pos);
 // Packets were lost in [from, to), before one of this type: what its decoder can say of it.

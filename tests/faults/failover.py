@@ -1,11 +1,12 @@
 """PostgreSQL goes away under real calls: a streaming replica is promoted, or nothing is there for a long time. Then the oracle counts.
 
-usage: failover.py [--seed N] [--mode sync|lagging|away] [--away S] [--rate CPS] [--keep]
+usage: failover.py [--seed N] [--mode all|sync|lagging|away] [--away S] [--rate CPS] [--keep]
 
   sync      the replica confirms each commit; the primary is killed (-9, all of it), the replica promoted: nothing may be lost
   lagging   the replica stands still for 5 s before that: it knows less than callstate had committed. The cursors in it are older, so
             the journals of the sites give again what is missing
   away      no database for --away seconds (120): the journals hold, and all arrives in order
+  all       the three, one after the other, in one mesh with one count at the end: away, sync, and lagging with a replica of the replica
 
 Exit 0: nothing lost, nothing doubled.
 """
@@ -24,13 +25,28 @@ import run  # noqa: E402
 
 
 class Replica(m.Postgres):
-    def make_from(self, primary):
+    """Of mesh.pg, as it stands then."""
+
+    def __init__(self, mesh, name):
+        super().__init__(name, mesh.folder(name, 1 << 30), mesh.path(f"log/{name}.log"))
+        self.mesh = mesh
+
+    def follow(self):
+        primary = self.mesh.pg
         os.makedirs(self.folder, exist_ok=True)
         m.shutil.chown(self.folder, m.USER, "nogroup")
         with open(self.log, "ab") as out:
             subprocess.run(m.as_user(os.path.join(m.PG_BIN, "pg_basebackup"), "-h", primary.folder, "-U", "callmesh", "-D", self.data, "-R",
                                      "-X", "stream", "-c", "fast"), check=True, stdout=out, stderr=out, cwd="/")
         self.configure()
+        self.start()
+        m.wait_for("the replica", self.ready)
+        self.mesh.proc[self.name] = self
+
+    def confirm(self, names):
+        """Which replicas the primary waits for at each commit."""
+        self.mesh.pg.query(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+        self.mesh.pg.query("SELECT pg_reload_conf()")
 
     def promote(self):
         self.query("SELECT pg_promote(true, 30)")
@@ -51,9 +67,16 @@ def cursor(pg):
 
 
 def fail_over(mesh, replica, lagging):
+    replica.follow()
     if lagging:
+        # It finds older cursors than its own, and begins anew from them.
+        mesh.proc["callstate"].may_end = (m.EXIT_UNAVAILABLE,)
+        run.calm(mesh, 2)
         replica.stop(1e9, whole=True)
         run.calm(mesh, 5)
+    else:
+        replica.confirm("*")
+        run.calm(mesh, 2)
     at = time.monotonic()
     before = cursor(mesh.pg)
     kill_whole(mesh.pg)
@@ -63,6 +86,7 @@ def fail_over(mesh, replica, lagging):
     replica.promote()
     found = cursor(replica)
     mesh.pg = replica
+    replica.confirm("")
     committed = lambda: cursor(replica) > found  # noqa: E731
     run.calm(mesh, 60, committed)
     return {"sum of cursors before": before, "in the promoted one": found, "first commit after s": round(time.monotonic() - at, 1)}
@@ -89,46 +113,43 @@ def in_order(pg):
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--seed", type=int, default=1)
-    a.add_argument("--mode", choices=("sync", "lagging", "away"), default="sync")
+    a.add_argument("--mode", choices=("all", "sync", "lagging", "away"), default="all")
     a.add_argument("--away", type=float, default=120)
     a.add_argument("--rate", type=float, default=8)
     a.add_argument("--settle", type=float, default=120)
+    a.add_argument("--quiet", type=float, default=45)
     a.add_argument("--keep", action="store_true")
     o = a.parse_args()
     m.alone()
     if os.geteuid() != 0:
         print("skipped: root is needed")
         return 77
-    o.kills = 0
     mesh = m.Mesh(o.seed)
     sites = ("steady", "struck")  # nobody strikes a harvester here
-    replica = Replica("replica", mesh.folder("pg2", 1 << 30), mesh.path("log/replica.log"))
+    modes = ("away", "sync", "lagging") if o.mode == "all" else (o.mode,)
+    replicas = {mode: Replica(mesh, f"replica-{mode}") for mode in modes if mode != "away"}
     ok = False
     try:
-        mesh.dsn = f"host={mesh.pg.folder},{replica.folder} user=callmesh dbname=postgres target_session_attrs=read-write"
+        mesh.dsn = f"host={','.join(pg.folder for pg in (mesh.pg, *replicas.values()))} user=callmesh dbname=postgres target_session_attrs=read-write"
         mesh.up(sites)
-        if o.mode != "away":
-            replica.make_from(mesh.pg)
-            replica.start()
-            m.wait_for("the replica", replica.ready)
-            mesh.proc["replica"] = replica
-        if o.mode == "sync":
-            mesh.pg.query("ALTER SYSTEM SET synchronous_standby_names = '*'")
-            mesh.pg.query("SELECT pg_reload_conf()")
-        if o.mode == "lagging":
-            mesh.proc["callstate"].may_end = (m.EXIT_UNAVAILABLE,)  # it finds older cursors than its own: it begins anew from them
+        mesh.took("up")
         mesh.traffic("--forever", "--concurrent", "200", "--rate", str(o.rate), "--talk", "1.5", "--ring", "0.4", "--seed", str(o.seed))
         watcher = m.Watcher(mesh)
         watcher.start()
-        run.calm(mesh, 8)
-        what = away(mesh, o.away) if o.mode == "away" else fail_over(mesh, replica, o.mode == "lagging")
-        print(f"{o.mode}: {what}")
-        run.calm(mesh, 8)
+        for mode in modes:
+            run.calm(mesh, 5)
+            what = away(mesh, o.away) if mode == "away" else fail_over(mesh, replicas[mode], mode == "lagging")
+            print(f"{mode}: {what}", flush=True)
+            mesh.took(mode)
+        run.calm(mesh, 5)
         rest = run.settle(mesh, o, sites)
+        mesh.took("settled")
         watcher.stop_now = True
         verdicts = run.oracle.judge(mesh.pg, mesh.tee, mesh.truth, sites, mesh.audio)
-        ok = run.report(mesh, o, {o.mode: 1}, 0, 0, rest, verdicts, watcher, run.check_api(mesh, verdicts, watcher))
-        if o.mode == "away":
+        api_bad = run.check_api(mesh, verdicts, watcher)
+        mesh.took("judged")
+        ok = run.report(mesh, o, dict.fromkeys(modes, 1), 0, 0, rest, verdicts, watcher, api_bad)
+        if "away" in modes:
             bad = in_order(mesh.pg)
             print(f"rows out of the order of their feed: {len(bad)} {bad[:5]}")
             ok = ok and not bad
@@ -136,7 +157,8 @@ def main():
         if not ok:
             for name in mesh.proc:
                 run.tail(mesh.proc[name].log)
-        replica.end(signal.SIGINT)
+        for pg in (mesh.proc["postgres"], *replicas.values()):
+            pg.end(signal.SIGINT)
         mesh.close(o.keep)
     return 0 if ok else 1
 

@@ -191,6 +191,7 @@ class Mesh:
         os.chmod(self.dir, 0o755)
         self.mounts = []
         self.proc = {}
+        self.seconds, self.since = [], time.monotonic()
         self.standby = standby
         # A long run has the journals of the product's defaults (64 and 256 MiB each); a short one small ones, whose edge is met.
         self.journal_sizes = [] if long else ["--journal.sig-bytes=8M", "--journal.rtp-bytes=48M"]
@@ -211,6 +212,12 @@ class Mesh:
 
     def path(self, name):
         return os.path.join(self.dir, name)
+
+    def took(self, what):
+        """What the last part took, for the report."""
+        now = time.monotonic()
+        self.seconds.append((what, now - self.since))
+        self.since = now
 
     def folder(self, name, tmpfs_bytes=0):
         path = self.path(name)
@@ -244,8 +251,8 @@ class Mesh:
         listen = [f"--bus.{n}={self.url(first + i)}" for i, n in enumerate(("sig-url", "sig-ask-url", "mesh-url", "control-url"))]
         p = self.add(name, "callstate", *listen,
                         f"--store.dsn={self.dsn}", f"--store.schema-dir={self.path('schema')}", f"--node={name}",
-                        f"--health.listen=127.0.0.1:{self.base + health}", "--store.timeout=5s", "--timers.media-silence=30s", "--timers.idle=60s",
-                        "--timers.no-answer=20s", "--timers.provisional=30s", "--timers.linger=5s", *extra)
+                        f"--health.listen=127.0.0.1:{self.base + health}", "--store.timeout=5s", "--timers.media-silence=12s", "--timers.idle=15s",
+                        "--timers.no-answer=12s", "--timers.provisional=12s", "--timers.linger=5s", *extra)
         if self.standby:
             p.may_end = (EXIT_UNAVAILABLE,)  # it slept, another leads now: it steps down and is started again
         return p

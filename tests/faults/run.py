@@ -6,6 +6,7 @@ usage: run.py [--seed N] [--kills N] [--every S] [--rate CPS] [--talk S] [--fill
   --every S     mean seconds between two of them (0.8)
   --fill N      of them: times that a small disk (PostgreSQL's, spool, journals) is filled and freed (kills / 20)
   --at-most S   ends the faults after so long, however many are left
+  --quiet S     unsettled, and nothing new for so long: it will not settle (45: longer than any timer of the mesh)
   --plant NAME  callstate with a planted bug (build/plants): drop, double, cursor, fence; the run must fail
   --only A,B    strike these alone (capture callstate recorder api postgres backend disk)
   --standby     two callstate processes
@@ -48,6 +49,7 @@ def parse():
     a.add_argument("--only", default="")
     a.add_argument("--at-most", type=float, default=1e9)
     a.add_argument("--settle", type=float, default=180)
+    a.add_argument("--quiet", type=float, default=45)
     a.add_argument("--keep", action="store_true")
     a.add_argument("--standby", action="store_true")
     a.add_argument("--plant", default=None)
@@ -250,7 +252,7 @@ def settle(mesh, o, sites):
         if now != last:
             last, since = now, time.monotonic()
         quiet = time.monotonic() - since
-        if now[1] == "0" and now[2] == "0" and quiet > 3 or quiet > 140:
+        if now[1] == "0" and now[2] == "0" and quiet > 3 or quiet > o.quiet:
             break
     return {"messages": int(last[0]), "calls_open": int(last[1]), "recordings_pending": int(last[2]), "took_s": time.monotonic() - t0}
 
@@ -303,6 +305,7 @@ def main():
     ok = False
     try:
         mesh.up(sites)
+        mesh.took("up")
         disks = Disks(mesh)
         watcher = m.Watcher(mesh)
         watcher.start()
@@ -310,14 +313,17 @@ def main():
         calm(mesh, 3)
         print(f"seed {o.seed}: {o.kills} faults, one each {o.every} s, {o.rate} calls/s ({mesh.dir})", flush=True)
         done, skipped, took = run_faults(mesh, o, disks)
+        mesh.took("faults")
         disks.look(all_now=True)
         for p in mesh.proc.values():
             if p.cont_at is not None:
                 p.wake()
         rest = settle(mesh, o, sites)
         watcher.stop_now = True
+        mesh.took("settled")
         verdicts = oracle.judge(mesh.pg, mesh.tee, mesh.truth, sites, mesh.audio)
         api_bad = check_api(mesh, verdicts, watcher)
+        mesh.took("judged")
         ok = report(mesh, o, done, skipped, took, rest, verdicts, watcher, api_bad)
     finally:
         if not ok and not o.keep:
@@ -337,6 +343,7 @@ def tail(path, n=1200):
 
 def report(mesh, o, done, skipped, took, rest, verdicts, watcher, api_bad):
     print(f"faults in {took:.0f} s: " + ", ".join(f"{k} {n}" for k, n in sorted(done.items())) + (f"; {skipped} could not be made" if skipped else ""))
+    print("seconds: " + ", ".join(f"{what} {s:.0f}" for what, s in mesh.seconds))
     print("starts: " + ", ".join(f"{n} {p.starts}" for n, p in mesh.proc.items())
           + f"; starts refused for a full disk: {sum(p.refused for p in mesh.proc.values())}")
     print(f"settled after {rest['took_s']:.0f} s: {rest}")

@@ -6,6 +6,7 @@
 BEGIN {
     # What each layer may include besides itself. protos stands for the generated callmesh/v1/*.h.
     may["base"] = ""
+    may["cage"] = ""
     may["wire"] = "base"
     may["media"] = "base"
     may["encode"] = "base"
@@ -16,8 +17,9 @@ BEGIN {
     may["bus"] = "base protos"
     may["sites"] = "base bus store protos"
     may["daemon"] = "base bus http protos"
-    may["capture"] = "base wire bus daemon protos"
+    may["capture"] = "base cage wire bus daemon protos"
     may["callstate"] = "base wire bus store sites daemon protos"
+    may["render"] = "base cage media"
     may["recorder"] = "base wire media vault depot bus daemon protos"
     may["api"] = "base media encode vault depot bus store sites http daemon protos"
 
@@ -30,7 +32,7 @@ BEGIN {
     door["pcap.h"] = "services/capture/"
     door["pcap/"] = "services/capture/"
     door["ini.h"] = "lib/base/"
-    door["seccomp.h"] = "services/capture/sandbox"
+    door["seccomp.h"] = "lib/cage/"
     door["curl/"] = "lib/depot/"
     # A codec library: one file and its test.
     door["opus/"] = "lib/media/codec_opus lib/encode/"
@@ -39,8 +41,11 @@ BEGIN {
     door["lame/"] = "lib/encode/"
     door["spandsp"] = "lib/media/codec_spandsp"
     door["opencore-amr"] = "lib/media/codec_amr"
-    door["speex/"] = "lib/media/resample"
     door["srtp2/"] = "lib/media/srtp"
+    door["speex/speex_resampler"] = "lib/media/resample"
+    door["speex/speex.h"] = "services/render/codec_speex services/render/decoders_test"
+    door["libavcodec/"] = "services/render/codec_av services/render/decoders_test"
+    door["libavutil/"] = "services/render/codec_av services/render/decoders_test"
 
     calls = "(strcpy|strcat|sprintf|vsprintf|atoi|atol|atoll|alloca|strtok|strtok_r|gets)"
 }

@@ -4,7 +4,9 @@ CM_PKG_RUN="postgresql-15 jq curl ca-certificates iproute2 procps util-linux lib
 CM_PKG_BUILD="gcc libc6-dev python3 python3-yaml cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libnng-dev libpq-dev libzstd-dev
  libmicrohttpd-dev libinih-dev libxxhash-dev libssl-dev libsodium-dev libcurl4-openssl-dev libpcap-dev libseccomp-dev libcmocka-dev
  libopus-dev libspandsp-dev libopencore-amrnb-dev libopencore-amrwb-dev libspeexdsp-dev libogg-dev libflac-dev libmp3lame-dev libsrtp2-dev"
-CM_PKG_TEST="clang-14 libclang-rt-14-dev clang-format-14 sip-tester baresip-core kamailio chromium tshark python3-jsonschema"
+# Optional, for callmesh-render: some 110 packages and 220 MiB with all that libavcodec stands on.
+CM_PKG_RENDER="libavcodec-dev libspeex-dev"
+CM_PKG_TEST="$CM_PKG_RENDER clang-14 libclang-rt-14-dev clang-format-14 sip-tester baresip-core kamailio chromium tshark python3-jsonschema"
 
 pkg_missing() {
     local p

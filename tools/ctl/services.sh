@@ -78,8 +78,18 @@ service_stop() {
 
 setting() { cat "$CM_VAR/run/$1" 2>/dev/null || printf '%s' "${2:-}"; }
 
+# The key by which callstate knows this place's recorder when it asks for the SRTP keys of a call.
+recorder_key() {
+    local f=$CM_VAR/secrets/recorder-sign.key
+    if [ ! -f "$f" ]; then
+        (umask 077 && openssl rand -hex 32 >"$f.new") && { [ "$(id -u)" != 0 ] || chown "$CM_USER:" "$f.new"; } && mv "$f.new" "$f" ||
+            die 73 "no key could be made in $CM_VAR/secrets"
+    fi
+    printf '%s' "$f"
+}
+
 stack_start() { # PORT DSN
-    local port=$1 dsn=$2 common=()
+    local port=$1 dsn=$2 common=() sign
     if [ -z "$dsn" ]; then
         dsn=$(pg_dsn)
         if ! pg_up; then step "database: private PostgreSQL 15" pg_start || die 69 "the private PostgreSQL did not start; see $CM_VAR/log/postgresql.log"; fi
@@ -89,13 +99,15 @@ stack_start() { # PORT DSN
     (umask 077 && echo "$dsn" >"$CM_VAR/run/dsn") # read by audit and quarantine, as the services' user
     [ "$(id -u)" != 0 ] || chown "$CM_USER:" "$CM_VAR/run/dsn"
     common=(--store.dsn="$dsn")
+    sign=$(recorder_key) || exit $?
     mapfile -t a < <(bus_args callstate)
     mapfile -t -O "${#a[@]}" a < <(sites_args callstate)
-    service_start callstate "${a[@]}" "${common[@]}" --store.schema-dir="$CM_VAR/schema" --health.listen="127.0.0.1:$(health_port callstate)"
+    service_start callstate "${a[@]}" "${common[@]}" --store.schema-dir="$CM_VAR/schema" --srtp.recorder-key="$sign" \
+        --health.listen="127.0.0.1:$(health_port callstate)"
     service_wait callstate || die 69 "callstate does not run"
     mapfile -t a < <(bus_args recorder)
     service_start recorder "${a[@]}" --spool.dir="$CM_VAR/spool" --recordings.dir="$CM_VAR/recordings" --journal.dir="$CM_VAR/journal" \
-        --keys.dir="$CM_VAR/keys" \
+        --keys.dir="$CM_VAR/keys" --bus.sign-key="$sign" \
         --health.listen="127.0.0.1:$(health_port recorder)"
     mapfile -t a < <(bus_args api)
     mapfile -t -O "${#a[@]}" a < <(sites_args api)

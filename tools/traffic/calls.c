@@ -118,7 +118,9 @@ static void on_rtp(struct run *r, uint32_t index, unsigned side)
         return;
     struct side *s = &c->side[side];
     uint8_t p[PACKET_MAX];
-    size_t n = (size_t)(rtp_write(r, c, side, p) - p);
+    size_t n = srtp_packet(r, s, p, (size_t)(rtp_write(r, c, side, p) - p));
+    if (n == 0)
+        r->failed = true;
     struct addr to = c->side[!side].rtp;
     if (!s->first_us)
         s->first_us = r->now_us;

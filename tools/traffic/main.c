@@ -1,6 +1,6 @@
 // callmesh-traffic: real SIP calls with their RTP, to a pcap file, a pipe or the wire. See
 // traffic.h.
-#include "traffic.h"
+#include "run.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -39,6 +39,10 @@ static const char help[] =
     "  --start US          capture time of the first packet, Unix us (default 1767225600000000)\n"
     "  --no-rtp            signalling alone\n"
     "  --seed N            (default 1)\n"
+    "  --srtp SUITE        SRTP, with its keys in SDP: AES_CM_128_HMAC_SHA1_80, "
+    "AEAD_AES_256_GCM...\n"
+    "  --rekey             with --srtp: other keys after each hold\n"
+    "  --seq N             first RTP sequence number (default: drawn)\n"
     "  --truth FILE        what was made, one JSON line a call\n"
     "  --tee FILE          with --wire: a pcap of the SIP as it was sent\n"
     "  --forever           until SIGTERM or SIGINT; SIGUSR1: no new calls, and the end\n\n"
@@ -48,9 +52,9 @@ static const char help[] =
     "  callmesh-traffic --wire --forever --concurrent 8 --rate 0.7 --audio talk\n";
 
 static const char *const names[] = {
-    "out",   "calls", "concurrent", "rate",    "talk",      "ring",    "mix",    "hold",
-    "codec", "ptime", "loss",       "reorder", "duplicate", "jitter",  "audio",  "day",
-    "start", "seed",  "truth",      "tee",     "wire",      "forever", "no-rtp", "help"};
+    "out",   "calls", "concurrent", "rate",      "talk",   "ring",    "mix",    "hold",  "codec",
+    "ptime", "loss",  "reorder",    "duplicate", "jitter", "audio",   "day",    "start", "seed",
+    "truth", "tee",   "srtp",       "seq",       "wire",   "forever", "no-rtp", "rekey", "help"};
 enum opt {
     O_OUT,
     O_CALLS,
@@ -72,9 +76,12 @@ enum opt {
     O_SEED,
     O_TRUTH,
     O_TEE,
+    O_SRTP,
+    O_SEQ,
     O_WIRE,
     O_FOREVER,
     O_NO_RTP,
+    O_REKEY,
     O_HELP,
     O_COUNT,
 };
@@ -164,6 +171,9 @@ static void set_number(struct options *o, enum opt k, const char *v)
     case O_DAY:
         o->day_s = number(n, v, 0, 1e7);
         break;
+    case O_SEQ:
+        o->seq = (int)number(n, v, 0, 65535);
+        break;
     case O_START:
         o->start_us = (int64_t)number(n, v, 0, 4e15);
         break;
@@ -198,6 +208,14 @@ static void parse(struct options *o, int argc, char **argv)
             break;
         case O_NO_RTP:
             o->no_rtp = true;
+            break;
+        case O_REKEY:
+            o->rekey = true;
+            break;
+        case O_SRTP:
+            o->srtp = srtp_suite(optarg);
+            if (!o->srtp || !srtp_start())
+                bad("srtp", optarg, "a suite of SDES that libsrtp2 has");
             break;
         case O_MIX:
             set_mix(o, optarg);
@@ -234,6 +252,7 @@ int main(int argc, char **argv)
                         .hold_percent = 10,
                         .codec_mask = 3,
                         .ptime_ms = 20,
+                        .seq = -1,
                         .drain = &drain,
                         .start_us = INT64_C(1767225600000000)};
     parse(&o, argc, argv);

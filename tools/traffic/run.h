@@ -38,6 +38,8 @@ struct side {
     unsigned ranges;
     double hz;
     char tag[12];
+    uint32_t key_no; // SRTP: of its keys, the one in use
+    void *srtp;      // its context, NULL before the first packet under it
 };
 
 struct call {
@@ -66,7 +68,7 @@ struct event {
 };
 
 #define POOL       65536
-#define PACKET_MAX (12 + 480)
+#define PACKET_MAX (12 + 480 + 160) // what SRTP may put behind it
 struct delayed {
     struct addr src, dst;
     uint16_t n;
@@ -95,6 +97,14 @@ void schedule(struct run *r, int64_t at_us, enum kind kind, uint32_t index, unsi
 // script.c
 bool call_begin(struct run *r, uint32_t index);
 void call_step(struct run *r, uint32_t index, enum step step);
+
+// srtp.c. The line of SDP with the side's key; nothing without --srtp.
+bool srtp_start(void);
+int srtp_line(const struct run *r, const struct side *s, char *buf, size_t cap);
+void srtp_rekey(const struct run *r,
+                struct side *s); // before the SDP of a re-INVITE or of its answer
+size_t srtp_packet(const struct run *r, struct side *s, uint8_t *p, size_t n); // 0: it failed
+void srtp_end(struct side *s);
 
 // sip_text.c: from = side that sends; owner = side that began the transaction.
 void send_request(struct run *r, struct call *c, unsigned from, const char *method, uint32_t cseq,

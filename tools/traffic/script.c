@@ -36,6 +36,8 @@ static void write_truth(struct run *r, const struct call *c, const char *result)
 static void call_end(struct run *r, struct call *c, const char *result)
 {
     write_truth(r, c, result);
+    srtp_end(&c->side[0]);
+    srtp_end(&c->side[1]);
     c->up = c->media = false;
     r->up--;
 }
@@ -134,10 +136,12 @@ void call_step(struct run *r, uint32_t index, enum step step)
         step_in(r, index, ST_RESUME, 2000);
         break;
     case ST_RESUME:
+        srtp_rekey(r, &c->side[agent]);
         send_request(r, c, agent, "INVITE", ++c->cseq[agent], true, "sendrecv");
         step_in(r, index, ST_RESUME_OK, 6);
         break;
     case ST_RESUME_OK:
+        srtp_rekey(r, &c->side[!agent]);
         send_response(r, c, agent, "200 OK", "INVITE", c->cseq[agent], true, "sendrecv");
         c->held = false;
         step_in(r, index, ST_RESUME_ACK, 6);
@@ -199,6 +203,8 @@ bool call_begin(struct run *r, uint32_t index)
         s->ssrc = (uint32_t)rng_next(g);
         s->ts0 = (uint32_t)rng_next(g);
         s->seq = (uint16_t)rng_next(g);
+        if (o->seq >= 0)
+            s->seq = (uint16_t)o->seq;
         s->hz = audio_hz(c->number, i);
         snprintf(s->tag, sizeof s->tag, "%08x", (unsigned)rng_next(g));
         if (!sink_open_addr(r->sink, s->sip) || !sink_open_addr(r->sink, s->rtp))

@@ -6,18 +6,19 @@ static void ip_text(uint32_t ip, char buf[16])
     snprintf(buf, 16, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
 }
 
-static int sdp_write(const struct call *c, unsigned side, const char *direction, unsigned ptime,
-                     char *buf, size_t cap)
+static int sdp_write(const struct run *r, const struct call *c, unsigned side,
+                     const char *direction, unsigned ptime, char *buf, size_t cap)
 {
-    char ip[16];
+    char ip[16], crypto[160] = "";
     ip_text(c->side[side].rtp.ip, ip);
+    srtp_line(r, &c->side[side], crypto, sizeof crypto);
     return snprintf(
         buf, cap,
         "v=0\r\no=- %u 1 IN IP4 %s\r\ns=call\r\nc=IN IP4 %s\r\nt=0 0\r\n"
-        "m=audio %u RTP/AVP %u 101\r\na=rtpmap:%u %s/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
-        "a=fmtp:101 0-15\r\na=ptime:%u\r\na=%s\r\n",
-        c->side[side].ssrc, ip, ip, c->side[side].rtp.port, c->alaw ? 8 : 0, c->alaw ? 8 : 0,
-        c->alaw ? "PCMA" : "PCMU", ptime, direction);
+        "m=audio %u RTP/%s %u 101\r\na=rtpmap:%u %s/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+        "a=fmtp:101 0-15\r\n%sa=ptime:%u\r\na=%s\r\n",
+        c->side[side].ssrc, ip, ip, c->side[side].rtp.port, r->o->srtp ? "SAVP" : "AVP",
+        c->alaw ? 8 : 0, c->alaw ? 8 : 0, c->alaw ? "PCMA" : "PCMU", crypto, ptime, direction);
 }
 
 // from_side sends. start is the start line without CRLF; cseq_method names the transaction, owned
@@ -29,7 +30,7 @@ static void send_sip(struct run *r, struct call *c, unsigned from_side, unsigned
     char buf[2048], body[512] = "", ip_owner[16], ip_from[16];
     const struct side *me = &c->side[from_side], *own = &c->side[owner], *far = &c->side[!owner];
     int body_n =
-        direction ? sdp_write(c, from_side, direction, r->o->ptime_ms, body, sizeof body) : 0;
+        direction ? sdp_write(r, c, from_side, direction, r->o->ptime_ms, body, sizeof body) : 0;
     ip_text(own->sip.ip, ip_owner);
     ip_text(me->sip.ip, ip_from);
     const char *from_user = owner == 0 ? c->from : c->to, *to_user = owner == 0 ? c->to : c->from;

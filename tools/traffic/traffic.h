@@ -33,6 +33,9 @@ struct options {
     unsigned codec_mask;   // bit 0 PCMU, bit 1 PCMA: drawn for each call
     unsigned ptime_ms;
     bool no_rtp;
+    int srtp;   // suite (srtp_suite), 0: plain RTP
+    bool rekey; // another key with each re-INVITE
+    int seq;    // first sequence number, -1: drawn
     enum audio_kind audio;
     double day_s;     // length of a day/night wave of the rate; 0: none
     int64_t start_us; // capture time of the first packet (pcap)
@@ -81,6 +84,9 @@ void audio_count(uint8_t *p, size_t n, uint32_t call, unsigned side, uint32_t fr
 
 // ---- calls.c
 // --------------------------------------------------------------------------------------------------------
+// 0: not one of ours.
+int srtp_suite(const char *name);
+
 struct totals {
     uint64_t calls, answered, sip, rtp, rtp_lost, rtp_duplicated, rtp_late, pool_full;
 };

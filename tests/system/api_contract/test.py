@@ -60,6 +60,7 @@ def ask(t, path, want=200, method="GET", **kw):
 
 def test_lists_and_objects(t):
     t.env["CALLMESH_RETENTION_EVERY"] = "2s"
+    t.env["CALLMESH_STATISTICS_EVERY"] = "100ms"
     t.up("--interface", "lo", "--site", "lab")
     t.traffic(t.path("a.pcap"), "--calls", "25", "--concurrent", "5", "--talk", "2", "--loss", "1")
     t.replay(t.path("a.pcap"))
@@ -139,6 +140,31 @@ def test_alerts(t):
     ask(t, "/alert-rules/contract", method="DELETE")
     ask(t, "/alert-rules/contract", 404, method="DELETE")
     ask(t, "/alerts?state=raised")
+
+
+def test_statistics(t):
+    _, trunk = ask(t, "/trunks", method="POST", body={"name": "contract/a", "addresses": ["10.0.0.0/8", "::1"]})
+    check(trunk["addresses"] == ["10.0.0.0/8", "::1/128"], f"{trunk}")
+    ask(t, "/trunks", 400, method="POST", body={"name": "contract/a", "addresses": ["10.0.0.1/8"]})
+    _, trunks = ask(t, "/trunks")
+    check([x["name"] for x in trunks["data"]] == ["contract/a"], f"{trunks}")
+    _, calls = ask(t, "/calls?limit=200")
+    day = calls["data"][0]["started_at"][:10]
+    span = f"from={day}T00:00:00Z&to={day}T23:59:59Z&site={calls['data'][0]['site']}"  # the traffic of the file lasts a minute
+
+    def counted():
+        value = ask(t, f"/statistics?{span}&by=site,day")[1]["data"]
+        return value if value and value[0]["attempts"] == len(calls["data"]) and not value[0]["unfinished"] else None
+
+    row = wait_for("the sums of the replayed calls", counted)[0]
+    for result in ("answered", "busy", "no_answer", "canceled", "rejected", "failed"):
+        check(row[result] == sum(c["result"] == result for c in calls["data"]), f"{result}: {row}")
+    ask(t, f"/statistics?{span}&by=trunk,direction,quarter")
+    _, csv = ask(t, f"/statistics?{span}&by=site,day&format=csv")
+    check(csv.count(b"\n") == 2, f"{csv!r}")
+    ask(t, "/statistics?by=moon", 400)
+    ask(t, "/trunks/contract%2Fa", method="DELETE")
+    ask(t, "/trunks/contract%2Fa", 404, method="DELETE")
 
 
 def test_rules(t):

@@ -1,9 +1,11 @@
+import base64
 import csv
 import os
+import re
 
 from harness import CAPTURES, ROOT, Skip, Wav, check
 
-RENDERED = {"pcmu", "pcma", "l16", "g722", "g726-16", "g726-24", "g726-32", "g726-40", "gsm", "opus", "amr", "amr-wb"}
+RENDERED = {"pcmu", "pcma", "l16", "g722", "g726-16", "g726-24", "g726-32", "g726-40", "gsm", "opus", "amr", "amr-wb", "g729", "g723", "ilbc", "speex"}
 # File, codec, rate of the recording, and whether there is speech in it (the tools of one send silence).
 OTHER_CODECS = (
     ("nesfit-codecs3-g722.pcap", "G722", 16000, True), ("nesfit-codecs3-g726-16.pcap", "G726-16", 8000, True),
@@ -11,6 +13,10 @@ OTHER_CODECS = (
     ("russo-rtp_sip_opus.pcapng", "opus", 16000, True), ("wiki-sip-rtp-g722.pcap", "G722", 16000, True),
     ("wiki-sip-rtp-gsm.pcap", "GSM", 8000, True), ("wiki-sip-rtp-opus.pcap", "opus", 16000, True),
     ("sipnab-invite-opus-bye.pcap", "opus", 16000, False),
+    # by callmesh-render
+    ("wiki-sip-rtp-g729a.pcap", "G729", 8000, True),
+    ("wiki-sip-rtp-ilbc.pcap", "iLBC", 8000, True), ("nesfit-codecs3-speex8.pcap", "speex", 8000, True),
+    ("nesfit-codecs3-speex16.pcap", "speex", 16000, True),
 )
 FIELDS = ("calls", "answered", "joined_streams", "joined_rtp", "all_streams", "all_rtp")
 
@@ -135,3 +141,38 @@ def test_srtp_without_keys_is_no_recording(t):
     for c in calls:
         check(all(s["srtp"] for s in c["streams"]) and len(c["streams"]) == 2, f"{c['id']}: {c['streams']}")
         check([(r["status"], r["reason"]) for r in c["recordings"]] == [("failed", "SRTP without keys")], f"{c['id']}: {c['recordings']}")
+
+
+def test_srtp_is_heard_as_its_call_in_the_clear(t):
+    """The same calls in the clear and as SRTP with keys in SDP: recordings of the same bytes. Held, other keys behind it, numbers that roll over."""
+    if not t.is_up:
+        t.up()
+    common = ("--calls", "2", "--concurrent", "2", "--talk", "3", "--seed", "78", "--mix", "1,0,0,0", "--hold", "100", "--seq", "65500",
+              "--loss", "3", "--reorder", "5", "--duplicate", "5")
+    files = [t.path(f"{n}.pcap") for n in ("clear", "srtp", "wrong")]
+    t.traffic(files[0], *common)
+    t.traffic(files[1], *common, "--srtp", "AES_CM_128_HMAC_SHA1_80", "--rekey")
+    with open(files[1], "rb") as f:
+        data = f.read()
+    keys = set(re.findall(rb"a=crypto:1 \S+ inline:(\S+)", data))
+    check(len(keys) == 8, f"{len(keys)} keys: two calls of two sides, twice")
+    with open(files[2], "wb") as f:  # what SDP says of the keys is not true
+        f.write(re.sub(rb"(inline:\S{9})(\S)", lambda m: m[1] + (b"B" if m[2] == b"A" else b"A"), data))
+    clear, srtp, wrong = ({c["legs"][0]["sip_call_id"]: c for c in a["calls"]} for a in t.replay(*files))
+    check(len(clear) == 2 and clear.keys() == srtp.keys() == wrong.keys(), f"calls {clear.keys()}, {srtp.keys()}, {wrong.keys()}")
+    for i, c in srtp.items():
+        check(all(s["srtp"] for s in c["streams"]), f"{i}: {c['streams']}")
+        a, b = clear[i]["recordings"][0], c["recordings"][0]
+        check((b["status"], b["reason"]) == ("ready", a["reason"]), f"{i}: {b['status']}, {b['reason']}")
+        check([g["reason"] for g in a["gaps"]] == [g["reason"] for g in b["gaps"]], f"{i}: gaps {a['gaps']} and {b['gaps']}")
+        check(t.recording_bytes(a) == t.recording_bytes(b), f"the recordings of {i} differ")
+        r = wrong[i]["recordings"][0]
+        check((r["status"], r["reason"]) == ("failed", "SRTP: none of the call's 4 keys fits"), f"wrong keys: {r}")
+    # A key is in the SIP message and nowhere else: no log has one, and not where the sound is.
+    for folder in ("log", "spool", "recordings"):
+        for top, _, names in os.walk(os.path.join(t.var, folder)):
+            for name in names:
+                with open(os.path.join(top, name), "rb") as f:
+                    body = f.read()
+                found = [k for k in keys if k in body or base64.b64decode(k) in body]
+                check(not found, f"{top}/{name} has {len(found)} keys")

@@ -15,13 +15,5 @@ def run(*args):
     check(p.returncode == 0, "see above")
 
 
-def test_replica_that_confirmed_each_commit(_):
-    run("--mode", "sync")
-
-
-def test_replica_that_lags(_):
-    run("--mode", "lagging")
-
-
-def test_no_database_for_a_while(_):
-    run("--mode", "away", "--away", "20")
+def test_no_database_then_a_replica_then_one_that_lags(_):
+    run("--mode", "all", "--away", "12")

@@ -1,3 +1,4 @@
+import concurrent.futures
 import os
 import random
 import re
@@ -18,33 +19,29 @@ def run(*args):
 
 
 def test_a_hundred_faults(_):
-    p = run("--seed", str(SEED), "--kills", "100", "--every", "0.7")
+    p = run("--seed", str(SEED), "--kills", "100", "--every", "0.4")
     print(p.stdout if p.returncode else p.stdout[:2500])
     check(p.returncode == 0, f"seed {SEED}: see above")
 
 
 def test_standby_takes_over(_):
-    p = run("--seed", str(SEED), "--kills", "30", "--every", "1", "--standby", "--only", "callstate,postgres")
+    p = run("--seed", str(SEED), "--kills", "24", "--every", "0.6", "--standby", "--only", "callstate,postgres")
     print(p.stdout if p.returncode else p.stdout[:2500])
     check(p.returncode == 0, f"seed {SEED}: see above")
 
 
-def planted(name, wants):
-    subprocess.run(["ninja", "-C", os.path.join(ROOT, "build"), f"plants/callmesh-callstate-plant-{name}"], check=True, stdout=subprocess.DEVNULL)
-    p = run("--seed", "1", "--kills", "25", "--every", "0.6", "--plant", name, "--only", "callstate,postgres,backend", "--settle", "40")
-    found = {k: int(n) for k, n in re.findall(r"(undeclared|doubled|foreign|lost|wrong) (\d+)", p.stdout) if int(n)}
-    print(f"planted {name}: exit {p.returncode}, found {found}")
-    check(p.returncode == 1 and "FAILED" in p.stdout, f"a planted bug was not found: {name}\n{p.stdout[-3000:]}")
-    check(any(w in found for w in wants), f"{name}: found by something else than {wants}\n{p.stdout[-3000:]}")
+PLANTED = {"drop": "undeclared", "double": "doubled", "cursor": "undeclared"}  # and what finds it
 
 
-def test_a_dropped_event_is_found(_):
-    planted("drop", ("undeclared",))
-
-
-def test_a_doubled_event_is_found(_):
-    planted("double", ("doubled",))
-
-
-def test_a_cursor_outside_its_transaction_is_found(_):
-    planted("cursor", ("undeclared",))
+def test_planted_bugs_are_found(_):
+    """The three runs at the same time, each in namespaces of its own: they mostly wait."""
+    subprocess.run(["ninja", "-C", os.path.join(ROOT, "build"), *(f"plants/callmesh-callstate-plant-{name}" for name in PLANTED)], check=True, stdout=subprocess.DEVNULL)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        runs = {name: pool.submit(run, "--seed", "1", "--kills", "25", "--every", "0.6", "--plant", name, "--only", "callstate,postgres,backend", "--quiet", "8")
+                for name in PLANTED}
+    for name, wants in PLANTED.items():
+        p = runs[name].result()
+        found = {k for k, n in re.findall(r"(undeclared|doubled) (\d+)", "".join(re.findall(r": messages sent .*", p.stdout))) if int(n)}
+        print(f"planted {name}: exit {p.returncode}, found {found}")
+        check(p.returncode == 1 and "FAILED" in p.stdout, f"a planted bug was not found: {name}\n{p.stdout[-3000:]}")
+        check(wants in found, f"{name}: found by something else than {wants}\n{p.stdout[-3000:]}")

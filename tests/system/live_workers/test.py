@@ -13,12 +13,13 @@ _spec = importlib.util.spec_from_file_location("worker_kills", os.path.join(os.p
 kills = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(kills)
 CALLS = 60
+GATEWAYS = 20  # calls whose address MGCP names
 SHED = 'capture_shed_total{class="sip_unknown"}'
 RING = os.environ.get("FLOOD_RING", "512M")
 STEADY_KB = 512  # what the parked copy has not let go at the moment of looking, up or down; 500,000 INVITEs are 200 MB
 SECONDS = float(os.environ.get("FLOOD_SECONDS", "5"))
 
-# Runs inside the sending namespace: an INVITE for each call, then one RTP packet, then one RTCP report about it.
+# Runs inside the sending namespace: an INVITE or a CRCX for each call, then one RTP packet, then one RTCP report about it.
 SENDER = """
 import socket, struct, time
 def sock(port):
@@ -31,6 +32,10 @@ for i in range(%d):
     text = ("INVITE sip:a@10.77.0.9 SIP/2.0\\r\\nVia: SIP/2.0/UDP 10.77.0.1;branch=z9hG4bK%%d\\r\\nFrom: <sip:b@x>;tag=1\\r\\nTo: <sip:a@y>\\r\\n"
             "Call-ID: cross-%%d\\r\\nCSeq: 1 INVITE\\r\\nContent-Type: application/sdp\\r\\nContent-Length: %%d\\r\\n\\r\\n%%s") %% (i, i, len(sdp), sdp)
     sip.sendto(text.encode(), ("10.77.0.9", 5060))
+agent = sock(2727)
+for i in range(%d, %d):
+    text = "CRCX %%d aaln/1@g MGCP 1.0\\nC: c%%d\\nM: sendrecv\\n\\nv=0\\nc=IN IP4 10.77.0.9\\nm=audio %%d RTP/AVP 0\\n" %% (i, i, 20000 + 4 * i)
+    agent.sendto(text.encode(), ("10.77.0.9", 2427))
 time.sleep(0.5)
 for i in range(%d):
     s = sock(30000 + 4 * i)
@@ -41,10 +46,10 @@ for i in range(%d):
     s = sock(30001 + 4 * i)
     s.sendto(struct.pack(">BBHIIIIII", 0x80, 200, 6, 9000 + i, 1, 2, 3, 1, 160), ("10.77.0.9", 20001 + 4 * i))
     s.close()
-""" % (CALLS, CALLS, CALLS)
+""" % (CALLS, CALLS, CALLS + GATEWAYS, CALLS + GATEWAYS, CALLS)
 
 
-def test_sdp_of_one_worker_names_the_address_for_all(t):
+def test_signalling_of_one_worker_names_the_address_for_all(t):
     kills.need_root()
     wire = kills.Wire()
     try:
@@ -54,8 +59,8 @@ def test_sdp_of_one_worker_names_the_address_for_all(t):
         live.stop()
     finally:
         wire.close()
-    check(m["capture_streams_total"] == CALLS, f"{m['capture_streams_total']} of {CALLS} streams are confirmed")
-    check(m["capture_sip_messages_total"] == CALLS and m["capture_rtp_packets_total"] == CALLS, "packets")
+    check(m["capture_streams_total"] == CALLS + GATEWAYS, f"{m['capture_streams_total']} of {CALLS + GATEWAYS} streams are confirmed")
+    check(m["capture_sip_messages_total"] == CALLS and m["capture_rtp_packets_total"] == CALLS + GATEWAYS, "packets")
     check(m['capture_dropped_total{place="crossing"}'] == 0, "a word was lost")
     check(CALLS // 10 < m["capture_rtcp_unjoined_total"] < CALLS, f"all came to one worker: nothing was tested ({m['capture_rtcp_unjoined_total']})")
 

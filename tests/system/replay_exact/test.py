@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from harness import Wav, check, tone_power
+from harness import Wav, check, tone_power, wait_for
 
 
 def us(text):
@@ -52,6 +52,36 @@ def compare_recording(t, call, made):
         check(own > 0.6 and cross < 0.01, f"{who} {side}: {made[side]['hz']} Hz has {own:.3f}, the other side's {cross:.3f}")
 
 
+def most_at_once(spans, shift_us):
+    """Calls that are there at the same time, their ends moved: an end is known to 20 ms."""
+    steps = sorted([(a, 1) for a, _ in spans] + [(b + shift_us, -1) for _, b in spans])
+    most = now = 0
+    for _, step in steps:
+        now += step
+        most = max(most, now)
+    return most
+
+
+def compare_statistics(t, calls, made):
+    """The sums that callstate made beside those of what was made, quarter of an hour by quarter."""
+    quarter, quarters = 900 * 1000000, {}
+    for m in made.values():
+        quarters.setdefault(m["started_at_us"] // quarter, []).append(m)
+    begin, end = (datetime.datetime.fromtimestamp(q * 900, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") for q in (min(quarters), max(quarters) + 1))
+    path = f"/statistics?from={begin}&to={end}&site={calls[0]['site']}&by=quarter"
+    rows = wait_for("sums of all calls", lambda: (lambda d: d if sum(r["attempts"] - r["unfinished"] for r in d) == len(made) else None)(t.get(path)["data"]))
+    check(len(rows) == len(quarters), f"{len(rows)} rows, made {len(quarters)} quarters")
+    for row, (_, ms) in zip(rows, sorted(quarters.items())):
+        answered = [m for m in ms if m["answered_at_us"]]
+        check(row["attempts"] == len(ms) and row["answered"] == len(answered), f"{row}")
+        check(abs(row["talk_seconds"] - sum(m["ended_at_us"] - m["answered_at_us"] for m in answered) / 1e6) < 0.022 * len(ms), f"talk_seconds: {row}")
+        check(abs(row["asr_pct"] - 100 * len(answered) / len(ms)) < 0.01, f"{row}")
+        check(sum(row["codes"].values()) == len(ms), f"{row}")
+    if len(quarters) == 1:
+        spans = [(m["started_at_us"], m["ended_at_us"]) for m in made.values()]
+        check(most_at_once(spans, -22000) <= rows[0]["concurrent_max"] <= most_at_once(spans, 22000), f"concurrent_max {rows[0]['concurrent_max']}, {most_at_once(spans, 0)} made")
+
+
 def run(t, name, *options):
     made = t.traffic(t.path(name), *options)
     got = t.replay(t.path(name))[0]
@@ -61,6 +91,7 @@ def run(t, name, *options):
     check(not got["unjoined_streams"], f"{len(got['unjoined_streams'])} streams not joined")
     for call in calls:
         compare_call(call, made[call["sip_call_ids"][0]])
+    compare_statistics(t, calls, made)
     for call in calls:
         m = made[call["sip_call_ids"][0]]
         if m["caller"]["sent"] + m["callee"]["sent"] > 0:
@@ -77,6 +108,7 @@ def rtp_of(path, ssrc):
 
 def test_clean(t):
     t.env["CALLMESH_RECORDINGS_PACKETS"] = "true"
+    t.env["CALLMESH_STATISTICS_EVERY"] = "100ms"
     t.up()
     calls, made = run(t, "clean.pcap", "--calls", "30", "--concurrent", "6", "--talk", "6")
     if not shutil.which("tshark"):

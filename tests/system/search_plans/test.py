@@ -9,7 +9,7 @@ from harness import check, wait_for
 CALLS = 40_000
 DAYS = 3
 SMALL = 1000  # a table so small is read whole, and should be
-HEARD = ("callmesh-api", "callmesh-callstate")
+HEARD = ("callmesh-api", "callmesh-callstate", "callmesh-callstate-statistics")
 
 FILL = f"""
 INSERT INTO calls (site, started_at, id, revision, state, result, sip_status, hangup_by, from_uri, from_user, from_name, to_uri, to_user, to_name, from_digits, to_digits,
@@ -30,6 +30,7 @@ INSERT INTO call_events (site, at, call_id, n, type) SELECT site, started_at, id
 INSERT INTO call_evidence (site, at, call_id, n, joined_to, kind, score) SELECT site, started_at, id, 2, id, 'box', 30 FROM calls;
 INSERT INTO losses (site, publisher, seq, n, place, count, from_at, to_at) SELECT 'site' || i % 7, 'site/tap', i, 0, 'kernel', 1, now() - i * interval '2 s', now() - i * interval '1 s'
   FROM generate_series(1, 20000) i;
+INSERT INTO statistics (site, at, attempts, codes) SELECT 'site' || s, date_trunc('day', now()) - i * interval '15 min', 3, '{{"200": 3}}' FROM generate_series(0, 6) s, generate_series(1, 2000) i;
 INSERT INTO registrations (site, aor, contact, registered_at, expires_at) SELECT 'site1', 'sip:' || i || '@pbx', 'sip:' || i || '@10.0.0.1', now(), now() + interval '1 h'
   FROM generate_series(1, 20000) i;
 INSERT INTO agents (id, name, team, created_at) SELECT md5('agent' || i)::uuid, 'Agent ' || i, 'team' || i / 20, now() - i * interval '1 min' FROM generate_series(1, 3000) i;
@@ -116,17 +117,24 @@ def test_api_asks_by_indexes(t):
         t.get("/calls?" + urllib.parse.urlencode({"limit": 20, **q}))
     for path in (f"/calls/{call}", f"/calls/{call}?expand=legs,streams,recordings,evidence", f"/calls/{call}/legs", f"/calls/{call}/streams", f"/calls/{call}/quality", "/alerts", "/alerts?state=raised", f"/calls/{call}/recordings",
                  f"/calls/{call}/messages", f"/calls/{call}/ladder", f"/calls/{call}/events", f"/calls/{call}/evidence", "/recordings", f"/recordings/{recording}",
-                 "/streams?limit=20", f"/losses?call_id={call}", "/harvesters", "/sites", "/agents?limit=20", "/agents?team=team52", f"/agents/{agent}"):
+                 f"/statistics?from={day}T00:00:00Z&to={day}T06:00:00Z&by=hour", f"/statistics?from={day}T00:00:00Z&to={day}T06:00:00Z&site=site3&by=site,quarter",
+                 "/trunks", "/streams?limit=20", f"/losses?call_id={call}", "/harvesters", "/sites", "/agents?limit=20", "/agents?team=team52", f"/agents/{agent}"):
         t.get(path)
     t.get("/calls/" + call)
     judge(t, since, t.large, "callmesh-api")
 
 
 def test_callstate_stores_by_indexes(t):
+    psql(t, "INSERT INTO trunks (name, addresses) VALUES ('all', '{0.0.0.0/0}')")
+    psql(t, "INSERT INTO statistics_changes (site, at) SELECT DISTINCT site, statistics_interval(started_at) FROM calls ORDER BY 2 DESC LIMIT 50")
     since = os.path.getsize(log_path(t))
     t.traffic(t.path("a.pcap"), "--calls", "40", "--concurrent", "20", "--talk", "1")
     calls = t.replay(t.path("a.pcap"))[0]["calls"]
     check(len(calls) == 40, f"{len(calls)} calls")
     heard = judge(t, since, t.large, "callmesh-callstate")
+    wait_for("sums of the calls", lambda: psql(t, "SELECT count(*) > 0 FROM statistics WHERE trunk = 'all' AND attempts = 40 AND direction = 'inbound'") == "t")
+    heard |= judge(t, since, t.large, "callmesh-callstate-statistics")
+    for table in ("statistics", "statistics_spans"):
+        check(any(f"INTO {table} " in h for h in heard), f"nothing was heard of {table}")
     for table in ("calls", "legs", "streams", "sip_messages", "open_calls", "recordings"):
         check(any(f"INTO {table} " in h for h in heard), f"nothing was heard of {table}: {sorted(h[:60] for h in heard)}")

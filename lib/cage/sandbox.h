@@ -16,5 +16,11 @@ int sandbox_enter(char *err, size_t err_cap);
 // health port that is open. Besides what the worker has: that port and its callers, its place in the file, whether it writes to a
 // terminal; and not to fork.
 int sandbox_enter_reader(char *err, size_t err_cap);
+// The same for a process that decodes audio: its memory, and reading and writing what is open already; not to fork, no thread, no
+// file, no socket.
+int sandbox_enter_decoder(char *err, size_t err_cap);
+// What a process keeps that only makes such processes: no right of root's, and a user of its own where root started us. 0 or
+// negative errno.
+int sandbox_enter_nursery(void);
 bool sandbox_is_built_in(
     void); // false under sanitizers, which need calls of their own: sandbox_enter does nothing then

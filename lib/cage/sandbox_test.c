@@ -1,9 +1,10 @@
 // Each forbidden act is tried by a child in the worker's real cage. Denied: the child was ended by SIGSYS, or the call failed.
 // The same act without the cage works or fails for another reason, so the cage is what denies.
-#include "sandbox.h"
+#include "cage/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -249,6 +250,42 @@ static void test_the_same_in_the_readers_cage(void **state)
     assert_true(got == -SIGSYS || got == REFUSED);
 }
 
+static long act_poll(void)
+{
+    return poll(NULL, 0, 0);
+}
+
+// It has the shortest list: what the others need and it does not is denied too.
+static void test_the_same_in_the_decoders_cage(void **state)
+{
+    (void)state;
+    static long (*const more[])(void) = {act_fork, act_poll};
+    all_are_denied(sandbox_enter_decoder, ACTS);
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        assert_int_equal(outcome_of(more[i], NULL), WORKED);
+        assert_int_equal(outcome_of(more[i], sandbox_enter_decoder), -SIGSYS);
+    }
+}
+
+static long act_what_the_decoder_does(void)
+{
+    char b = 0;
+    if (read(inherited[1], &b, 1) != 1 || write(inherited[1], &b, 1) != 1)
+        return -1;
+    void *p = malloc(1 << 20), *q = realloc(p, 8 << 20);
+    bool good = q != NULL;
+    free(q);
+    return good ? 0 : -1;
+}
+
+static void test_the_decoder_can_do_its_work(void **state)
+{
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, inherited), 0);
+    assert_int_equal(write(inherited[0], "x", 1), 1);
+    assert_int_equal(outcome_of(act_what_the_decoder_does, sandbox_enter_decoder), WORKED);
+}
+
 // A thread that runs already when the cage closes is in it too.
 static atomic_bool closed;
 
@@ -363,11 +400,27 @@ static void test_rights_are_gone_after_dropping(void **state)
     assert_int_equal(outcome_of(act_drop_and_look, NULL), WORKED);
 }
 
+static long act_nursery(void)
+{
+    return sandbox_enter_nursery() == 0 ? act_have_rights() : -1;
+}
+
+static void test_a_nursery_has_no_right(void **state)
+{
+    (void)state;
+    if (!sandbox_is_built_in())
+        skip();
+    assert_int_equal(outcome_of(act_nursery, NULL), WORKED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_forbidden_act_is_denied),
         cmocka_unit_test(test_the_same_in_the_readers_cage),
+        cmocka_unit_test(test_the_same_in_the_decoders_cage),
+        cmocka_unit_test(test_the_decoder_can_do_its_work),
+        cmocka_unit_test(test_a_nursery_has_no_right),
         cmocka_unit_test(test_threads_of_before_are_in_the_readers_cage),
         cmocka_unit_test(test_the_reader_can_do_its_work),
         cmocka_unit_test(test_without_the_cage_they_work),

@@ -1,5 +1,5 @@
 // libseccomp is included here alone. Landlock and capset have no library in Debian 12 that would be less than the calls themselves.
-#include "sandbox.h"
+#include "cage/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -153,6 +153,13 @@ static const int reader[] = {
     SCMP_SYS(shutdown), SCMP_SYS(setsockopt), SCMP_SYS(rt_sigtimedwait),
 };
 
+// And all that a decoder needs.
+static const int decoder[] = {
+    SCMP_SYS(read),         SCMP_SYS(write),           SCMP_SYS(brk),   SCMP_SYS(munmap),
+    SCMP_SYS(mremap),       SCMP_SYS(madvise),         SCMP_SYS(futex), SCMP_SYS(clock_gettime),
+    SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit),  SCMP_SYS(exit_group),
+};
+
 static int add_all(scmp_filter_ctx f, uint32_t action, const int *call, size_t n)
 {
     int r = 0;
@@ -162,11 +169,43 @@ static int add_all(scmp_filter_ctx f, uint32_t action, const int *call, size_t n
 }
 #define ADD_ALL(f, action, calls) add_all(f, action, calls, sizeof(calls) / sizeof(calls)[0])
 
+// Memory of its own that can never be run.
+static int memory_rules(scmp_filter_ctx f)
+{
+    int r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 3,
+                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+                             SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS),
+                             SCMP_A4(SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, 0xFFFFFFFF));
+    if (r == 0)
+        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    return r;
+}
+
+static int common_rules(scmp_filter_ctx f)
+{
+    int r = ADD_ALL(f, SCMP_ACT_ALLOW, plain);
+    if (r == 0) // fstat as the C library makes it: of what is open (the key log that grows)
+        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
+                             SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
+    if (r == 0)
+        r = memory_rules(f);
+    if (r == 0)
+        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                             SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
+    if (r == 0)
+        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                             SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0));
+    return r;
+}
+
 // Refused with an error instead of death: printing and OpenSSL ask for them and can do without.
 static int worker_rules(scmp_filter_ctx f)
 {
     static const int refused[] = {SCMP_SYS(ioctl), SCMP_SYS(openat), SCMP_SYS(lseek)};
-    int r = ADD_ALL(f, SCMP_ACT_ERRNO(EACCES), refused);
+    int r = common_rules(f);
+    if (r == 0)
+        r = ADD_ALL(f, SCMP_ACT_ERRNO(EACCES), refused);
     if (r == 0) // fork, never a thread nor a namespace
         r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                              SCMP_A0(SCMP_CMP_EQ, FORK_FLAGS, 0));
@@ -176,7 +215,9 @@ static int worker_rules(scmp_filter_ctx f)
 static int reader_rules(scmp_filter_ctx f)
 {
     static const int refused[] = {SCMP_SYS(openat)};
-    int r = ADD_ALL(f, SCMP_ACT_ALLOW, reader);
+    int r = common_rules(f);
+    if (r == 0)
+        r = ADD_ALL(f, SCMP_ACT_ALLOW, reader);
     if (r == 0)
         r = ADD_ALL(f, SCMP_ACT_ERRNO(EACCES), refused);
     if (r == 0) // is it a terminal?
@@ -190,37 +231,18 @@ static int reader_rules(scmp_filter_ctx f)
     return r;
 }
 
-static int common_rules(scmp_filter_ctx f)
+static int decoder_rules(scmp_filter_ctx f)
 {
-    int r = ADD_ALL(f, SCMP_ACT_ALLOW, plain);
-    if (r == 0) // fstat as the C library makes it: of what is open (the key log that grows)
-        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-                             SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
-    if (r == 0) // memory of its own that can never be run
-        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 3,
-                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-                             SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS),
-                             SCMP_A4(SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, 0xFFFFFFFF));
-    if (r == 0)
-        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    if (r == 0)
-        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                             SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
-    if (r == 0)
-        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                             SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0));
-    return r;
+    int r = ADD_ALL(f, SCMP_ACT_ALLOW, decoder);
+    return r == 0 ? memory_rules(f) : r;
 }
 
-static int seccomp_with(int (*own_rules)(scmp_filter_ctx))
+static int seccomp_with(int (*rules)(scmp_filter_ctx))
 {
     scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!f)
         return -ENOMEM;
-    int r = common_rules(f);
-    if (r == 0)
-        r = own_rules(f);
+    int r = rules(f);
     if (r == 0)
         r = seccomp_load(f);
     seccomp_release(f);
@@ -235,6 +257,11 @@ static int seccomp_worker(void)
 static int seccomp_reader(void)
 {
     return seccomp_with(reader_rules);
+}
+
+static int seccomp_decoder(void)
+{
+    return seccomp_with(decoder_rules);
 }
 
 static int enter(int (*seccomp)(void), char *err, size_t err_cap)
@@ -269,4 +296,18 @@ int sandbox_enter(char *err, size_t err_cap)
 int sandbox_enter_reader(char *err, size_t err_cap)
 {
     return enter(seccomp_reader, err, err_cap);
+}
+
+int sandbox_enter_decoder(char *err, size_t err_cap)
+{
+    return enter(seccomp_decoder, err, err_cap);
+}
+
+int sandbox_enter_nursery(void)
+{
+    if (!sandbox_is_built_in())
+        return 0;
+    (void)no_way_back();
+    int r = own_user();
+    return r == 0 ? sandbox_drop_rights() : r;
 }
