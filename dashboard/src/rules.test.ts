@@ -11,6 +11,8 @@ const rule = (part: Partial<RecordingRuleNew>): RecordingRuleNew => ({
 test("what a rule matches", () => {
   assert.equal(ruleMatches(rule({})), "every call");
   assert.equal(ruleMatches(rule({ site: "par", direction: "inbound", to_number: "49", peer: "192.0.2.0/24" })), "site par, inbound, to 49…, peer 192.0.2.0/24");
+  assert.equal(ruleMatches(rule({ agent: "1", team: "sales" }), [{ id: "1", name: "Ann" }]), "agent Ann, team sales");
+  assert.equal(ruleMatches(rule({ agent: "1" })), "agent 1"); // one that is not in the list
 });
 
 test("what it does", () => {

@@ -6,10 +6,10 @@ export const DIRECTION: Record<string, string> = { "": "Any", inbound: "Inbound"
 export const SIDES: Record<string, string> = { both: "Both", caller: "Caller only", callee: "Callee only" };
 
 /** What a rule matches. */
-export function ruleMatches(r: RecordingRuleNew): string {
+export function ruleMatches(r: RecordingRuleNew, agents: { id: string; name: string }[] = []): string {
   const parts = [
     r.site && `site ${r.site}`, r.direction && DIRECTION[r.direction]!.toLowerCase(), r.number && `number ${r.number}…`, r.from_number && `from ${r.from_number}…`,
-    r.to_number && `to ${r.to_number}…`, r.sip_user && `user ${r.sip_user}`, r.peer && `peer ${r.peer}`,
+    r.to_number && `to ${r.to_number}…`, r.sip_user && `user ${r.sip_user}`, r.agent && `agent ${agents.find((a) => a.id === r.agent)?.name ?? r.agent}`, r.team && `team ${r.team}`, r.peer && `peer ${r.peer}`,
   ].filter(Boolean);
   return parts.length ? parts.join(", ") : "every call";
 }

@@ -74,6 +74,8 @@ export interface RecordingRuleNew {
   from_number: string;
   to_number: string;
   sip_user: string;
+  agent?: string | null;
+  team?: string;
   peer: string | null;
   after_answer: boolean;
   early_media: boolean;

@@ -109,14 +109,22 @@ static void list_cell(struct csv *c, const struct view_list *l)
     cell(c, span_of(text, n < sizeof(text) ? n : sizeof(text) - 1));
 }
 
+// Behind those of a list: who of the director's list was in it, for people and table programs. The column `agents` has all of it.
+static const char agent_columns[] =
+    ", (SELECT string_agg(a->>'name', '; ' ORDER BY n) FROM "
+    "jsonb_array_elements(c.story->'agents') "
+    "WITH ORDINALITY x(a, n)), (SELECT string_agg(DISTINCT nullif(a->>'team', ''), '; ') FROM "
+    "jsonb_array_elements(c.story->'agents') a)";
+
 static const char head[] =
     "id,site,started_at,ringing_at,answered_at,ended_at,from_user,from_name,from_uri,to_user,to_"
     "name,to_"
     "uri,result,sip_status,sip_reason,q850_cause,hangup_by,end_reason,setup_seconds,ring_seconds,"
     "talk_seconds,hold_seconds,hold_count,duration_seconds,codecs,mos_min,loss_pct,recording_state,"
-    "diverted_by,transfers,related,sip_call_ids,agents\r\n";
+    "diverted_by,transfers,related,sip_call_ids,agent_names,agent_teams,agents\r\n";
 
-static void csv_row(struct csv *c, const struct call_view *v)
+static void csv_row(struct csv *c, const struct call_view *v, struct span agent_names,
+                    struct span agent_teams)
 {
     char id[37];
     c->n = 0;
@@ -163,6 +171,8 @@ static void csv_row(struct csv *c, const struct call_view *v)
     cell(c, v->transfers);
     cell(c, v->related);
     list_cell(c, &v->sip_call_ids);
+    cell(c, agent_names);
+    cell(c, agent_teams);
     cell(c, v->agents);
     memcpy(c->buf + c->n, "\r\n", 2);
     c->n += 2;
@@ -182,7 +192,8 @@ static bool put_call(int fd, enum format f, bool first, const struct store_resul
     row_call(r, i, &row);
     if (f == FORMAT_CSV) {
         struct csv c;
-        csv_row(&c, &row.view);
+        csv_row(&c, &row.view, store_span(r, i, ROW_CALL_COLUMNS + 2),
+                store_span(r, i, ROW_CALL_COLUMNS + 3));
         return nameless_write(fd, c.buf, c.n);
     }
     char text[ROW_BYTES];
@@ -204,7 +215,7 @@ static bool fill(struct store *st, struct http_req *q, int fd, enum format f, st
     for (bool more = true; more && rows < EXPORT_MAX;) {
         struct sql s;
         p->limit = EXPORT_PAGE;
-        if (!calls_question(q, &s, p))
+        if (!calls_question(q, &s, p, f == FORMAT_CSV ? agent_columns : ""))
             return false;
         struct store_result *r = sql_run(st, q, &s);
         if (!r)

@@ -11,17 +11,19 @@
 #define RULE_JSON                                                                                  \
     "jsonb_build_object('id', id, 'position', position, 'name', name, 'action', action, "          \
     "'percent', percent, 'site', site, 'direction', direction, 'number', number, 'from_number', "  \
-    "from_number, 'to_number', to_number, 'sip_user', sip_user, 'peer', peer, 'after_answer', "    \
+    "from_number, 'to_number', to_number, 'sip_user', sip_user, 'agent', agent, 'team', team, "    \
+    "'peer', peer, 'after_answer', "                                                               \
     "after_answer, 'early_media', early_media, 'sides', sides, 'created_at', rfc3339(created_at))"
 #define COLUMNS                                                                                    \
     "position, name, action, percent, site, direction, number, from_number, to_number, sip_user, " \
-    "peer, after_answer, early_media, sides"
+    "agent, team, peer, after_answer, early_media, sides"
 // Of the body b: a field that is not there has its default, in a PUT as in a POST.
 #define VALUES                                                                                     \
     "coalesce((b->>'position')::int, 100), b->>'name', b->>'action', CASE WHEN b->>'action' = "    \
     "'percent' THEN (b->>'percent')::numeric END, coalesce(b->>'site', ''), "                      \
     "coalesce(b->>'direction', ''), coalesce(b->>'number', ''), coalesce(b->>'from_number', ''), " \
-    "coalesce(b->>'to_number', ''), coalesce(b->>'sip_user', ''), nullif(b->>'peer', '')::cidr, "  \
+    "coalesce(b->>'to_number', ''), coalesce(b->>'sip_user', ''), nullif(b->>'agent', '')::uuid, " \
+    "coalesce(b->>'team', ''), nullif(b->>'peer', '')::cidr, "                                     \
     "coalesce((b->>'after_answer')::boolean, false), coalesce((b->>'early_media')::boolean, "      \
     "true), coalesce(b->>'sides', 'both')"
 #define CHANGE(before, after)                                                                      \

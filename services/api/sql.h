@@ -34,8 +34,8 @@ void page_end(struct json *j, bool more, const char *cursor);
 // {"data":[ in a buffer of the pool; NULL: the problem is set.
 struct json *page_begin(struct http_req *q);
 
-// Calls, newest first, by the conditions of the request; the last two columns are the key. False: the problem is set. (calls.c)
-bool calls_question(struct http_req *q, struct sql *s, struct page *p);
+// Calls, newest first, by the conditions of the request; the last two columns, before those of `more` (constant text), are the key. False: the problem is set. (calls.c)
+bool calls_question(struct http_req *q, struct sql *s, struct page *p, const char *more);
 // AND column = any of the comma list, when the parameter is there. words NULL: any text.
 bool sql_where_list(struct http_req *q, struct sql *s, const char *param, const char *column,
                     const char *const *words, size_t nwords);

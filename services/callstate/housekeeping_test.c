@@ -120,13 +120,17 @@ static void rules_are_read_when_they_have_changed(void **state)
     assert_int_equal(policy_refresh(&b, db), STORE_OK);
     assert_int_equal(policy_current(&b)->rules, 0);
     assert_int_equal(
-        store_script(db, "INSERT INTO recording_rules (position, name, action, percent, site, "
+        store_script(db, "INSERT INTO agents (id, name) VALUES "
+                         "('00010203-0405-4607-8809-0a0b0c0d0e0f', 'Ann'); "
+                         "INSERT INTO recording_rules (position, name, action, percent, site, "
                          "direction, number, from_number, "
-                         "to_number, sip_user, peer, after_answer, early_media, sides) VALUES "
+                         "to_number, sip_user, agent, team, peer, after_answer, early_media, "
+                         "sides) VALUES "
                          "(20, 'some', 'percent', 12.25, 'par', 'outbound', '49', '1', '2', "
-                         "'2001', '2001:db8::/33', true, "
+                         "'2001', '00010203-0405-4607-8809-0a0b0c0d0e0f', 'sales', "
+                         "'2001:db8::/33', true, "
                          "false, 'callee'), (10, 'ask', 'on_demand', NULL, '', '', '', '', '', '', "
-                         "NULL, false, true, 'both')"),
+                         "NULL, '', NULL, false, true, 'both')"),
         STORE_OK);
     assert_int_equal(policy_refresh(&b, db), STORE_OK);
     assert_int_equal(policy_current(&b)->rules, 0); // no line of the journal: nobody changed them
@@ -153,6 +157,10 @@ static void rules_are_read_when_they_have_changed(void **state)
     assert_string_equal(r->from_number, "1");
     assert_string_equal(r->to_number, "2");
     assert_string_equal(r->sip_user, "2001");
+    assert_string_equal(r->team, "sales");
+    assert_int_equal(r->agent.b[1], 1);
+    assert_int_equal(r->agent.b[15], 15);
+    assert_true(uuid_is_zero(&p->rule[0].agent) && !p->rule[0].team[0]);
     // Many changes that nobody fetches between: the last one counts, and no place is lost.
     for (int i = 0; i < 5; i++) {
         assert_int_equal(store_script(db, change), STORE_OK);

@@ -60,6 +60,19 @@ static bool in_net(const struct ip_addr *a, const struct policy_rule *r)
     return !rest || ((a->b[whole] ^ r->peer.b[whole]) & (0xFF00u >> rest) & 0xFFu) == 0;
 }
 
+// Both of one person: "Ann of sales" is not Ann and somebody else of sales.
+static bool has_agent(const struct policy_rule *r, const struct policy_facts *f)
+{
+    if (uuid_is_zero(&r->agent) && !r->team[0])
+        return true;
+    for (size_t i = 0; i < f->agents; i++)
+        if ((uuid_is_zero(&r->agent) ||
+             memcmp(f->agent[i].id->b, r->agent.b, sizeof r->agent.b) == 0) &&
+            (!r->team[0] || span_eq(f->agent[i].team, span_str(r->team))))
+            return true;
+    return false;
+}
+
 static bool matches(const struct policy_rule *r, const struct policy_facts *f)
 {
     if (r->site[0] && !span_eq(f->site, span_str(r->site)))
@@ -72,6 +85,8 @@ static bool matches(const struct policy_rule *r, const struct policy_facts *f)
         return false;
     if (r->sip_user[0] && !span_eq(f->from_user, span_str(r->sip_user)) &&
         !span_eq(f->to_user, span_str(r->sip_user)))
+        return false;
+    if (!has_agent(r, f))
         return false;
     return !r->peer.family || in_net(&f->src, r) || in_net(&f->dst, r);
 }

@@ -11,6 +11,8 @@
 #define POLICY_RULES  128
 #define POLICY_NAME   64
 #define POLICY_NUMBER 24
+#define POLICY_TEAM   49
+#define POLICY_AGENTS 4
 
 enum policy_action {
     POLICY_ALL,
@@ -42,6 +44,8 @@ enum policy_reason {
 struct policy_rule {
     char name[POLICY_NAME], site[POLICY_NAME], sip_user[POLICY_NAME];
     char number[POLICY_NUMBER], from_number[POLICY_NUMBER], to_number[POLICY_NUMBER];
+    char team[POLICY_TEAM];
+    struct uuid agent;   // zero: any
     struct ip_addr peer; // family 0: any
     uint8_t peer_bits;
     uint8_t action, direction; // enums above
@@ -63,6 +67,11 @@ struct policy_facts {
     char from_number[POLICY_NUMBER], to_number[POLICY_NUMBER]; // the first digits of them
     uint8_t direction;
     struct ip_addr src, dst; // of the INVITE
+    struct {
+        const struct uuid *id;
+        struct span team;
+    } agent[POLICY_AGENTS]; // of the whole call, when it began
+    size_t agents;
 };
 
 // Kept with the call, in its blob too.

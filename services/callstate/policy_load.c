@@ -16,7 +16,8 @@ void policy_board_init(struct policy_board *b)
 static const char rules_sql[] =
     "SELECT name, action, coalesce((percent * 100)::int, 0), site, direction, number, from_number, "
     "to_number, sip_user,"
-    " coalesce(host(peer), ''), coalesce(masklen(peer), 0), after_answer, early_media, sides"
+    " coalesce(host(peer), ''), coalesce(masklen(peer), 0), after_answer, early_media, sides, "
+    "agent, team"
     " FROM recording_rules ORDER BY position, created_at, id LIMIT $1";
 
 static uint8_t word_of(const char *s, const char *const *words, uint8_t n)
@@ -46,6 +47,9 @@ static void rule_of(const struct store_result *r, size_t i, struct policy_rule *
     (void)span_copy(store_span(r, i, 8), ret->sip_user, sizeof ret->sip_user);
     if (store_span(r, i, 9).n)
         (void)ip_addr_parse(store_span(r, i, 9), &ret->peer);
+    if (!store_null(r, i, 14))
+        (void)store_uuid(r, i, 14, &ret->agent);
+    (void)span_utf8(store_span(r, i, 15), ret->team, sizeof ret->team); // cut as the list's
     ret->sides = strcmp(sides, "caller") == 0 ? 1 : strcmp(sides, "callee") == 0 ? 2 : 3;
 }
 

@@ -1,4 +1,5 @@
 // Which calls are recorded: each thing that a rule can match, the order, the draw, and what a call keeps of it.
+#include "agent_table.h"
 #include "story_kit.h"
 
 static struct policy_rule rule(const char *name, enum policy_action action)
@@ -90,6 +91,39 @@ static void each_condition_matches_and_does_not(void **state)
     assert_true(hits(&r));
     r.direction = POLICY_OUTBOUND;
     assert_false(hits(&r));
+}
+
+// A rule for a person, for a team, and for both: of one person.
+static void people(void **state)
+{
+    (void)state;
+    static const struct uuid ann = {{1}}, bo = {{2}}, nobody = {{3}};
+    static const struct {
+        const struct uuid *agent;
+        const char *team;
+        bool hits;
+    } cases[] = {{&ann, "", true},         {&bo, "", true},       {&nobody, "", false},
+                 {NULL, "sales", true},    {NULL, "", true},      {NULL, "sale", false},
+                 {&ann, "sales", true},    {&bo, "sales", false}, {&bo, "support", true},
+                 {&ann, "support", false}, {NULL, "night", false}};
+    struct policy_facts f = facts();
+    f.agent[0].id = &ann;
+    f.agent[0].team = SPAN_LIT("sales");
+    f.agent[1].id = &bo;
+    f.agent[1].team = SPAN_LIT("support");
+    f.agents = 2;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct policy p = {.rules = 1, .rule = {rule("r", POLICY_NONE)}};
+        struct decision d;
+        p.rule[0].agent = cases[i].agent ? *cases[i].agent : (struct uuid){0};
+        (void)snprintf(p.rule[0].team, sizeof p.rule[0].team, "%s", cases[i].team);
+        policy_decide(&p, &f, &d);
+        if ((d.reason == POLICY_BY_NONE) != cases[i].hits)
+            fail_msg("case %zu", i);
+    }
+    struct policy_rule r = rule("r", POLICY_NONE);
+    r.agent = ann;
+    assert_false(hits(&r)); // nobody is known
 }
 
 static void directions(void **state)
@@ -232,6 +266,43 @@ static void what_a_call_becomes(void **state)
     }
 }
 
+// The agent is behind the box: both parts of the call are decided by who is in it.
+static void an_agent_of_another_part(void **state)
+{
+    (void)state;
+    struct policy_rule sales = rule("sales", POLICY_NONE);
+    (void)snprintf(sales.team, sizeof sales.team, "sales");
+    struct kit k;
+    struct agent_table *t = agent_table_new(4);
+    struct agent_entry ann = {.kind = AGENT_BY_USER,
+                              .value = SPAN_LIT("200"),
+                              .from_us = INT64_MIN,
+                              .to_us = INT64_MAX,
+                              .id = {{1}},
+                              .name = SPAN_LIT("Ann"),
+                              .team = SPAN_LIT("sales")};
+    assert_true(agent_table_add(t, &ann));
+    kit_open(&k, NULL);
+    k.w->agents = t;
+    policy_board_init(&board);
+    board.now->rule[board.now->rules++] = sales;
+    k.w->policy = &board;
+    kit_play(&k, "0 D>P INVITE id=x user=dan to=800 sdp=4000\n"
+                 "0.1 P>B INVITE id=y user=dan to=200 x=X-CID:x sdp=5000\n"
+                 "2 P>D 200 id=x t=b sdp=4100\n2.1 rtp 10.0.0.4:4000>10.0.0.9:4100 ssrc=1\n"
+                 "3 D>P INVITE id=z f=h user=dan to=800 sdp=4200\n"
+                 "4 P>D 200 id=z f=h t=i sdp=4300\n4.1 rtp 10.0.0.4:4200>10.0.0.9:4300 ssrc=2");
+    for (size_t i = 0; i < k.w->lim.calls; i++) {
+        const struct call *c = slab_at(k.w->calls, i);
+        if (c && span_eq(call_id_span(c), SPAN_LIT("x")))
+            check(c, POLICY_BY_NONE, false, 0);
+        if (c && span_eq(call_id_span(c), SPAN_LIT("z"))) // no agent in it
+            check(c, POLICY_NO_RULE, true, 1);
+    }
+    agent_table_free(t);
+    kit_close(&k);
+}
+
 static void asked_for_while_it_goes_on_and_when_it_is_over(void **state)
 {
     (void)state;
@@ -272,7 +343,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_condition_matches_and_does_not),
+        cmocka_unit_test(people),
         cmocka_unit_test(directions),
+        cmocka_unit_test(an_agent_of_another_part),
         cmocka_unit_test(the_first_that_matches_decides),
         cmocka_unit_test(a_percentage_is_that_of_the_calls),
         cmocka_unit_test(what_a_call_becomes),

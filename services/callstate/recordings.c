@@ -2,8 +2,12 @@
 #include <string.h>
 #include "base/log.h"
 #include "call.h"
+#include "parts.h"
 #include "rows.h"
 #include "stats.h"
+
+_Static_assert(AGENTS_SHOWN <= POLICY_AGENTS && AGENT_TEAM_MAX < POLICY_TEAM,
+               "rules know all of them");
 
 #define NONE    CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_NONE
 #define ACTIVE  CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_ACTIVE
@@ -141,6 +145,12 @@ static void decide(struct world *w, struct call *c)
     if (first) {
         f.src = first->src.ip;
         f.dst = first->dst.ip;
+    }
+    struct part_agent at[AGENTS_SHOWN];
+    f.agents = parts_agents(parts_head(c), at);
+    for (size_t i = 0; i < f.agents; i++) {
+        f.agent[i].id = &at[i].agent->id;
+        f.agent[i].team = agent_team(at[i].agent);
     }
     policy_decide(w->policy ? w->policy->now : NULL, &f, &c->decision);
 }

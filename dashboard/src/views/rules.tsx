@@ -8,18 +8,20 @@ import { useLoad } from "../ui/load";
 import { Empty, Failed, Loading } from "../ui/states";
 
 const NEW: RecordingRuleNew = {
-  name: "", position: 100, action: "all", percent: null, site: "", direction: "", number: "", from_number: "", to_number: "", sip_user: "", peer: null,
+  name: "", position: 100, action: "all", percent: null, site: "", direction: "", number: "", from_number: "", to_number: "", sip_user: "", agent: null, team: "", peer: null,
   after_answer: false, early_media: true, sides: "both",
 };
 
-function Form({ rule, done }: { rule: RecordingRuleNew & { id?: string }; done: () => void }) {
+type Names = { id: string; name: string }[];
+
+function Form({ rule, agents, done }: { rule: RecordingRuleNew & { id?: string }; agents: Names; done: () => void }) {
   const [draft, setDraft] = useState<RecordingRuleNew>(rule);
   const [error, setError] = useState<Error | null>(null);
   const set = (part: Partial<RecordingRuleNew>) => setDraft({ ...draft, ...part });
-  const text = (label: string, key: "name" | "site" | "number" | "from_number" | "to_number" | "sip_user", hint = "Any") => (
+  const text = (label: string, key: "name" | "site" | "number" | "from_number" | "to_number" | "sip_user" | "team", hint = "Any") => (
     <label class="field">
       <span>{label}</span>
-      <input value={draft[key]} maxLength={63} placeholder={hint} onInput={(e) => set({ [key]: e.currentTarget.value })} />
+      <input value={draft[key] ?? ""} maxLength={key === "team" ? 48 : 63} placeholder={hint} onInput={(e) => set({ [key]: e.currentTarget.value })} />
     </label>
   );
   const select = (label: string, key: "action" | "direction" | "sides", words: Record<string, string>) => (
@@ -33,8 +35,8 @@ function Form({ rule, done }: { rule: RecordingRuleNew & { id?: string }; done: 
   const save = (e: Event) => {
     e.preventDefault();
     setError(null);
-    const { name, position, action, percent, site, direction, number, from_number, to_number, sip_user, peer, after_answer, early_media, sides } = draft;
-    const body = { name, position, action, percent, site, direction, number, from_number, to_number, sip_user, peer, after_answer, early_media, sides };
+    const { name, position, action, percent, site, direction, number, from_number, to_number, sip_user, agent, team, peer, after_answer, early_media, sides } = draft;
+    const body = { name, position, action, percent, site, direction, number, from_number, to_number, sip_user, agent, team, peer, after_answer, early_media, sides };
     (rule.id ? api.replaceRule(rule.id, body) : api.createRule(body)).then(done, setError);
   };
   return (
@@ -58,6 +60,15 @@ function Form({ rule, done }: { rule: RecordingRuleNew & { id?: string }; done: 
       {text("Callee begins", "to_number")}
       {text("SIP user", "sip_user")}
       <label class="field">
+        <span>Agent</span>
+        <select value={draft.agent ?? ""} onChange={(e) => set({ agent: e.currentTarget.value || null })}>
+          <option value="">Any</option>
+          {agents.map((a) => <option key={a.id} value={a.id}>{a.name}</option>)}
+          {draft.agent && !agents.some((a) => a.id === draft.agent) ? <option value={draft.agent}>{draft.agent}</option> : null}
+        </select>
+      </label>
+      {text("Team", "team")}
+      <label class="field">
         <span>Trunk or peer</span>
         <input value={draft.peer ?? ""} placeholder="Any, or 192.0.2.0/24" onInput={(e) => set({ peer: e.currentTarget.value || null })} />
       </label>
@@ -71,7 +82,7 @@ function Form({ rule, done }: { rule: RecordingRuleNew & { id?: string }; done: 
   );
 }
 
-function Changes({ turn }: { turn: number }) {
+function Changes({ turn, agents }: { turn: number; agents: Names }) {
   const log = useLoad(`rule-changes ${turn}`, api.ruleChanges);
   if (!log.data?.length) return null;
   return (
@@ -84,8 +95,8 @@ function Changes({ turn }: { turn: number }) {
             <tr key={c.version}>
               <td class="num when"><span class="dim">{formatDate(c.at)}</span> {formatTime(c.at)}</td>
               <td>{c.actor}</td>
-              <td class="dim">{c.before ? `${c.before.name}: ${ruleDoes(c.before)}; ${ruleMatches(c.before)}` : "—"}</td>
-              <td>{c.after ? `${c.after.name}: ${ruleDoes(c.after)}; ${ruleMatches(c.after)}` : "removed"}</td>
+              <td class="dim">{c.before ? `${c.before.name}: ${ruleDoes(c.before)}; ${ruleMatches(c.before, agents)}` : "—"}</td>
+              <td>{c.after ? `${c.after.name}: ${ruleDoes(c.after)}; ${ruleMatches(c.after, agents)}` : "removed"}</td>
             </tr>
           ))}
         </tbody>
@@ -99,6 +110,7 @@ export function Rules() {
   const [open, setOpen] = useState<(RecordingRuleNew & { id?: string }) | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const list = useLoad(`rules ${turn}`, api.rules);
+  const agents = useLoad(may("agents:read") ? "agents of rules" : null, (signal) => api.agents("", signal)).data ?? [];
   const write = may("policy:write");
   const again = () => {
     setOpen(null);
@@ -116,7 +128,7 @@ export function Rules() {
         {write && !open ? <button type="button" class="button" onClick={() => setOpen(NEW)}>New rule</button> : null}
       </div>
       <p class="dim">The first rule that matches decides, once for each call. A call that none matches is recorded.</p>
-      {open ? <Form key={open.id ?? "new"} rule={open} done={again} /> : null}
+      {open ? <Form key={open.id ?? "new"} rule={open} agents={agents} done={again} /> : null}
       {error ? <p role="alert">{error.message}</p> : null}
       {list.data.length === 0 ? <Empty title="No rules">Every call is recorded.</Empty> : (
         <div class="scroll-x" tabIndex={0} role="region" aria-label="Rules of recording">
@@ -128,7 +140,7 @@ export function Rules() {
                   <td class="num">{r.position}</td>
                   <td>{r.name}</td>
                   <td>{ruleDoes(r)}</td>
-                  <td>{ruleMatches(r)}</td>
+                  <td>{ruleMatches(r, agents)}</td>
                   <td class="act">
                     {write ? (
                       <>
@@ -143,7 +155,7 @@ export function Rules() {
           </table>
         </div>
       )}
-      <Changes turn={turn} />
+      <Changes turn={turn} agents={agents} />
     </div>
   );
 }

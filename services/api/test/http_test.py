@@ -441,7 +441,7 @@ class Suite:
         lines = c.get(f"{v1}/calls/export?format=jsonl&team=sales").body.decode().splitlines()
         assert [json.loads(x)["id"] for x in lines] == [CALL % 61, CALL % 60, CALL % 50]
         row = list(csv.DictReader(io.StringIO(c.get(f"{v1}/calls/export?agent={ann['id']}").body.decode(), newline="")))[0]
-        assert json.loads(row["agents"])[0]["name"] == "Ann", row
+        assert json.loads(row["agents"])[0]["name"] == "Ann" and row["agent_names"] == "Ann" and row["agent_teams"] == "", row
         # removed: gone from the list, its extensions end, its calls keep it
         gone = c.request("DELETE", f"{v1}/agents/{bo['id']}")
         assert gone.status == 200 and gone.json["removed_at"] and c.request("DELETE", f"{v1}/agents/{bo['id']}").status == 404
@@ -966,6 +966,12 @@ class Suite:
         for method, path in (("POST", "/recording-rules"), ("PUT", "/recording-rules/" + first["id"]), ("DELETE", "/recording-rules/" + first["id"]),
                              ("POST", f"/calls/{LIVE % 1}/record")):
             assert low.request(method, v1 + path, body="{}" if method != "DELETE" else None).status == 403, path
+        ann = next(a for a in c.get(v1 + "/agents").json["data"] if a["team"] == "sales")
+        r = c.request("POST", v1 + "/recording-rules", body=json.dumps({"name": "people", "action": "on_demand", "agent": ann["id"], "team": "sales"}))
+        assert r.status == 201 and r.json["agent"] == ann["id"] and r.json["team"] == "sales", r.body
+        for bad in ({"agent": REC % 1}, {"agent": "ann"}, {"team": "t" * 49}):  # nobody of the list; no id; too long
+            assert c.request("POST", v1 + "/recording-rules", body=json.dumps({"name": "more people", "action": "all", **bad})).status == 400, bad
+        assert c.request("DELETE", f"{v1}/recording-rules/{r.json['id']}").status == 200
 
     def t10_record(self):
         """Asked for: callstate is told who wants which call, and the audit has it first."""

@@ -183,6 +183,7 @@ def test_rules(t):
 def test_keeping(t):
     """Holds, policies and erasure of a recording, through all services: the file goes, its certificate stays."""
     day = {"started_at": ask(t, f"/calls/{ids['call']}")[1]["started_at"][:10]}["started_at"]
+    ask(t, f"/stats/completeness/reports?from={day}")
     _, report = ask(t, f"/stats/completeness?day={day}")
     check(report["answered"] == report["recorded"] + report["skipped"] + report["lost"] + report["open"], f"{report}")
     _, r = ask(t, f"/calls/{ids['call']}/recordings")
@@ -247,12 +248,16 @@ def test_agents(t):
     check(ask(t, "/teams")[1]["data"] == [{"name": "sales", "agents": 1}, {"name": "support", "agents": 2}], "teams")
     metrics = f"http://127.0.0.1:{t.base + 12}/metrics"
     wait_for("callstate's list", lambda: b'table_used{table="extensions"} 304\n' in urllib.request.urlopen(metrics, timeout=5).read(), 15)
+    _, rule = ask(t, "/recording-rules", 201, method="POST", body={"name": "no sales", "action": "none", "team": "sales"})
+    wait_for("callstate's rules", lambda: b"callstate_recording_rules 1\n" in urllib.request.urlopen(metrics, timeout=5).read(), 15)
     scenario.write(t.path("talks.pcap"), [(7, TALKS)])
     calls = {c["sip_call_ids"][0][4:]: c for c in t.replay(t.path("talks.pcap"))[0]["calls"]}
     got = {k: agents_of(c) for k, c in calls.items()}
     cem = ("callee", "Cem Yil", "support", "user")
     check(got["x"] == [cem, ("caller", "Ann Otter", "sales", "user")] and got["y"] == [cem, ("caller", "Berg, Bo", "support", "user")] and
           got["z"] == [("caller", "Berg, Bo", "support", "address")], f"{got}")
+    check([(c["recording_policy"] or {}).get("rule") for c in (calls["x"], calls["y"])] == ["no sales", None], f"{calls['x']['recording_policy']} {calls['y']['recording_policy']}")
+    ask(t, f"/recording-rules/{rule['id']}", method="DELETE")
     site = calls["x"]["site"]
     for question, want in ((f"agent={who['Berg, Bo']['id']}", "yz"), (f"agent={who['Ann Otter']['id']},{who['Cem Yil']['id']}", "xy"),
                            ("team=sales", "x"), ("team=support", "xyz"), ("team=none", "")):
@@ -264,7 +269,7 @@ def test_agents(t):
     check([agents_of(c) for c in rows] == [got[k] for k in "zyx"], f"{rows}")
     _, table = ask(t, f"/calls/export?site={site}&team=sales")
     cells = list(csv.DictReader(io.StringIO(table.decode())))
-    check(len(cells) == 1 and json.loads(cells[0]["agents"])[0]["name"] == "Ann Otter" and float(cells[0]["talk_seconds"]) == 4.5, f"{cells}")
+    check(len(cells) == 1 and json.loads(cells[0]["agents"])[0]["name"] == "Ann Otter" and cells[0]["agent_names"] == "Ann Otter; Cem Yil" and cells[0]["agent_teams"] == "sales; support" and float(cells[0]["talk_seconds"]) == 4.5, f"{cells}")
     # changed by hand, and what is refused
     _, bo = ask(t, "/agents", method="POST", body={"name": "Berg, Bo", "team": "night", "extensions": [{"value": "07100"}]})
     check(bo["id"] == who["Berg, Bo"]["id"] and [x["value"] for x in bo["extensions"]] == ["07100"], f"{bo}")
