@@ -1,10 +1,9 @@
-// libseccomp is included here alone. Landlock and capset have no library in Debian 12 that would be less than the calls themselves.
+// libseccomp is included here alone. capset has no library that would be less than the call itself.
 #include "cage/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -15,9 +14,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
+#include "cage/fence.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -78,33 +79,10 @@ static int own_user(void)
     return 0;
 }
 
-// ---- Landlock: no rule is added, so nothing that is handled is allowed ----
-
-// As the kernel's header has it from ABI 6 on; an older kernel takes the first fields.
-struct ruleset {
-    uint64_t handled_access_fs, handled_access_net, scoped;
-};
-
-static int landlock_all(void)
+static int fence_all(void)
 {
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    if (abi < 1) // not in this kernel: seccomp alone
-        return 0;
-    struct ruleset all = {
-        .handled_access_fs = abi >= 5   ? (1u << 16) - 1
-                             : abi >= 3 ? (1u << 15) - 1
-                             : abi >= 2 ? (1u << 14) - 1
-                                        : (1u << 13) - 1,
-        .handled_access_net = abi >= 4 ? 3 : 0, // bind, connect
-        .scoped = abi >= 6 ? 3 : 0,             // abstract sockets, signals
-    };
-    size_t n = abi >= 6 ? sizeof all : abi >= 4 ? offsetof(struct ruleset, scoped) : 8;
-    int fd = (int)syscall(SYS_landlock_create_ruleset, &all, n, 0);
-    if (fd < 0)
-        return -errno;
-    int r = syscall(SYS_landlock_restrict_self, fd, 0) != 0 ? -errno : 0;
-    close(fd);
-    return r;
+    static const struct fence nothing;
+    return fence_close(&nothing);
 }
 
 // ---- seccomp ----
@@ -212,14 +190,12 @@ static int worker_rules(scmp_filter_ctx f)
     return r;
 }
 
-static int reader_rules(scmp_filter_ctx f)
+// Of both that read a file: all threads of the process are in it.
+static int threads_rules(scmp_filter_ctx f)
 {
-    static const int refused[] = {SCMP_SYS(openat)};
     int r = common_rules(f);
     if (r == 0)
         r = ADD_ALL(f, SCMP_ACT_ALLOW, reader);
-    if (r == 0)
-        r = ADD_ALL(f, SCMP_ACT_ERRNO(EACCES), refused);
     if (r == 0) // is it a terminal?
         r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                              SCMP_A1(SCMP_CMP_EQ, TCGETS, 0));
@@ -229,6 +205,73 @@ static int reader_rules(scmp_filter_ctx f)
     if (r == 0) // all its threads, those that are running too
         r = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
     return r;
+}
+
+static int reader_rules(scmp_filter_ctx f)
+{
+    static const int refused[] = {SCMP_SYS(openat)};
+    int r = threads_rules(f);
+    return r ? r : ADD_ALL(f, SCMP_ACT_ERRNO(EACCES), refused);
+}
+
+// What nng needs to go on with its connections and to make them again, and the C library to ask for a host's address.
+static const int bus[] = {
+    SCMP_SYS(connect), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt),
+    SCMP_SYS(sendto),  SCMP_SYS(sendmmsg),    SCMP_SYS(recvmsg),     SCMP_SYS(recvmmsg),
+    SCMP_SYS(readv),   SCMP_SYS(epoll_ctl),   SCMP_SYS(epoll_wait),  SCMP_SYS(epoll_pwait),
+    SCMP_SYS(fcntl),   SCMP_SYS(newfstatat),  SCMP_SYS(sched_yield), SCMP_SYS(uname),
+};
+
+static int allow_sockets(scmp_filter_ctx f)
+{
+    static const unsigned families[] = {AF_INET, AF_INET6}, types[] = {SOCK_STREAM, SOCK_DGRAM};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < 4;
+         i++) // of any option: SOCK_CLOEXEC, SOCK_NONBLOCK; never SOCK_RAW
+        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+                             SCMP_A0(SCMP_CMP_EQ, families[i / 2], 0),
+                             SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, types[i % 2]));
+    // The C library asks the kernel for our addresses, and a cache of names; without them it does its own work.
+    if (r == 0)
+        r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
+                             SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0));
+    if (r == 0)
+        r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
+                             SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+    return r;
+}
+
+// To read alone; which ones, the fence says (fence.h). A module of names that is not loaded yet cannot be: passed over.
+static int allow_files(scmp_filter_ctx f)
+{
+    int r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+                             SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
+    if (r == 0)
+        r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 1,
+                             SCMP_A2(SCMP_CMP_MASKED_EQ, O_WRONLY, O_WRONLY));
+    if (r == 0)
+        r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 1,
+                             SCMP_A2(SCMP_CMP_MASKED_EQ, O_RDWR, O_RDWR));
+    if (r == 0)
+        r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(mmap), 1,
+                             SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0));
+    return r;
+}
+
+static int bus_reader_rules(scmp_filter_ctx f)
+{
+    static const int refused[] = {SCMP_SYS(bind), SCMP_SYS(access), SCMP_SYS(faccessat)};
+    int r = threads_rules(f);
+    if (r == 0)
+        r = ADD_ALL(f, SCMP_ACT_ALLOW, bus);
+    if (r == 0)
+        r = ADD_ALL(f, SCMP_ACT_ERRNO(EACCES), refused);
+    if (r == 0)
+        r = allow_sockets(f);
+    if (r == 0) // how much has come: the C library's answer of a name server
+        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
+    return r ? r : allow_files(f);
 }
 
 static int decoder_rules(scmp_filter_ctx f)
@@ -259,12 +302,17 @@ static int seccomp_reader(void)
     return seccomp_with(reader_rules);
 }
 
+static int seccomp_bus_reader(void)
+{
+    return seccomp_with(bus_reader_rules);
+}
+
 static int seccomp_decoder(void)
 {
     return seccomp_with(decoder_rules);
 }
 
-static int enter(int (*seccomp)(void), char *err, size_t err_cap)
+static int enter(int (*fence)(void), int (*seccomp)(void), char *err, size_t err_cap)
 {
     if (!sandbox_is_built_in())
         return 0;
@@ -275,11 +323,11 @@ static int enter(int (*seccomp)(void), char *err, size_t err_cap)
         {"giving up what could come back", no_way_back},
         {"changing to a user of its own", own_user},
         {"giving up rights", sandbox_drop_rights},
-        {"Landlock", landlock_all},
+        {"Landlock", fence},
         {"seccomp", seccomp},
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        int r = steps[i].step();
+        int r = steps[i].step ? steps[i].step() : 0;
         if (r < 0) {
             snprintf(err, err_cap, "%s: %s", steps[i].what, strerror(-r));
             return r;
@@ -290,17 +338,37 @@ static int enter(int (*seccomp)(void), char *err, size_t err_cap)
 
 int sandbox_enter(char *err, size_t err_cap)
 {
-    return enter(seccomp_worker, err, err_cap);
+    return enter(fence_all, seccomp_worker, err, err_cap);
 }
 
 int sandbox_enter_reader(char *err, size_t err_cap)
 {
-    return enter(seccomp_reader, err, err_cap);
+    return enter(fence_all, seccomp_reader, err, err_cap);
+}
+
+int sandbox_fence(const struct fence *f, char *err, size_t err_cap)
+{
+    if (!sandbox_is_built_in())
+        return 0;
+    // Rights are a thread's: those to come have none. Root has them for its change of user, which takes them from all threads.
+    int r = geteuid() != 0                                ? sandbox_drop_rights()
+            : prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? -errno
+                                                          : 0;
+    if (r == 0)
+        r = fence_close(f);
+    if (r < 0)
+        snprintf(err, err_cap, "Landlock: %s", strerror(-r));
+    return r;
+}
+
+int sandbox_enter_bus_reader(char *err, size_t err_cap)
+{
+    return enter(NULL, seccomp_bus_reader, err, err_cap);
 }
 
 int sandbox_enter_decoder(char *err, size_t err_cap)
 {
-    return enter(seccomp_decoder, err, err_cap);
+    return enter(fence_all, seccomp_decoder, err, err_cap);
 }
 
 int sandbox_enter_nursery(void)

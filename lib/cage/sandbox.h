@@ -22,5 +22,11 @@ int sandbox_enter_decoder(char *err, size_t err_cap);
 // What a process keeps that only makes such processes: no right of root's, and a user of its own where root started us. 0 or
 // negative errno.
 int sandbox_enter_nursery(void);
+// A process that reads a capture and sends it over the bus has both: the fence (fence.h) before its first thread, and this one when all is
+// open. Besides what the reader has: TCP and UDP to where the fence lets it go, the files that names of hosts are looked up in. It
+// listens on nothing more, starts nothing, writes no file.
+struct fence;
+int sandbox_fence(const struct fence *f, char *err, size_t err_cap);
+int sandbox_enter_bus_reader(char *err, size_t err_cap);
 bool sandbox_is_built_in(
     void); // false under sanitizers, which need calls of their own: sandbox_enter does nothing then

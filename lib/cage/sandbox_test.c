@@ -1,8 +1,10 @@
 // Each forbidden act is tried by a child in the worker's real cage. Denied: the child was ended by SIGSYS, or the call failed.
 // The same act without the cage works or fails for another reason, so the cage is what denies.
+#include "cage/fence.h"
 #include "cage/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -203,7 +205,7 @@ typedef int (*cage_fn)(char *err, size_t err_cap);
 
 static int outcome_of(long (*act)(void), cage_fn cage)
 {
-    char err[128];
+    char err[256];
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -284,6 +286,170 @@ static void test_the_decoder_can_do_its_work(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, inherited), 0);
     assert_int_equal(write(inherited[0], "x", 1), 1);
     assert_int_equal(outcome_of(act_what_the_decoder_does, sandbox_enter_decoder), WORKED);
+}
+
+// ---- the cage of a reader that sends ----
+
+static struct door {
+    int fd;
+    uint16_t port;
+} allowed, other; // both are listened on
+
+static void door_open(struct door *d)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof at;
+    d->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(d->fd, (void *)&at, sizeof at), 0);
+    assert_int_equal(listen(d->fd, 4), 0);
+    assert_int_equal(getsockname(d->fd, (void *)&at, &n), 0);
+    d->port = ntohs(at.sin_port);
+}
+
+static int bus_cage(char *err, size_t err_cap)
+{
+    static char urls[128];
+    struct fence f = {0};
+    snprintf(urls, sizeof urls, "tcp://127.0.0.1:%u,wss://[::1]:%u/x", allowed.port, allowed.port);
+    fence_allow_names(&f);
+    int r = fence_allow_urls(&f, urls);
+    r = r ? r : sandbox_fence(&f, err, err_cap);
+    return r ? r : sandbox_enter_bus_reader(err, err_cap);
+}
+
+static long call(uint16_t port)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    return connect(fd, (void *)&to, sizeof to) == 0 || errno == EINPROGRESS ? fd : -1;
+}
+
+static long act_call_allowed(void)
+{
+    return call(allowed.port);
+}
+
+static long act_call_other(void)
+{
+    return call(other.port);
+}
+
+static long act_listen(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    return fd < 0 ? -1 : listen(fd, 1);
+}
+
+static long act_bind(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    return fd < 0 ? -1 : bind(fd, (void *)&at, sizeof at);
+}
+
+static long act_socket_raw(void)
+{
+    return socket(AF_INET, SOCK_RAW, IPPROTO_UDP);
+}
+
+static long act_names(void)
+{
+    struct addrinfo *a = NULL;
+    int fd = open("/etc/hosts", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || getaddrinfo("localhost", "7641", NULL, &a) != 0)
+        return -1;
+    freeaddrinfo(a);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    long (*act)(void);
+} bus_denied[] = {
+    {"a file that is not named", act_open_read},
+    {"a file to write", act_open_write},
+    {"/proc/self/mem", act_open_proc},
+    {"unlink", act_unlink},
+    {"chdir", act_chdir},
+    {"a Unix socket", act_socket_unix},
+    {"a packet socket", act_socket_packet},
+    {"a raw socket", act_socket_raw},
+    {"listen", act_listen},
+    {"bind", act_bind},
+    {"exec", act_exec},
+    {"fork", act_fork},
+    {"a thread", act_thread},
+    {"a user namespace", act_namespace},
+    {"ptrace", act_ptrace},
+    {"another's memory", act_read_other_memory},
+    {"a signal to another", act_kill},
+    {"memory that can be run", act_mmap_exec},
+    {"memory made runnable", act_mprotect_exec},
+    {"map a file", act_mmap_fd},
+    {"setuid", act_setuid},
+    {"bpf", act_bpf},
+    {"io_uring", act_io_uring},
+    {"mount", act_mount},
+    {"memfd", act_memfd},
+};
+
+static void test_a_reader_that_sends_reaches_its_centre_alone(void **state)
+{
+    (void)state;
+    if (!sandbox_is_built_in())
+        skip();
+    door_open(&allowed);
+    door_open(&other);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, inherited), 0);
+    for (size_t i = 0; i < sizeof bus_denied / sizeof bus_denied[0]; i++) {
+        int got = outcome_of(bus_denied[i].act, bus_cage);
+        if (got != -SIGSYS && got != REFUSED)
+            fail_msg("%s: %d", bus_denied[i].name, got);
+    }
+    assert_int_equal(outcome_of(act_call_allowed, bus_cage), WORKED);
+    assert_int_equal(outcome_of(act_names, bus_cage), WORKED);
+    assert_int_equal(outcome_of(act_call_other, NULL), WORKED);
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 4) // TCP: Linux 6.7
+        assert_int_equal(outcome_of(act_call_other, bus_cage), REFUSED);
+}
+
+static void test_ports_of_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *urls;
+        int r;
+        size_t n;
+        uint16_t port[2];
+    } cases[] = {{"tcp://127.0.0.1:7641", 0, 1, {7641, 0}},
+                 {"tcp://a:1,tcp://[::1]:2", 0, 2, {1, 2}},
+                 {"tcp://a:1,wss://b:1/sig", 0, 1, {1, 0}},
+                 {"wss://b/sig", 0, 1, {443, 0}},
+                 {"ws://b", 0, 1, {80, 0}},
+                 {"", 0, 0, {0, 0}},
+                 {"tcp://a", -EINVAL, 0, {0, 0}},
+                 {"tcp://a:", -EINVAL, 0, {0, 0}},
+                 {"tcp://a:70000", -EINVAL, 0, {0, 0}},
+                 {"a:1", -EINVAL, 0, {0, 0}}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fence f = {0};
+        if (fence_allow_urls(&f, cases[i].urls) != cases[i].r || f.connects != cases[i].n ||
+            memcmp(f.connect, cases[i].port, cases[i].n * sizeof f.connect[0]) != 0)
+            fail_msg("%s", cases[i].urls);
+    }
+    struct fence f = {0};
+    char url[32];
+    for (unsigned i = 0; i < FENCE_PORTS; i++) {
+        snprintf(url, sizeof url, "tcp://a:%u", i + 1);
+        assert_int_equal(fence_allow_urls(&f, url), 0);
+    }
+    assert_int_equal(fence_allow_urls(&f, "tcp://a:999"), -ENOSPC);
+    assert_int_equal(fence_allow_urls(&f, "tcp://a:1"), 0); // is in it
+    assert_int_equal(fence_allow_listen(&f, "127.0.0.1:7651"), 0);
+    assert_int_equal(f.bind[0], 7651);
 }
 
 // A thread that runs already when the cage closes is in it too.
@@ -421,6 +587,8 @@ int main(void)
         cmocka_unit_test(test_the_same_in_the_decoders_cage),
         cmocka_unit_test(test_the_decoder_can_do_its_work),
         cmocka_unit_test(test_a_nursery_has_no_right),
+        cmocka_unit_test(test_a_reader_that_sends_reaches_its_centre_alone),
+        cmocka_unit_test(test_ports_of_addresses),
         cmocka_unit_test(test_threads_of_before_are_in_the_readers_cage),
         cmocka_unit_test(test_the_reader_can_do_its_work),
         cmocka_unit_test(test_without_the_cage_they_work),

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
+#include "cage/fence.h"
 #include "cage/sandbox.h"
 #include "daemon/daemon.h"
 #include "inputs.h"
@@ -121,6 +122,37 @@ static void find_pauses(const struct conf *c, struct pauses *ret)
                         ret);
 }
 
+static const char *const bus_urls[] = {"bus.sig-url", "bus.sig-ask-url", "bus.rtp-url",
+                                       "bus.rtp-ask-url"};
+
+// What a process that reads a file will open and whom it will call, and no more than that. Before any thread.
+static int fence(const struct conf *c)
+{
+    static const char *const files[] = {"read",         "capture.tls-keylog", "bus.tls-ca",
+                                        "bus.tls-cert", "bus.tls-key",        "bus.sign-key"};
+    struct fence f = {0};
+    char err[256];
+    int r = fence_allow_listen(&f, conf_str(c, "health.listen"));
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        fence_allow_read(&f, conf_str(c, files[i]));
+    fence_allow_read(&f, "/proc/self");              // memory in use
+    fence_allow_read(&f, "/sys/devices/system/cpu"); // nng: how many threads
+    fence_allow_read(&f, "/etc/ssl/openssl.cnf");
+    fence_allow_names(&f);
+    for (size_t i = 0;
+         r == 0 && !conf_bool(c, "no-bus") && i < sizeof bus_urls / sizeof bus_urls[0]; i++)
+        r = fence_allow_urls(&f, conf_str(c, bus_urls[i]));
+    if (r == -EINVAL) // who opens it says what is wrong with it
+        return 0;
+    if (r < 0)
+        log_warn("the file is read without a fence", "reason=\"more than %d ports\"", FENCE_PORTS);
+    if (r < 0)
+        return 0;
+    if (sandbox_fence(&f, err, sizeof err) < 0)
+        log_warn("the file is read without a fence", "step=\"%s\"", err);
+    return 0;
+}
+
 // An interface is read by processes of their own (live.h). Before any thread.
 static int split(const struct conf *c)
 {
@@ -139,7 +171,7 @@ static int split(const struct conf *c)
         return r;
     }
     if (!*interface)
-        return 0;
+        return *conf_str(c, "read") ? fence(c) : 0;
     r = open_keylog(c);
     if (r)
         return r;
@@ -339,12 +371,12 @@ static void print_report(bool truncated)
         report_print_text(g.report, &in, stdout);
 }
 
-// Nothing is opened any more. With a bus its threads look up names and dial again: such a process cannot give that up.
+// Nothing is opened any more, but with a bus by the threads that look up names and dial again.
 // Where there is no seccomp (an old container runtime, valgrind) the file is read all the same, and that is said.
 static void cage(void)
 {
     char err[256];
-    if (!g.sender && sandbox_enter_reader(err, sizeof err) != 0)
+    if ((g.sender ? sandbox_enter_bus_reader : sandbox_enter_reader)(err, sizeof err) != 0)
         log_warn("the file is read without a cage", "step=\"%s\"", err);
 }
 
