@@ -24,7 +24,7 @@ static char path[64];
 static struct conf *load(const char *const *args)
 {
     char *argv[16] = {(char[]){"prog"}};
-    static char copies[16][128];
+    static char copies[16][4096 + 128];
     int argc = 1;
     for (; *args; args++, argc++) {
         snprintf(copies[argc], sizeof(copies[argc]), "%s", *args);
@@ -178,6 +178,25 @@ static void error_lines(void **state)
                         "CALLMESH_RTP_QUEUE: \"many\" is not a number; allowed are -5 to 1000");
 }
 
+// The longest value, and one byte more.
+static void values_are_bounded(void **state)
+{
+    static char text[4096 + 16];
+    (void)state;
+    for (int more = 0; more < 2; more++) {
+        memset(text, 'x', sizeof(text));
+        memcpy(text, "--site=", 7);
+        text[7 + 4096 + more] = '\0';
+        struct conf *c = LOAD(text);
+        assert_int_equal(c == NULL, more);
+        if (c)
+            assert_int_equal(strlen(conf_str(c, "site")), 4096);
+        else
+            assert_non_null(strstr(err, "--site: the value is longer than 4096 bytes"));
+        conf_free(c);
+    }
+}
+
 static void file_error_lines(void **state)
 {
     static const struct {
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(command_line, clean, clean),
         cmocka_unit_test_setup_teardown(strongest_source_wins, clean, clean),
         cmocka_unit_test_setup_teardown(secrets_from_files, clean, clean),
+        cmocka_unit_test_setup_teardown(values_are_bounded, clean, clean),
         cmocka_unit_test_setup_teardown(error_lines, clean, clean),
         cmocka_unit_test_setup_teardown(file_error_lines, clean, clean),
         cmocka_unit_test_setup_teardown(secrets_are_not_shown, clean, clean),

@@ -114,6 +114,8 @@ int keyring_new_master(struct keyring *k)
 {
     uint8_t key[32];
     char path[1100];
+    if (k->masters == KEYRING_MASTERS)
+        return -ENOSPC; // before its file is there: a ring with one too many would not open again
     (void)snprintf(path, sizeof(path), "%s/master-%u", k->dir, keyring_version(k) + 1);
     randombytes_buf(key, sizeof(key));
     int r = write_hex(path, key, 0600);

@@ -63,6 +63,29 @@ static void rotation_wraps_anew_and_touches_no_audio(void **state)
     vkit_close(&k);
 }
 
+// Fill it, pass it, drain it: the one too many leaves nothing behind that another opening would stumble over.
+static void masters_are_bounded(void **state)
+{
+    (void)state;
+    struct vkit k;
+    struct keyring other;
+    struct keyring_count c;
+    char err[256];
+    vkit_open(&k);
+    while (k.keys.masters < KEYRING_MASTERS)
+        assert_int_equal(keyring_new_master(&k.keys), 0);
+    assert_int_equal(keyring_new_master(&k.keys), -ENOSPC);
+    assert_int_equal(keyring_version(&k.keys), KEYRING_MASTERS);
+    assert_int_equal(keyring_open(&other, k.keys_dir, false, err, sizeof(err)), 0);
+    assert_int_equal(other.masters, KEYRING_MASTERS);
+    keyring_close(&other);
+    assert_int_equal(keyring_rewrap(&k.keys, &c), 0);
+    assert_int_equal(keyring_forget(&k.keys, 1), 0);
+    assert_int_equal(keyring_new_master(&k.keys), 0);
+    assert_int_equal(keyring_version(&k.keys), KEYRING_MASTERS + 1);
+    vkit_close(&k);
+}
+
 static void destroyed_stays_destroyed(void **state)
 {
     (void)state;
@@ -148,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_start_makes_keys),
         cmocka_unit_test(rotation_wraps_anew_and_touches_no_audio),
+        cmocka_unit_test(masters_are_bounded),
         cmocka_unit_test(destroyed_stays_destroyed),
         cmocka_unit_test(each_byte_of_a_key_file_counts),
         cmocka_unit_test(a_broken_or_missing_master_is_said),

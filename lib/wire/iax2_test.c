@@ -114,6 +114,34 @@ static void flaws(void **state)
         }
 }
 
+// What stands behind the bound is not read.
+static void many(void **state)
+{
+    (void)state;
+    struct iax2_elements e;
+    struct iax2 f, mini;
+    struct bytes b = {.n = 0};
+    for (int i = 0; i < IAX2_ELEMENTS_MAX - 1; i++)
+        put(&b, SPAN_LIT("\x63\0"));
+    put(&b, SPAN_LIT("\1\1a"));
+    assert_int_equal(iax2_elements(bytes_span(&b), &e), WIRE_NONE);
+    assert_span(e.called, "a");
+    put(&b, SPAN_LIT("\2\1b"));
+    assert_int_equal(iax2_elements(bytes_span(&b), &e), WIRE_NONE);
+    assert_span(e.called, "a");
+    assert_int_equal(e.calling.n, 0);
+
+    b = (struct bytes){
+        .n = 0}; // the frames are the caller's loop: each is whole, the last says that it is
+    put(&b, SPAN_LIT("\0\0\1\1\0\0\0\0"));
+    for (int i = 0; i < IAX2_TRUNK_MAX + 1; i++)
+        put(&b, SPAN_LIT("\0\1\0\4\0\x14x"));
+    assert_int_equal(iax2_parse(bytes_span(&b), &f), WIRE_NONE);
+    for (int i = 0; i < IAX2_TRUNK_MAX + 1; i++)
+        assert_true(iax2_trunk_next(&f, &mini));
+    assert_false(iax2_trunk_next(&f, &mini));
+}
+
 static void every_length(void **state)
 {
     (void)state;
@@ -162,8 +190,8 @@ static void formats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(full_frames),  cmocka_unit_test(mini_and_trunk), cmocka_unit_test(flaws),
-        cmocka_unit_test(every_length), cmocka_unit_test(formats),
+        cmocka_unit_test(full_frames), cmocka_unit_test(mini_and_trunk), cmocka_unit_test(flaws),
+        cmocka_unit_test(many),        cmocka_unit_test(every_length),   cmocka_unit_test(formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

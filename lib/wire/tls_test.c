@@ -70,6 +70,26 @@ static void hello_messages(void **state)
     }
 }
 
+// The 65th extension of a hello is not read.
+static void extensions_are_bounded(void **state)
+{
+    (void)state;
+    for (unsigned before = 62; before <= 63; before++) {
+        struct bytes b = hello(false, 9, 0x1301, false, false), ext = {0};
+        struct tls_hello h;
+        put_extension(&ext, 10, SPAN_LIT("xy"));
+        for (unsigned i = 0; i < before; i++)
+            put_extension(&ext, 99, SPAN_LIT(""));
+        put_extension(&ext, 22, SPAN_LIT(""));
+        b.n -= 8; // its one extension and their length
+        put16(&b, (unsigned)ext.n);
+        put(&b, bytes_span(&ext));
+        struct tls_message m = {2, (uint32_t)b.n, bytes_span(&b)};
+        assert_true(tls_hello_parse(&m, &h));
+        assert_int_equal(h.encrypt_then_mac, before == 62);
+    }
+}
+
 static void a_retry_is_told_by_its_random(void **state)
 {
     (void)state;
@@ -199,8 +219,11 @@ static void key_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hello_messages), cmocka_unit_test(a_retry_is_told_by_its_random),
-        cmocka_unit_test(records),        cmocka_unit_test(messages_across_records),
+        cmocka_unit_test(hello_messages),
+        cmocka_unit_test(extensions_are_bounded),
+        cmocka_unit_test(a_retry_is_told_by_its_random),
+        cmocka_unit_test(records),
+        cmocka_unit_test(messages_across_records),
         cmocka_unit_test(key_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,8 +50,14 @@ def test_cut_capture_keeps_what_could_be_read(t):
     check("cut" in p.stderr or "truncated" in p.stderr, f"nothing is said of it: {p.stderr!r}")
 
 
-def test_who_reads_a_file_alone_is_caged(t):
-    """Every thread of it, the one that answers on the health port too; and it reads to the end in there."""
+def is_caged(pid):
+    text = [open(f"/proc/{pid}/task/{n}/status", encoding="utf-8").read() for n in os.listdir(f"/proc/{pid}/task")]
+    each = [(re.search(r"Seccomp:\s(\d)", x)[1], re.search(r"NoNewPrivs:\s(\d)", x)[1], int(re.search(r"CapEff:\s(\w+)", x)[1], 16)) for x in text]
+    return len(each) > 1 and all(x == ("2", "1", 0) for x in each)
+
+
+def test_who_reads_a_file_is_caged(t):
+    """Every thread of it, the one that answers on the health port too; and it reads to the end in there. With a bus nng's threads as well."""
     whole = t.path("caged.pcap")
     made = t.traffic(whole, "--calls", "3", "--talk", "1", "--mix", "1,0,0,0")
     with socket.socket() as s:
@@ -63,10 +69,7 @@ def test_who_reads_a_file_alone_is_caged(t):
         p.stdin.write(f.read())
     p.stdin.flush()
 
-    def threads():
-        text = [open(f"/proc/{p.pid}/task/{n}/status", encoding="utf-8").read() for n in os.listdir(f"/proc/{p.pid}/task")]
-        return [(re.search(r"Seccomp:\s(\d)", x)[1], re.search(r"NoNewPrivs:\s(\d)", x)[1], int(re.search(r"CapEff:\s(\w+)", x)[1], 16)) for x in text]
-    wait_for("a thread or more in the cage", lambda: len(threads()) > 1 and all(x == ("2", "1", 0) for x in threads()), 10)
+    wait_for("a thread or more in the cage", lambda: is_caged(p.pid), 10)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as r:
         rss = re.search(r"^process_resident_memory_bytes (\d+)", r.read().decode(), re.M)
     check(rss and int(rss[1]) > 1 << 20, f"RSS of the caged: {rss and rss[1]}")
@@ -74,6 +77,11 @@ def test_who_reads_a_file_alone_is_caged(t):
     report = json.loads(p.stdout.read())
     check(p.wait(10) == 0 and report["packets"] > 0 and len(made) == 3, f"exit {p.returncode}")
     check(len(report["streams"]) == 6, f"{len(report['streams'])} streams")
+    urls = [f"--bus.{u}-url=tcp://127.0.0.1:{port}" for u in ("sig", "sig-ask", "rtp", "rtp-ask")]  # nobody answers there
+    p = t.spawn(CAPTURE, "--read", whole, "--log.level=error", *urls)
+    wait_for("all threads in the cage", lambda: is_caged(p.pid), 10)
+    p.terminate()
+    check(p.wait(10) == 75, f"exit {p.returncode}")
 
 
 def test_no_such_interface(t):
