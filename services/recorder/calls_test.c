@@ -134,6 +134,26 @@ static void late_streams_are_cut_again(void **state)
     calls_deinit(&c);
 }
 
+// Each round is counted, so that the cutter knows when to go without.
+static void without_keys_it_waits_again(void **state)
+{
+    (void)state;
+    struct calls c;
+    struct message m;
+    struct job j;
+    assert_int_equal(calls_init(&c, 16), 0);
+    struct call *call = calls_apply(&c, say(&m, 1, 1, ENDED, PENDING, 1), 0);
+    struct done d = {m.id, JOB_NO_KEYS};
+    for (int i = 0; i < 300; i++) {
+        calls_fill_cut(call, &j);
+        assert_int_equal(j.key_rounds, i < UINT8_MAX ? i : UINT8_MAX);
+        calls_set_stage(&c, call, CALL_QUEUED, 0);
+        calls_on_done(&c, &d, 0);
+        assert_int_equal(call->stage, CALL_PENDING);
+    }
+    calls_deinit(&c);
+}
+
 static void unheard_reports_are_made_again(void **state)
 {
     (void)state;
@@ -350,6 +370,7 @@ int main(void)
         cmocka_unit_test(the_way_of_a_call),
         cmocka_unit_test(a_cut_has_what_the_rules_want),
         cmocka_unit_test(late_streams_are_cut_again),
+        cmocka_unit_test(without_keys_it_waits_again),
         cmocka_unit_test(unheard_reports_are_made_again),
         cmocka_unit_test(full_mirror_has_a_rule),
         cmocka_unit_test(snapshot_forgets_what_it_does_not_name),
