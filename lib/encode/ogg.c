@@ -7,9 +7,10 @@
 #include <string.h>
 #include "encode/encode_impl.h"
 
+// A packet holds three of the coder's frames of 20 ms: a fifth less work than a packet for each, and the same sound.
+#define FRAMES_MS    60u
 #define FULL_RATE    48000u // of granule positions
-#define FRAMES_MS    20u
-#define PAGE_PACKETS 50
+#define PAGE_PACKETS 17
 // 150 times real time on a slow core; 5 takes twice as long and says no more of telephone speech.
 #define COMPLEXITY 1
 #define BITRATE    24000 // a channel; speech at 8 and 16 kHz
