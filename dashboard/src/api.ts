@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type {
   ActiveCalls, Agent, AgentNew, Alert, AlertRule, AudioFormat, Call, CallQuality, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, Team, TimelineEvent,
+  StatisticsRow,
 } from "./types";
 
 const BASE = "/api/v1";
@@ -135,6 +136,8 @@ export const api = {
   async writeAlertRule(rule: AlertRule): Promise<void> {
     await request("POST", "/alert-rules", rule);
   },
+  statistics: async (query: URLSearchParams, signal?: AbortSignal) => (await get<{ data: StatisticsRow[] }>(`/statistics?${query}`, signal)).data,
+  statisticsUrl: (query: URLSearchParams) => `${BASE}/statistics?${query}`,
   agents: (team: string, signal?: AbortSignal) => all<Agent>(`/agents${team ? `?team=${id(team)}` : ""}`, signal, 1000),
   teams: (signal?: AbortSignal) => whole<Team>("/teams", signal),
   writeAgent: (agent: AgentNew) => request("POST", "/agents", agent),

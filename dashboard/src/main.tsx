@@ -20,6 +20,7 @@ import { Live } from "./views/live";
 import { Login } from "./views/login";
 import { Recordings } from "./views/recordings";
 import { Rules } from "./views/rules";
+import { Statistics } from "./views/statistics";
 import { mesh } from "./mesh";
 
 function View() {
@@ -40,6 +41,8 @@ function View() {
       return <Agents />;
     case "/alerts":
       return <Alerts />;
+    case "/statistics":
+      return <Statistics />;
     case "/harvesters":
       return <Harvesters />;
     default:

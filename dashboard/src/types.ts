@@ -241,6 +241,35 @@ export interface Alert {
   cleared_at: Time | null;
   cleared_value?: number | null;
 }
+/** A ratio without a denominator is null; at, site, trunk and direction are there when they were asked for. */
+export interface StatisticsRow {
+  at?: string;
+  site?: string;
+  trunk?: string;
+  direction?: "inbound" | "outbound";
+  attempts: number;
+  unfinished: number;
+  answered: number;
+  busy: number;
+  no_answer: number;
+  canceled: number;
+  rejected: number;
+  failed: number;
+  redirected: number;
+  asr_pct: number | null;
+  ner_pct: number | null;
+  ser_pct: number | null;
+  seer_pct: number | null;
+  isa_pct: number | null;
+  acd_seconds: number | null;
+  pdd_seconds: number | null;
+  ring_seconds: number | null;
+  talk_seconds: number;
+  mos_min: number | null;
+  concurrent_max: number;
+  erlangs: number | null;
+  codes: Record<string, number>;
+}
 export interface AlertRule {
   name: string;
   kind: AlertKind;

@@ -297,6 +297,18 @@ export async function startDevServer({ port = 0, active = 40, past = 900, rate =
         extensions: [{ site: "", kind: "user", value: "1041", valid_from: null, valid_to: null }, { site: "east", kind: "address", value: "10.1.2.9", valid_from: null, valid_to: world.iso(begin) }] };
       return id || req.method === "POST" ? json(res, "Agent", agent) : json(res, "AgentList", list([agent]));
     }
+    if (head === "statistics") {
+      const by = (query.get("by") ?? "site").split(",");
+      const from = Date.parse(query.get("from")), step = { quarter: 900000, hour: 3600000, day: 86400000 }[by[0]] ?? 0;
+      const row = (i) => ({
+        ...(step ? { at: new Date(from + i * step).toISOString() } : {}), ...(by.includes("site") ? { site: "main" } : {}),
+        ...(by.includes("trunk") ? { trunk: "carrier", direction: i ? "outbound" : "inbound" } : {}),
+        attempts: 20 + i, unfinished: 1, answered: 12, busy: 3, no_answer: 2, canceled: 1, rejected: 0, failed: 1 + i, redirected: 0, asr_pct: 63.16, ner_pct: 94.74, ser_pct: 63.16,
+        seer_pct: 89.47, isa_pct: 5.26, acd_seconds: 184.2, pdd_seconds: 1.8, ring_seconds: 6.1, talk_seconds: 2210.4, mos_min: i ? 4.1 : null, concurrent_max: 5 + i, erlangs: 2.46,
+        codes: { 200: 12, 486: 3, 480: 2, 487: 1, 503: 1 + i },
+      });
+      return json(res, "Statistics", { from: query.get("from"), to: query.get("to"), data: Array.from({ length: step ? 24 : by.includes("trunk") ? 2 : 1 }, (_, i) => row(i)) });
+    }
     if (head === "teams") return json(res, "TeamList", list([{ name: "sales", agents: 1 }]));
     if (head === "harvesters") return json(res, "HarvesterList", list(harvesters()));
     if (head === "alerts") {

@@ -287,7 +287,7 @@ async function accessible(page, base, call) {
       for (const line of await axe(page)) found.push(`${name} ${scheme}: ${line}`);
     }
   };
-  const views = [["live", "/live", ".view-live"], ["calls", "/calls", ".grid tbody tr, .blank"], ["recordings", "/recordings", ".grid tbody tr, .blank"], ["harvesters", "/harvesters", ".card, .blank"], ["rules", "/rules", ".grid tbody tr, .blank"], ["agents", "/agents", ".grid tbody tr, .blank"]];
+  const views = [["live", "/live", ".view-live"], ["calls", "/calls", ".grid tbody tr, .blank"], ["recordings", "/recordings", ".grid tbody tr, .blank"], ["harvesters", "/harvesters", ".card, .blank"], ["rules", "/rules", ".grid tbody tr, .blank"], ["agents", "/agents", ".grid tbody tr, .blank"], ["statistics", "/statistics", ".stat-chart, .blank"]];
   if (call) views.push(["call", `/calls/${call}`, ".ladder"], ["streams", `/calls/${call}?tab=streams`, "#tab-panel .grid"], ["story", `/calls/${call}?tab=story`, ".story"]);
   for (const [name, path, ready] of views) {
     await page.goto(base + path);

@@ -5,6 +5,7 @@ const PATHS: Record<string, string> = {
   recordings: "M4 10v4M8 6v12M12 9v6M16 4v16M20 10v4",
   sites: "M4 5h16v6H4zM4 13h16v6H4zM8 8h.01M8 16h.01",
   agents: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8M4 20c1-4 4-6 8-6s7 2 8 6",
+  statistics: "M4 20h16M7 20v-6M12 20V8M17 20V4",
   rules: "M5 6h2M5 12h2M5 18h2M10 6h9M10 12h9M10 18h9",
   help: "M9 9a3 3 0 1 1 4.2 2.7c-.8.4-1.2 1-1.2 2.3M12 17h.01",
   listen: "M4 14v-2a8 8 0 0 1 16 0v2M4 14h3v6H5a1 1 0 0 1-1-1zM20 14h-3v6h2a1 1 0 0 0 1-1z",

@@ -19,6 +19,7 @@ export const NAV: [string, string, string][] = [
   ["/rules", "Rules", "rules"],
   ["/alerts", "Alerts", "ringing"],
   ["/agents", "Agents", "agents"],
+  ["/statistics", "Statistics", "statistics"],
 ];
 
 const FEED_WORD = { connecting: "Connecting", live: "Live", stale: "Stale", paused: "Paused" };

@@ -832,6 +832,7 @@ class Suite:
         for body in ("{}", '{"name": "x"}', '{"name": "x", "addresses": []}', '{"name": "x", "addresses": "192.0.2.1"}', '{"name": "x", "addresses": ["192.0.2.1/24"]}',
                      '{"name": "", "addresses": ["::1"]}', '{"name": "x", "addresses": ["moon"]}', "no json"):
             c.post(v1 + "/trunks", 400, body=body)
+        c.post(v1 + "/trunks", 400, body=json.dumps({"name": "x", "addresses": [f"192.0.2.{i}" for i in range(65)]}))  # one address too many
         w.sql("INSERT INTO sites (site) VALUES ('s1') ON CONFLICT DO NOTHING; INSERT INTO statistics (site, at) VALUES ('s1', now()); TRUNCATE statistics_changes")
         first = c.post(v1 + "/trunks", 200, body=json.dumps({"name": "a/b c", "addresses": ["192.0.2.1", "2001:db8::/32"]})).json
         assert first["site"] == "" and first["addresses"] == ["192.0.2.1/32", "2001:db8::/32"], first
