@@ -17,7 +17,8 @@
 #include "media/apart.h"
 #include "stats.h"
 
-#define HELLO_MS  10000 // to load the libraries on a busy machine; 70 ms were measured
+#define HELLO_MS                                                                                   \
+    4000 // to load the libraries on a busy machine; 70 ms were measured. A stop has 5 s
 #define AGAIN_US  US_PER_S
 #define AGAIN_MAX (60 * US_PER_S)
 

@@ -25,6 +25,9 @@ cmd_doctor() {
         if [ -n "$missing" ]; then doctor_line '!!' "packages missing: $missing (./callmesh build installs them)"; else doctor_line ok "packages"; fi
         # shellcheck disable=SC2086
         missing=$(pkg_missing $CM_PKG_TEST)
+        if [ -f "$CM_BUILD/build.ninja" ] && [ ! -x "$CM_BUILD/bin/callmesh-render" ]; then
+            doctor_line -- "no callmesh-render: G.729, G.723.1, iLBC and Speex are kept as payload (apt-get install $CM_PKG_RENDER; cmake $CM_BUILD; ./callmesh build)"
+        fi
         [ -z "$missing" ] && doctor_line ok "packages of the tests" || doctor_line -- "only for tests: $missing (./callmesh test installs them)"
     else
         doctor_line '!!' "not a Debian: install by hand: $CM_PKG_RUN $CM_PKG_BUILD nodejs npm"
