@@ -104,11 +104,12 @@ static int rule_read(int fd, const char *path)
 {
     struct stat st;
     struct landlock_path_beneath_attr a = {.parent_fd = open(path, O_PATH | O_CLOEXEC)};
-    if (a.parent_fd < 0 || fstat(a.parent_fd, &st) != 0)
-        return 0; // who opens it hears why
-    a.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
-    if (S_ISDIR(st.st_mode))
-        a.allowed_access |= LANDLOCK_ACCESS_FS_READ_DIR;
+    if (a.parent_fd < 0) // what is not there, or not for us: who opens it hears why
+        return errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP ? 0
+                                                                                        : -errno;
+    bool folder = fstat(a.parent_fd, &st) == 0 && S_ISDIR(st.st_mode);
+    a.allowed_access =
+        LANDLOCK_ACCESS_FS_READ_FILE | (folder ? LANDLOCK_ACCESS_FS_READ_DIR : UINT64_C(0));
     int r = syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &a, 0) != 0 ? -errno : 0;
     close(a.parent_fd);
     return r == -EBADFD ? 0 : r; // a pipe by a name of /proc: not handled by Landlock at all

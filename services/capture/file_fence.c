@@ -1,4 +1,5 @@
 #include "file_fence.h"
+#include <errno.h>
 
 #include "base/log.h"
 #include "cage/fence.h"
@@ -23,8 +24,12 @@ int file_fence(const struct conf *c)
     for (size_t i = 0;
          r == 0 && !conf_bool(c, "no-bus") && i < sizeof bus_urls / sizeof bus_urls[0]; i++)
         r = fence_allow_urls(&f, conf_str(c, bus_urls[i]));
-    if (r < 0) // who opens it says what is wrong with it
+    if (r == -EINVAL) // who opens it says what is wrong with it
         return 0;
+    if (r < 0) {
+        log_warn("the file is read without a fence", "reason=\"more than %d ports\"", FENCE_PORTS);
+        return 0;
+    }
     if (sandbox_fence(&f, err, sizeof err) < 0)
         log_warn("the file is read without a fence", "step=\"%s\"", err);
     return 0;
