@@ -172,6 +172,8 @@ __attribute__((noreturn)) static void serve(const struct daemon_service *s, cons
     }
     if (health_start(s, conf_str(c, "health.listen"), conf_str(c, "site"), conf_str(c, "node"), err,
                      sizeof(err)) < 0) {
+        if (signals_stopping())
+            leave(0);
         log_error("no health port", "setting=health.listen reason=\"%s\"", err);
         leave(EX_UNAVAILABLE);
     }

@@ -217,6 +217,41 @@ static void health_and_sigterm(void **state)
     assert_non_null(strstr(c.text, "msg=stopped"));
 }
 
+// Who was killed leaves a child behind that holds the port for a moment: waited for, and a stop ends the wait.
+static void a_port_that_is_taken(void **state)
+{
+    (void)state;
+    for (int freed = 0; freed < 2; freed++) {
+        struct child c;
+        char listen_at[64];
+        struct sockaddr_in a = {.sin_family = AF_INET};
+        socklen_t n = sizeof(a);
+        a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+        assert_int_equal(listen(fd, 1), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+        snprintf(listen_at, sizeof(listen_at), "--health.listen=127.0.0.1:%u", ntohs(a.sin_port));
+        pid_t holder = fork(); // as the child of who was killed: the test's own fd goes below
+        assert_true(holder >= 0);
+        if (holder == 0)
+            for (;;)
+                pause();
+        close(fd);
+        LAUNCH(&c, WAITS, listen_at);
+        assert_true(hear(&c, "the health port is taken"));
+        if (freed) {
+            kill(holder, SIGKILL);
+            assert_true(hear(&c, "msg=ready"));
+        }
+        kill(c.pid, SIGTERM);
+        assert_int_equal(end_of(&c), 0);
+        if (!freed)
+            kill(holder, SIGKILL);
+        assert_int_equal(waitpid(holder, NULL, 0), holder);
+    }
+}
+
 static void run_that_ends_gives_the_code(void **state)
 {
     (void)state;
@@ -297,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(health_and_sigterm),
+        cmocka_unit_test(a_port_that_is_taken),
         cmocka_unit_test(run_that_ends_gives_the_code),
         cmocka_unit_test(watchdog_ends_a_stop_that_hangs),
         cmocka_unit_test(second_signal_ends_at_once),

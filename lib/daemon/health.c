@@ -18,6 +18,8 @@
 #include "bus/bus.h"
 #include "http/small.h"
 
+#define FORERUNNER_US (6 * US_PER_S)
+
 static const struct daemon_service *service;
 static const char *site, *node;
 static _Atomic int state;
@@ -130,6 +132,22 @@ static const struct small_route routes[] = {{"/livez", on_livez},
                                             {"/metrics", on_metrics},
                                             {"/version", on_version}};
 
+// Who was killed may leave a child behind that holds the port while it writes its last (capture's sender: 5 s at most). Who is
+// started at once waits for it; another service on the same port does not go away, and then that is said.
+static int listen_patiently(const char *listen, char *err, size_t err_cap)
+{
+    int64_t until_us = mono_now_us() + FORERUNNER_US;
+    for (bool said = false;; said = true) {
+        int r = small_start(&server, listen, routes, sizeof(routes) / sizeof(routes[0]), NULL, err,
+                            err_cap);
+        if (r != -EADDRINUSE || mono_now_us() >= until_us || daemon_stopping())
+            return r;
+        if (!said)
+            log_info("the health port is taken: waiting for who holds it", "listen=%s", listen);
+        daemon_wait(50 * US_PER_MS);
+    }
+}
+
 int health_start(const struct daemon_service *s, const char *listen, const char *site_name,
                  const char *node_name, char *err, size_t err_cap)
 {
@@ -143,8 +161,7 @@ int health_start(const struct daemon_service *s, const char *listen, const char 
                  strerror(errno));
     if (!*listen)
         return 0;
-    return small_start(&server, listen, routes, sizeof(routes) / sizeof(routes[0]), NULL, err,
-                       err_cap);
+    return listen_patiently(listen, err, err_cap);
 }
 
 void health_set(enum health_state s)

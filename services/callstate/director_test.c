@@ -503,6 +503,49 @@ static void a_report_before_its_call(void **state)
     director_finish(&d);
 }
 
+// It takes the lease, reads the state and loses the lease before it has told: another led meanwhile, and ended a call. What it had
+// read is the past: when it leads at last, the call is not there.
+static void a_try_to_lead_that_failed(void **state)
+{
+    (void)state;
+    char err[256];
+    int parts;
+    director_begin(&d, "stale");
+    director_wait_schema(&d);
+    struct feed_batch *b = calloc(1, sizeof *b);
+    b->f = director_feed(&d, "main/cap", CALLMESH__V1__KIND__KIND_SIG);
+    feed_hello(b);
+    for (int i = 0; i < 3; i++)
+        feed_tell(b, "%d A>B INVITE id=s%d sdp=%d", i, i, 20000 + 2 * i);
+    feed_tick(b, 6);
+    assert_true(feed_pub_flush(b->f, 30 * US_PER_S));
+    assert_int_equal(director_count(&d, "SELECT count(*) FROM open_calls"), 3);
+    (void)director_end(&d, SIGTERM);
+    assert_int_equal(
+        store_script(d.store,
+                     "CREATE SEQUENCE tries; CREATE FUNCTION lost() RETURNS trigger LANGUAGE "
+                     "plpgsql AS $$ BEGIN PERFORM nextval('tries'); RETURN NULL; END $$;"
+                     "CREATE TRIGGER lost BEFORE UPDATE ON lease FOR EACH ROW WHEN (NEW.fence = "
+                     "OLD.fence) EXECUTE FUNCTION lost()"),
+        STORE_OK);
+    director_spawn(&d);
+    int64_t until = mono_now_us() + 30 * US_PER_S;
+    while (director_count(&d, "SELECT last_value FROM tries") < 2 && mono_now_us() < until)
+        usleep(10000);
+    assert_int_equal(store_script(d.store, "DELETE FROM open_calls WHERE id = (SELECT id FROM "
+                                           "calls ORDER BY started_at LIMIT 1);"
+                                           "DROP TRIGGER lost ON lease"),
+                     STORE_OK);
+    struct ask *a = NULL;
+    assert_int_equal(ask_open(&a, d.url[3], err, sizeof err), 0);
+    feed_tick(b, 7); // taken by who leads
+    assert_true(feed_pub_flush(b->f, 30 * US_PER_S));
+    assert_int_equal(snapshot_calls(a, &parts), 2);
+    feed_pub_stop(b->f);
+    free(b);
+    director_finish(&d);
+}
+
 static void wrong_schema_is_refused(void **state)
 {
     (void)state;
@@ -530,6 +573,7 @@ int main(void)
         cmocka_unit_test(refused_rows),
         cmocka_unit_test(mesh_and_control),
         cmocka_unit_test(a_report_before_its_call),
+        cmocka_unit_test(a_try_to_lead_that_failed),
         cmocka_unit_test(wrong_schema_is_refused),
     };
     (void)setenv("CALLMESH_STATISTICS_EVERY", "50ms", 1); // so that a kill finds it at its work

@@ -262,8 +262,6 @@ class Mesh:
                         "--interface=lo", "--node=probe", "--filter=udp and (net 127.0.1.0/24 or net 127.0.2.0/24)",
                         f"--journal.dir={self.journal(site)}", *self.journal_sizes,
                         f"--health.listen=127.0.0.1:{self.base + health}", *extra, net_raw=True)
-        # Who is killed has children that end a moment later: the next one may find its health port taken, and is started again.
-        p.may_end = (EXIT_UNAVAILABLE,)
         return p
 
     def journal(self, name):
