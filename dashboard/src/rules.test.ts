@@ -5,7 +5,7 @@ import type { RecordingRuleNew } from "./types";
 
 const rule = (part: Partial<RecordingRuleNew>): RecordingRuleNew => ({
   name: "r", position: 1, action: "all", percent: null, site: "", direction: "", number: "", from_number: "", to_number: "", sip_user: "", peer: null,
-  after_answer: false, early_media: true, sides: "both", ...part,
+  after_answer: false, early_media: true, sides: "both", pause_code: "", resume_code: "", pause_seconds: null, ...part,
 });
 
 test("what a rule matches", () => {
@@ -18,7 +18,7 @@ test("what a rule matches", () => {
 test("what it does", () => {
   assert.equal(ruleDoes(rule({})), "Record");
   assert.equal(ruleDoes(rule({ action: "none", sides: "caller" })), "Do not record");
-  assert.equal(ruleDoes(rule({ action: "percent", percent: 12.5, after_answer: true, early_media: false, sides: "callee" })), "12.5 % of calls, answered calls only, from the answer on, callee only");
+  assert.equal(ruleDoes(rule({ action: "percent", percent: 12.5, after_answer: true, early_media: false, sides: "callee", pause_code: "*9" })), "12.5 % of calls, answered calls only, from the answer on, callee only, *9 pauses");
 });
 
 test("what became of a call", () => {

@@ -21,6 +21,7 @@ export function ruleDoes(r: RecordingRuleNew): string {
     if (r.after_answer) parts.push("answered calls only");
     if (!r.early_media) parts.push("from the answer on");
     if (r.sides !== "both") parts.push(SIDES[r.sides]!.toLowerCase());
+    if (r.pause_code) parts.push(`${r.pause_code} pauses`);
   }
   return parts.join(", ");
 }

@@ -80,6 +80,9 @@ export interface RecordingRuleNew {
   after_answer: boolean;
   early_media: boolean;
   sides: "both" | "caller" | "callee";
+  pause_code: string;
+  resume_code: string;
+  pause_seconds: number | null;
 }
 export interface RecordingRule extends RecordingRuleNew { id: string; created_at: Time }
 export interface RecordingRuleChange { version: number; at: Time; actor: string; address: string; rule_id: string; before: RecordingRule | null; after: RecordingRule | null }

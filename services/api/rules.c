@@ -13,10 +13,12 @@
     "'percent', percent, 'site', site, 'direction', direction, 'number', number, 'from_number', "  \
     "from_number, 'to_number', to_number, 'sip_user', sip_user, 'agent', agent, 'team', team, "    \
     "'peer', peer, 'after_answer', "                                                               \
-    "after_answer, 'early_media', early_media, 'sides', sides, 'created_at', rfc3339(created_at))"
+    "after_answer, 'early_media', early_media, 'sides', sides, 'pause_code', pause_code, "         \
+    "'resume_code', resume_code, 'pause_seconds', pause_seconds, 'created_at', "                   \
+    "rfc3339(created_at))"
 #define COLUMNS                                                                                    \
     "position, name, action, percent, site, direction, number, from_number, to_number, sip_user, " \
-    "agent, team, peer, after_answer, early_media, sides"
+    "agent, team, peer, after_answer, early_media, sides, pause_code, resume_code, pause_seconds"
 // Of the body b: a field that is not there has its default, in a PUT as in a POST.
 #define VALUES                                                                                     \
     "coalesce((b->>'position')::int, 100), b->>'name', b->>'action', CASE WHEN b->>'action' = "    \
@@ -25,7 +27,8 @@
     "coalesce(b->>'to_number', ''), coalesce(b->>'sip_user', ''), nullif(b->>'agent', '')::uuid, " \
     "coalesce(b->>'team', ''), nullif(b->>'peer', '')::cidr, "                                     \
     "coalesce((b->>'after_answer')::boolean, false), coalesce((b->>'early_media')::boolean, "      \
-    "true), coalesce(b->>'sides', 'both')"
+    "true), coalesce(b->>'sides', 'both'), coalesce(b->>'pause_code', ''), "                       \
+    "coalesce(b->>'resume_code', ''), (b->>'pause_seconds')::int"
 #define CHANGE(before, after)                                                                      \
     "h AS (INSERT INTO recording_rule_changes (actor, address, rule_id, before, after) SELECT "    \
     "$2, "                                                                                         \

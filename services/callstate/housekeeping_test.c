@@ -125,12 +125,13 @@ static void rules_are_read_when_they_have_changed(void **state)
                          "INSERT INTO recording_rules (position, name, action, percent, site, "
                          "direction, number, from_number, "
                          "to_number, sip_user, agent, team, peer, after_answer, early_media, "
-                         "sides) VALUES "
+                         "sides, pause_code, resume_code, pause_seconds) VALUES "
                          "(20, 'some', 'percent', 12.25, 'par', 'outbound', '49', '1', '2', "
                          "'2001', '00010203-0405-4607-8809-0a0b0c0d0e0f', 'sales', "
                          "'2001:db8::/33', true, "
-                         "false, 'callee'), (10, 'ask', 'on_demand', NULL, '', '', '', '', '', '', "
-                         "NULL, '', NULL, false, true, 'both')"),
+                         "false, 'callee', '*9', '*8', 90), (10, 'ask', 'on_demand', NULL, '', '', "
+                         "'', '', '', '', "
+                         "NULL, '', NULL, false, true, 'both', '', '', NULL)"),
         STORE_OK);
     assert_int_equal(policy_refresh(&b, db), STORE_OK);
     assert_int_equal(policy_current(&b)->rules, 0); // no line of the journal: nobody changed them
@@ -161,6 +162,10 @@ static void rules_are_read_when_they_have_changed(void **state)
     assert_int_equal(r->agent.b[1], 1);
     assert_int_equal(r->agent.b[15], 15);
     assert_true(uuid_is_zero(&p->rule[0].agent) && !p->rule[0].team[0]);
+    assert_string_equal(r->pause_code, "*9");
+    assert_string_equal(r->resume_code, "*8");
+    assert_int_equal(r->pause_seconds, 90);
+    assert_int_equal(p->rule[0].pause_seconds, 0);
     // Many changes that nobody fetches between: the last one counts, and no place is lost.
     for (int i = 0; i < 5; i++) {
         assert_int_equal(store_script(db, change), STORE_OK);

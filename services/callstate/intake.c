@@ -5,11 +5,13 @@
 #include "call.h"
 #include "expiry.h"
 #include "media_join.h"
+#include "pause.h"
 #include "plant.h"
 #include "recordings.h"
 #include "rows.h"
 #include "signalling.h"
 #include "stats.h"
+#include "wire/dtmf.h"
 
 #define UP_US    (5 * US_PER_S)
 #define STORE_US (5 * US_PER_S)
@@ -153,6 +155,12 @@ static void on_sip(struct intake *in, struct publisher *p, uint64_t seq, uint32_
     p->sip_messages++;
     if (!endpoint_from_pb(s->src, &m.src) || !endpoint_from_pb(s->dst, &m.dst) ||
         m.raw.n > UINT16_MAX || m.at_us < 0) {
+        static uint8_t copy[UINT16_MAX]; // without its digits, as what is stored in order
+        size_t masked = 0;
+        (void)sip_parse(m.raw, w->sip);
+        if (!w->keep_digits)
+            m.raw = dtmf_masked(w->sip, m.raw, copy, sizeof copy, &masked);
+        count_n(STAT_DIGITS_MASKED, masked);
         rows_quarantine(w, p, seq, (int)n, "no addresses, no time, or too long", m.raw);
         return;
     }
@@ -205,6 +213,7 @@ static void on_hello(struct intake *in, struct publisher *p, uint64_t seq, uint3
     (void)span_utf8(span_str(h->version), p->version, sizeof p->version);
     (void)span_utf8(span_str(h->input), p->input, sizeof p->input);
     p->live = h->live;
+    p->digit_codes = h->digit_codes;
     p->started_us = h->started_at_us;
     p->ended = false;
     p->dirty = p->tell = true;
@@ -316,6 +325,9 @@ void intake_sig(struct intake *in, struct publisher *p, uint64_t seq,
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_SIGNALLING:
             on_signalling(in, p, seq, n, e->signalling);
+            break;
+        case CALLMESH__V1__SIG_EVENT__EVENT_CODE:
+            pause_on_code(w, p->site, e->code);
             break;
         case CALLMESH__V1__SIG_EVENT__EVENT_STREAM:
             media_on_report(w, index, e->stream);

@@ -105,9 +105,15 @@ static const struct conf_def defs[] = {
     {"pause.limit", CONF_DURATION, "600s", 1000000, 86400000000,
      "longest pause of a recording: who forgot to resume loses no more than this", false},
     {"pause.header", CONF_STR, "", 0, 0,
-     "SIP header whose value pause or resume does that to its call; empty: none", false},
+     "SIP header of a request whose value pauses or resumes its call; empty: none", false},
+    {"pause.header-values", CONF_STR, "pause,resume", 0, 0,
+     "its values: to pause, to resume, to record whatever the rules say, not to record; one that "
+     "is "
+     "left out or empty does nothing",
+     false},
     {"pause.code", CONF_STR, "", 0, 0,
-     "digits (at most 8) by SIP INFO that pause the recording; the same as the other: turn it",
+     "digits (at most 8, 0-9 * # A-D) by RFC 4733 or SIP INFO that pause the recording, where no "
+     "rule of recording names others; the same as the other: turn it",
      false},
     {"pause.resume-code", CONF_STR, "", 0, 0, "digits that resume it", false},
     {"srtp.recorder-key", CONF_STR, "", 0, 0,
@@ -202,6 +208,18 @@ static int admit_sites(const struct conf *c)
     return g.admit ? 0 : admit_start(&g.admit, &o);
 }
 
+// With commas between.
+static void read_words(struct span list)
+{
+    for (size_t i = 0; list.n && i < sizeof g.world->pause_word / sizeof g.world->pause_word[0];
+         i++) {
+        size_t n = span_find(list, ',');
+        (void)span_copy(span_trim(span_sub(list, 0, n)), g.world->pause_word[i],
+                        sizeof g.world->pause_word[i]);
+        list = span_sub(list, n + 1, SIZE_MAX);
+    }
+}
+
 static bool make_world(const struct conf *c)
 {
     struct limits lim = limits_of(c);
@@ -217,6 +235,7 @@ static bool make_world(const struct conf *c)
     g.world->pause_limit_us = conf_int(c, "pause.limit");
     (void)span_copy(span_str(conf_str(c, "pause.header")), g.world->pause_header,
                     sizeof g.world->pause_header);
+    read_words(span_str(conf_str(c, "pause.header-values")));
     (void)span_copy(span_str(conf_str(c, "pause.code")), g.world->pause_code,
                     sizeof g.world->pause_code);
     (void)span_copy(span_str(conf_str(c, "pause.resume-code")), g.world->resume_code,

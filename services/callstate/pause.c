@@ -3,7 +3,6 @@
 #include <string.h>
 #include "base/mem.h"
 #include "call.h"
-#include "callmesh/v1/capture.pb-c.h"
 #include "event.h"
 #include "stats.h"
 
@@ -26,7 +25,11 @@ struct pauses {
     uint64_t version;     // 0: not yet known what stands, and nothing is said
     size_t orders;
     struct order order[PAUSES];
+    char code[PAUSE_CODES][POLICY_CODE]; // that harvesters look for
+    size_t codes;
+    int64_t codes_of; // version of the rules they are of; CODES_NEVER: not looked yet
 };
+#define CODES_NEVER INT64_MIN
 
 struct pauses *pauses_new(void (*realm)(struct span site, char ret[64]))
 {
@@ -35,6 +38,7 @@ struct pauses *pauses_new(void (*realm)(struct span site, char ret[64]))
         return NULL;
     (void)pthread_mutex_init(&p->lock, NULL);
     p->realm = realm;
+    p->codes_of = CODES_NEVER;
     return p;
 }
 
@@ -206,11 +210,53 @@ static bool same(const struct pauses *p, size_t n)
     return equal;
 }
 
+static void add_code(char code[PAUSE_CODES][POLICY_CODE], size_t *n, const char *s,
+                     size_t *left_out)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (strcmp(code[i], s) == 0)
+            return;
+    if (!s[0])
+        return;
+    if (*n == PAUSE_CODES)
+        (*left_out)++;
+    else
+        (void)span_copy(span_str(s), code[(*n)++], POLICY_CODE);
+}
+
+// True: they are others than harvesters have been told.
+static bool codes_look(struct world *w)
+{
+    struct pauses *p = w->pauses;
+    const struct policy *rules = w->policy ? w->policy->now : NULL;
+    int64_t version = rules ? rules->version : -1;
+    char code[PAUSE_CODES][POLICY_CODE] = {{0}};
+    size_t n = 0, left_out = 0;
+    if (p->codes_of == version)
+        return false;
+    add_code(code, &n, w->pause_code, &left_out);
+    add_code(code, &n, w->resume_code, &left_out);
+    for (uint32_t i = 0; rules && i < rules->rules; i++) {
+        add_code(code, &n, rules->rule[i].pause_code, &left_out);
+        add_code(code, &n, rules->rule[i].resume_code, &left_out);
+    }
+    p->codes_of = version;
+    gauge(STAT_CODES_LEFT_OUT, left_out);
+    if (n == p->codes && memcmp(code, p->code, sizeof code) == 0)
+        return false;
+    (void)pthread_mutex_lock(&p->lock);
+    memcpy(p->code, code, sizeof code);
+    p->codes = n;
+    (void)pthread_mutex_unlock(&p->lock);
+    return true;
+}
+
 void pauses_round(struct world *w)
 {
     struct pauses *p = w->pauses;
     size_t n = 0;
-    if (!p || (!p->n && !p->orders && p->version))
+    bool codes = p && codes_look(w);
+    if (!p || (!codes && !p->n && !p->orders && p->version))
         return;
     for (size_t i = 0; i < p->n;) {
         struct call *c = call_by_id(w, &p->on[i]);
@@ -227,7 +273,7 @@ void pauses_round(struct world *w)
         }
     }
     gauge(STAT_PAUSED, n);
-    if (same(p, n) && p->version)
+    if (same(p, n) && !codes && p->version)
         return;
     (void)pthread_mutex_lock(&p->lock);
     memcpy(p->order, p->made, n * sizeof p->made[0]);
@@ -256,6 +302,15 @@ uint64_t pause_orders(void *ctx, const char *site, uint64_t have, uint8_t *buf, 
         p->realm(span_str(site), realm);
     (void)pthread_mutex_lock(&p->lock);
     uint64_t version = p->version;
+    for (size_t i = 0; version && version != have && i < p->codes; i++) {
+        size_t n = strlen(p->code[i]);
+        if (*ret_n + n + 2 > cap)
+            break;
+        buf[(*ret_n)++] = 0x12; // Orders.codes
+        buf[(*ret_n)++] = (uint8_t)n;
+        memcpy(buf + *ret_n, p->code[i], n);
+        *ret_n += n;
+    }
     for (size_t i = 0; version != have && i < p->orders; i++) {
         const struct order *o = &p->order[i];
         if (strcmp(o->realm, realm) != 0)

@@ -5,10 +5,13 @@
 // last one is stretched: wider than it was, never narrower).
 // Owner: the state thread; board_orders is called by the bus's threads.
 #pragma once
+#include "callmesh/v1/capture.pb-c.h"
 #include "world.h"
 
 #define PAUSES      64
 #define PAUSE_BYTES 1536
+#define PAUSE_CODES                                                                                \
+    16 // that harvesters look for: of the settings, then of the rules in their order; further ones are not told (gauge)
 
 struct pauses;
 // realm: as world.h has it; NULL: each site is its own.
@@ -22,6 +25,8 @@ void pause_stop(struct world *w, struct call *c, struct span by);
 bool pause_is_on(const struct call *c);
 // Each round: ends what is over and says to the harvesters what stands.
 void pauses_round(struct world *w);
+// A code of digits was entered: told by a harvester of this site (pause_signal.c).
+void pause_on_code(struct world *w, uint16_t site, const Callmesh__V1__DigitCode *e);
 // A message of the call may ask for it (pause_signal.c).
 void pause_on_message(struct world *w, struct call *c, const struct message *m);
 // A call that was read back.

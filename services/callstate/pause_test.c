@@ -21,6 +21,8 @@ static void play(struct kit *k, const char *text)
     (void)snprintf(k->w->pause_header, sizeof k->w->pause_header, "X-Recording");
     (void)snprintf(k->w->pause_code, sizeof k->w->pause_code, "*9");
     (void)snprintf(k->w->resume_code, sizeof k->w->resume_code, "*8");
+    (void)snprintf(k->w->pause_word[0], sizeof k->w->pause_word[0], "pause");
+    (void)snprintf(k->w->pause_word[1], sizeof k->w->pause_word[1], "resume");
     kit_play(k, text);
 }
 
@@ -246,12 +248,188 @@ static void by_header_and_by_code(void **state)
     kit_close(&k);
 }
 
+static size_t codes_told(char ret[PAUSE_CODES][POLICY_CODE], uint64_t *ret_version)
+{
+    Callmesh__V1__Orders *o = orders("anywhere", 0, ret_version);
+    assert_non_null(o);
+    size_t n = o->n_codes;
+    for (size_t i = 0; i < n && i < PAUSE_CODES; i++)
+        (void)span_copy(span_str(o->codes[i]), ret[i], POLICY_CODE);
+    callmesh__v1__orders__free_unpacked(o, NULL);
+    return n;
+}
+
+static struct policy_rule rule(const char *name, const char *pause, const char *resume,
+                               uint32_t seconds)
+{
+    struct policy_rule r = {.sides = 3, .early_media = true, .pause_seconds = seconds};
+    (void)span_copy(span_str(name), r.name, sizeof r.name);
+    (void)span_copy(span_str(pause), r.pause_code, sizeof r.pause_code);
+    (void)span_copy(span_str(resume), r.resume_code, sizeof r.resume_code);
+    return r;
+}
+
+// What harvesters look for: the settings', then the rules', each once, sixteen at most; told anew when the rules change.
+static void codes_of_settings_and_rules(void **state)
+{
+    (void)state;
+    static struct policy_board rules;
+    char code[PAUSE_CODES][POLICY_CODE];
+    uint64_t v1, v2;
+    struct kit k;
+    play(&k, TALK);
+    policy_board_init(&rules);
+    k.w->policy = &rules;
+    pauses_round(k.w);
+    assert_int_equal(codes_told(code, &v1), 2);
+    assert_string_equal(code[0], "*9");
+    assert_string_equal(code[1], "*8");
+    pauses_round(k.w);
+    assert_int_equal(codes_told(code, &v2), 2);
+    assert_true(v1 == v2);
+    rules.now->rule[0] = rule("cards", "##", "*8", 30);
+    rules.now->rules = 1;
+    rules.now->version = 7;
+    pauses_round(k.w);
+    assert_int_equal(codes_told(code, &v2), 3);
+    assert_true(v2 > v1);
+    assert_string_equal(code[2], "##");
+    for (uint32_t i = 0; i < 20; i++) {
+        char one[POLICY_CODE];
+        (void)snprintf(one, sizeof one, "*7%u", i);
+        rules.now->rule[i] = rule("x", one, "*0", 0);
+    }
+    rules.now->rules = 20;
+    rules.now->version = 8;
+    pauses_round(k.w);
+    assert_int_equal(codes_told(code, &v1), PAUSE_CODES);
+    assert_true(v1 > v2);
+    assert_int_equal(stat_get(&callstate_stat[STAT_CODES_LEFT_OUT]), 2 + 1 + 20 - PAUSE_CODES);
+    rules.now->rules = 0;
+    rules.now->version = 9;
+    pauses_round(k.w);
+    assert_int_equal(codes_told(code, &v1), 2);
+    assert_int_equal(stat_get(&callstate_stat[STAT_CODES_LEFT_OUT]), 0);
+    kit_close(&k);
+}
+
+static void tell_code(struct kit *k, double at, const char *code, const struct uuid *stream,
+                      const char *call_id)
+{
+    Callmesh__V1__SigEvent e = CALLMESH__V1__SIG_EVENT__INIT;
+    Callmesh__V1__DigitCode d = CALLMESH__V1__DIGIT_CODE__INIT;
+    char text[POLICY_CODE], id[64];
+    uint8_t uuid[16];
+    (void)span_copy(span_str(code), text, sizeof text);
+    d.code = text;
+    d.at_us = KIT_T0 + (int64_t)(at * 1e6);
+    if (stream) {
+        memcpy(uuid, stream->b, 16);
+        d.stream_id = (ProtobufCBinaryData){16, uuid};
+    }
+    if (call_id)
+        d.sip_call_id =
+            (ProtobufCBinaryData){span_copy(span_str(call_id), id, sizeof id), (uint8_t *)id};
+    e.event_case = CALLMESH__V1__SIG_EVENT__EVENT_CODE;
+    e.code = &d;
+    kit_event(k, 1, &e);
+}
+
+// Told by harvesters: by stream and by Call-ID, twice by two taps, of a rule's own codes and time, of nobody.
+static void by_a_code_that_a_harvester_heard(void **state)
+{
+    (void)state;
+    static struct policy_board rules;
+    struct kit k;
+    play(&k, TALK);
+    struct call *c = the_call(&k);
+    c->live = true;
+    uint64_t unplaced = stat_get(&callstate_stat[STAT_CODES_UNPLACED]);
+    assert_non_null(c->streams);
+    struct uuid of = c->streams->id;
+    tell_code(&k, 4, "*9", &of, NULL);
+    assert_true(pause_is_on(c));
+    assert_string_equal(c->pause[0].by, "code");
+    assert_int_equal(c->pause[0].until_us, k.w->wall_us + 600 * US_PER_S);
+    tell_code(&k, 5, "*8", NULL, "x");
+    assert_false(pause_is_on(c));
+    tell_code(&k, 6, "77", NULL, "x");
+    tell_code(&k, 7, "*9", NULL, "y");
+    tell_code(&k, 7, "*9", &(struct uuid){{1}}, NULL);
+    tell_code(&k, 7, "*9", NULL, NULL);
+    assert_false(pause_is_on(c));
+    assert_int_equal(stat_get(&callstate_stat[STAT_CODES_UNPLACED]), unplaced + 3);
+    // The rule that decided of the call has codes of its own, one for both, and a time.
+    policy_board_init(&rules);
+    k.w->policy = &rules;
+    rules.now->rule[0] = rule("cards", "##", "##", 30);
+    rules.now->rules = 1;
+    (void)snprintf(c->decision.rule, sizeof c->decision.rule, "cards");
+    tell_code(&k, 10, "*9", &of, NULL);
+    assert_false(pause_is_on(c));
+    tell_code(&k, 11, "##", &of, NULL);
+    assert_true(pause_is_on(c));
+    assert_int_equal(c->pause[1].until_us, k.w->wall_us + 30 * US_PER_S);
+    tell_code(&k, 11.3, "##", NULL, "x"); // the other tap, or the same digit as INFO
+    assert_true(pause_is_on(c));
+    tell_code(&k, 14, "##", &of, NULL);
+    assert_false(pause_is_on(c));
+    // INFO of a harvester that looks for codes itself says nothing here: its digits are stars.
+    rules.now->rules = 0;
+    (void)snprintf(k.w->pause_code, sizeof k.w->pause_code, "**");
+    k.w->publisher[0].digit_codes = true;
+    info(&k, 20, 30, "dtmf", "*");
+    info(&k, 20, 31, "dtmf", "*");
+    assert_false(pause_is_on(c));
+    k.w->publisher[0].digit_codes = false;
+    info(&k, 21, 32, "dtmf", "*");
+    info(&k, 21, 33, "dtmf", "*");
+    assert_true(pause_is_on(c));
+    kit_close(&k);
+}
+
+static void its_words_are_settings(void **state)
+{
+    (void)state;
+    struct kit k;
+    play(&k, TALK);
+    struct call *c = the_call(&k);
+    c->live = true;
+    static const char *const words[4] = {"stop", "", "on", "off"};
+    for (int i = 0; i < 4; i++)
+        (void)snprintf(k.w->pause_word[i], sizeof k.w->pause_word[i], "%s", words[i]);
+    kit_play(&k, "4 A>B INFO t=b n=2 x=X-Recording:pause");
+    assert_false(pause_is_on(c));
+    kit_play(&k, "5 A>B INFO t=b n=3 x=X-Recording:~Stop~");
+    assert_true(pause_is_on(c));
+    kit_play(&k, "6 A>B INFO t=b n=4 x=X-Recording:"); // a word that is empty is none
+    assert_true(pause_is_on(c));
+    pause_stop(k.w, c, SPAN_LIT("a"));
+    kit_play(&k, "7 A>B INFO t=b n=5 x=X-Recording:OFF");
+    assert_false(c->decision.record);
+    assert_int_equal(c->decision.reason, POLICY_ASKED);
+    assert_string_equal(c->decision.by, "header");
+    kit_play(&k, "8 A>B INFO t=b n=6 x=X-Recording:on");
+    assert_true(c->decision.record);
+    kit_play(
+        &k,
+        "9 A>B INFO t=b n=7 x=X-Recording:off\n10 A>B BYE t=b n=8\n10.1 B>A 200 t=b n=8 m=BYE\n");
+    assert_false(c->decision.record);
+    assert_int_equal(c->recording_state, CALLMESH__V1__RECORDING_STATE__RECORDING_STATE_NONE);
+    kit_close(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_harvesters_are_told), cmocka_unit_test(it_ends_by_itself),
-        cmocka_unit_test(a_restart_keeps_it),       cmocka_unit_test(a_full_table_refuses),
+        cmocka_unit_test(what_harvesters_are_told),
+        cmocka_unit_test(it_ends_by_itself),
+        cmocka_unit_test(a_restart_keeps_it),
+        cmocka_unit_test(a_full_table_refuses),
         cmocka_unit_test(by_header_and_by_code),
+        cmocka_unit_test(codes_of_settings_and_rules),
+        cmocka_unit_test(by_a_code_that_a_harvester_heard),
+        cmocka_unit_test(its_words_are_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

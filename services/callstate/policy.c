@@ -106,6 +106,14 @@ static void apply(const struct policy_rule *r, const struct policy_facts *f, str
     d->sides = r->sides;
 }
 
+const struct policy_rule *policy_find(const struct policy *p, const char *name)
+{
+    for (uint32_t i = 0; p && name[0] && i < p->rules; i++)
+        if (strcmp(p->rule[i].name, name) == 0)
+            return &p->rule[i];
+    return NULL;
+}
+
 void policy_decide(const struct policy *p, const struct policy_facts *f, struct decision *ret)
 {
     *ret = (struct decision){.reason = POLICY_NO_RULE, .record = true, .sides = 3};

@@ -13,6 +13,7 @@
 #define POLICY_NUMBER 24
 #define POLICY_TEAM   49
 #define POLICY_AGENTS 4
+#define POLICY_CODE   9 // of eight digits
 
 enum policy_action {
     POLICY_ALL,
@@ -52,6 +53,9 @@ struct policy_rule {
     uint16_t hundredths;       // of a percent
     bool after_answer, early_media;
     uint8_t sides; // bit 0 caller, bit 1 callee
+    char pause_code[POLICY_CODE],
+        resume_code[POLICY_CODE]; // digits that a telephone enters; "": those of the settings
+    uint32_t pause_seconds;       // longest pause of its calls; 0: as the settings say
 };
 
 struct policy {
@@ -83,6 +87,8 @@ struct decision {
     char by[POLICY_NAME]; // who asked for it (POLICY_ASKED)
 };
 
+// The rule of this name, or NULL: it is gone.
+const struct policy_rule *policy_find(const struct policy *p, const char *name);
 void policy_decide(const struct policy *p, const struct policy_facts *f, struct decision *ret);
 // The digits of a user part, at most POLICY_NUMBER - 1.
 void policy_digits(struct span user, char ret[POLICY_NUMBER]);

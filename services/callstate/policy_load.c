@@ -17,7 +17,7 @@ static const char rules_sql[] =
     "SELECT name, action, coalesce((percent * 100)::int, 0), site, direction, number, from_number, "
     "to_number, sip_user,"
     " coalesce(host(peer), ''), coalesce(masklen(peer), 0), after_answer, early_media, sides, "
-    "agent, team"
+    "agent, team, pause_code, resume_code, coalesce(pause_seconds, 0)"
     " FROM recording_rules ORDER BY position, created_at, id LIMIT $1";
 
 static uint8_t word_of(const char *s, const char *const *words, uint8_t n)
@@ -50,6 +50,9 @@ static void rule_of(const struct store_result *r, size_t i, struct policy_rule *
     if (!store_null(r, i, 14))
         (void)store_uuid(r, i, 14, &ret->agent);
     (void)span_utf8(store_span(r, i, 15), ret->team, sizeof ret->team); // cut as the list's
+    (void)span_copy(store_span(r, i, 16), ret->pause_code, sizeof ret->pause_code);
+    (void)span_copy(store_span(r, i, 17), ret->resume_code, sizeof ret->resume_code);
+    ret->pause_seconds = (uint32_t)store_int(r, i, 18);
     ret->sides = strcmp(sides, "caller") == 0 ? 1 : strcmp(sides, "callee") == 0 ? 2 : 3;
 }
 

@@ -226,13 +226,24 @@ void recordings_ask(struct world *w, struct call *c, struct span by)
     decide(w, c);
     if (d->record && d->reason != POLICY_ASKED)
         return; // a rule says so already
-    if (d->reason != POLICY_ASKED) {
+    if (d->reason != POLICY_ASKED || !d->record) {
         count(STAT_ASKED);
         *d = (struct decision){
             .reason = POLICY_ASKED, .record = true, .sides = d->sides ? d->sides : 3};
         (void)span_utf8(by, d->by, sizeof d->by);
     }
     recordings_on_media(w, c);
+    call_touch(w, c, true);
+}
+
+void recordings_refuse(struct world *w, struct call *c, struct span by)
+{
+    struct decision *d = &c->decision;
+    decide(w, c);
+    if (is_over(c) || (d->reason == POLICY_ASKED && !d->record))
+        return;
+    *d = (struct decision){.reason = POLICY_ASKED, .sides = d->sides};
+    (void)span_utf8(by, d->by, sizeof d->by);
     call_touch(w, c, true);
 }
 

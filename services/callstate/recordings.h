@@ -9,6 +9,8 @@
 void recordings_on_media(struct world *w, struct call *c);
 void recordings_on_end(struct world *w, struct call *c);
 // Someone wants this call, whatever the rules said: from its first packet, also when it has ended.
+// It is not to be recorded from now on, whatever the rules say: what is there of it is in the look-back alone.
+void recordings_refuse(struct world *w, struct call *c, struct span by);
 void recordings_ask(struct world *w, struct call *c, struct span by);
 void recordings_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__Recording *r);
 void recordings_on_alive(struct world *w);

@@ -7,13 +7,13 @@
 #include "base/json.h"
 #include "base/mono.h"
 #include "blob.h"
-#include "dtmf.h"
 #include "media_join.h"
 #include "parts.h"
 #include "plant.h"
 #include "recordings.h"
 #include "signalling.h"
 #include "stats.h"
+#include "wire/dtmf.h"
 #include "store/packed.h"
 
 #define BODY_KEPT (32u << 10)
@@ -63,13 +63,12 @@ void rows_done(struct world *w, struct table *t)
 static struct span stored_raw(const struct world *w, const struct message *m)
 {
     static uint8_t copy[UINT16_MAX];
-    const struct sip_msg *sip = m->sip;
-    if (w->keep_digits || !dtmf_in(sip) || m->raw.n > sizeof copy || sip->body.p < m->raw.p ||
-        sip->body.n > m->raw.n - (size_t)(sip->body.p - m->raw.p))
+    size_t n = 0;
+    if (w->keep_digits)
         return m->raw;
-    memcpy(copy, m->raw.p, m->raw.n);
-    count_n(STAT_DIGITS_MASKED, dtmf_mask(copy + (sip->body.p - m->raw.p), sip->body.n));
-    return span_of(copy, m->raw.n);
+    struct span raw = dtmf_masked(m->sip, m->raw, copy, sizeof copy, &n);
+    count_n(STAT_DIGITS_MASKED, n);
+    return raw;
 }
 
 // An SDP body begins with its version line (RFC 8866 5.1), wherever it stands in a multipart one.

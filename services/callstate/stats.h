@@ -122,6 +122,12 @@
     X(PAUSES_OVER, "callstate_pauses_over_total", NULL, "Pauses that ended at their limit",        \
       STAT_COUNTER)                                                                                \
     X(PAUSED, "callstate_pauses_active", NULL, "Parts of calls paused now", STAT_GAUGE)            \
+    X(CODES_LEFT_OUT, "callstate_pause_codes_left_out", NULL,                                      \
+      "Codes of rules that harvesters are not told: there are 16 others", STAT_GAUGE)              \
+    X(CODES, "callstate_digit_codes_total", NULL, "Codes of digits that were entered",             \
+      STAT_COUNTER)                                                                                \
+    X(CODES_UNPLACED, "callstate_digit_codes_unplaced_total", NULL,                                \
+      "Such codes of no call that is known", STAT_COUNTER)                                         \
     X(FULL_PAUSES, "callstate_table_refused_total", "table=\"pauses\"", "Refused because full",    \
       STAT_COUNTER)                                                                                \
     X(NO_RECORDER, "callstate_recordings_given_up_total", "reason=\"no_recorder\"",                \

@@ -80,6 +80,7 @@ struct publisher {
     uint16_t site;
     bool used, bound; // bound: bus_slot is valid
     bool is_recorder, live, up, ended;
+    bool digit_codes; // it looks for codes itself
     uint32_t bus_slot;
     uint64_t epoch;
     int64_t
@@ -316,7 +317,11 @@ struct call {
     uint8_t leg_count, stream_count;
     uint64_t lost_packets;
     struct decision decision; // of the rules of recording
-    char digits[8];           // the last that INFO said, while a code is looked for; never stored
+    char digits
+        [8]; // the last that INFO said, of a harvester that does not look for codes; never stored
+    char code
+        [POLICY_CODE]; // the last that was entered, and when: two taps and two ways (RFC 4733, INFO) tell it twice
+    int64_t code_us;
     uint8_t pauses;
     struct call_pause pause[CALL_PAUSES];
     // Its story beside its own dialogs (story.c, join.c, transfer.c).
@@ -439,7 +444,8 @@ struct world {
     int64_t pause_limit_us;          // of a pause that says none, or more
     struct packer *packer; // of SIP texts on their way to rows; NULL: as they are; borrowed
     bool keep_digits;      // of SIP INFO, in what is stored
-    char pause_header[64], pause_code[9], resume_code[9]; // "": none
+    char pause_header[64], pause_code[POLICY_CODE], resume_code[POLICY_CODE]; // "": none
+    char pause_word[4][24];      // values of the header: pause, resume, on, off; "": none
     struct policy_board *policy; // borrowed; NULL: no rules, all is recorded
     size_t memory;
 };

@@ -102,6 +102,12 @@
       "silent HEP connections closed to make room", COUNTER)                                       \
     X(DIGITS_MASKED, "capture_digits_masked_total", NULL,                                          \
       "telephone-event packets whose digit left as a star", COUNTER)                               \
+    X(INFO_MASKED, "capture_info_digits_masked_total", NULL,                                       \
+      "digits of SIP INFO and KPML that left as stars", COUNTER)                                   \
+    X(CODES, "capture_digit_codes_total", NULL, "codes of digits that were entered and told",      \
+      COUNTER)                                                                                     \
+    X(CODES_OVERWRITTEN, "capture_digit_calls_overwritten_total", NULL,                            \
+      "calls whose last digits of SIP INFO were forgotten for another call's", COUNTER)            \
     X(PAUSED, "capture_paused_packets_total", NULL,                                                \
       "RTP packets of paused calls: seen, counted, not let out", COUNTER)                          \
     X(PAUSES, "capture_pauses", NULL, "calls that are paused now", GAUGE)                          \

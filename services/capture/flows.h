@@ -10,6 +10,7 @@
 #pragma once
 #include "base/uuid.h"
 #include "classify.h"
+#include "digits.h"
 #include "jitter_sim.h"
 #include "quality.h"
 #include "wire/pkt.h"
@@ -70,6 +71,9 @@ struct stream_cold {
     uint32_t looks;    // how often its turn came
     uint32_t reported; // packets at the last report
     uint64_t dtmf_packets;
+    struct digit_tail digits; // while codes are looked for
+    uint32_t event_timestamp; // of the last digit: all packets of an event have the same
+    bool event_seen;
     uint16_t first_seq;
     uint8_t first_payload_type;
     uint8_t payload_types;

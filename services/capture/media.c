@@ -230,6 +230,30 @@ static void stream_tell_shed(struct worker *w, const struct stream *s, struct st
         outbox_loss(w->o.out, &l, true);
 }
 
+// Four bytes of an untimed type that nobody explained are an event too.
+static inline bool is_event(const struct stream *s, const struct rtp *r)
+{
+    return (s->flags & STREAM_EVENT) || ((s->flags & STREAM_UNTIMED) && r->payload.n == 4);
+}
+
+// A new event (RFC 4733 2.2: its packets share a time stamp) may complete a code; also of a call that is paused, which the code may resume.
+static void look_for_code(struct worker *w, const struct stream *s, const struct rtp *r,
+                          int64_t at_us)
+{
+    struct stream_cold *c = flows_cold(w->flows, s);
+    char digit = r->payload.n >= 4 ? digit_of_event(r->payload.p[0]) : 0;
+    if (!digit || (c->event_seen && c->event_timestamp == r->timestamp))
+        return;
+    c->event_seen = true;
+    c->event_timestamp = r->timestamp;
+    const char *code = digit_entered(&w->pauses.codes, &c->digits, digit);
+    if (!code)
+        return;
+    w->counts.n[CAPTURE_CODES]++;
+    if (w->o.out)
+        outbox_code(w->o.out, at_us, code, &c->id, SPAN_LIT(""));
+}
+
 // A digit that is said by an event (RFC 4733 2.3: four bytes each, the first its code) leaves as a star: how many there were, when and
 // how long stays true. The packet is a copy; the ring's bytes are not ours.
 static struct span masked_event(struct worker *w, const struct rtp *r)
@@ -249,9 +273,7 @@ static struct span masked_event(struct worker *w, const struct rtp *r)
 
 static void hand_on(struct worker *w, const struct stream *s, const struct rtp *r, int64_t at_us)
 {
-    // Four bytes of an untimed type that nobody explained are an event too.
-    bool event = (s->flags & STREAM_EVENT) || ((s->flags & STREAM_UNTIMED) && r->payload.n == 4);
-    bool masked = event && !w->o.keep_digits;
+    bool masked = is_event(s, r) && !w->o.keep_digits;
     outbox_media(w->o.out, s->no, at_us, masked ? masked_event(w, r) : r->packet,
                  s->state != STREAM_CONFIRMED);
 }
@@ -297,6 +319,8 @@ void media_rtp(struct worker *w, const struct pkt *p)
         duplicates_suspect(w->duplicates, p->at_us);
     if (__builtin_expect(s->flags & STREAM_EVENT, 0))
         flows_cold(w->flows, s)->dtmf_packets++;
+    if (__builtin_expect(w->pauses.codes.n > 0, 0) && is_event(s, &r))
+        look_for_code(w, s, &r, p->at_us);
     w->counts.n[CAPTURE_RTP] += s->state == STREAM_CONFIRMED;
     if (w->o.out) {
         if (__builtin_expect(s->flags & STREAM_PAUSED, 0))

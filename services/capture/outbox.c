@@ -151,6 +151,7 @@ void outbox_hello(struct outbox *o, const struct outbox_hello *h)
     s->hello.version = literal(h->version);
     s->hello.input = literal(h->input);
     s->hello.live = h->live;
+    s->hello.digit_codes = true;
     s->hello.started_at_us = h->started_at_us;
 }
 
@@ -181,6 +182,28 @@ void outbox_sip(struct outbox *o, const struct pkt *p, struct span message, bool
     s->sip.raw = (ProtobufCBinaryData){message.n, raw};
     s->sip.truncated = truncated;
     s->sip.frame = frame;
+}
+
+void outbox_code(struct outbox *o, int64_t at_us, const char *code, const struct uuid *stream,
+                 struct span call_id)
+{
+    call_id = span_sub(call_id, 0, BATCH_BYTES);
+    struct sig_slot *s = sig_take(o, call_id.n);
+    uint8_t *id = o->sig.data + o->sig.used;
+    if (call_id.n)
+        memcpy(id, call_id.p, call_id.n);
+    o->sig.used += call_id.n;
+    s->event.event_case = CALLMESH__V1__SIG_EVENT__EVENT_CODE;
+    s->event.code = &s->code;
+    callmesh__v1__digit_code__init(&s->code);
+    s->code.at_us = at_us;
+    (void)span_copy(span_str(code), s->codec, sizeof s->codec);
+    s->code.code = s->codec;
+    s->code.sip_call_id = (ProtobufCBinaryData){call_id.n, id};
+    if (stream) {
+        s->info.id = *stream;
+        s->code.stream_id = (ProtobufCBinaryData){sizeof s->info.id.b, s->info.id.b};
+    }
 }
 
 void outbox_signalling(struct outbox *o, const struct sigcall *c, const struct sigcall_event *e,

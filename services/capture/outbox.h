@@ -53,6 +53,9 @@ struct outbox_end {
     bool truncated;
 };
 void outbox_end(struct outbox *o, const struct outbox_end *e); // on both feeds
+// A code of digits was entered: stream is the one that said it, or NULL; then call_id.
+void outbox_code(struct outbox *o, int64_t at_us, const char *code, const struct uuid *stream,
+                 struct span call_id);
 
 // rtp feed
 void outbox_media(struct outbox *o, uint32_t stream_no, int64_t at_us, struct span packet,

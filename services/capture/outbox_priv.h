@@ -32,6 +32,7 @@ struct sig_slot {
         Callmesh__V1__Tick tick;
         Callmesh__V1__EndOfInput end;
         Callmesh__V1__SignallingEvent signalling;
+        Callmesh__V1__DigitCode code;
     };
     Callmesh__V1__RtcpSummary rtcp;
     Callmesh__V1__RtcpXr xr;

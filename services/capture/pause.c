@@ -44,6 +44,8 @@ void pauses_read(const Callmesh__V1__Orders *o, uint64_t version, struct pauses 
 {
     memset(ret, 0, sizeof *ret);
     ret->version = version;
+    for (size_t i = 0; i < o->n_codes; i++)
+        (void)digit_codes_add(&ret->codes, span_str(o->codes[i]));
     for (size_t i = 0; i < o->n_pauses && ret->n < PAUSE_ORDERS; i++) {
         const Callmesh__V1__PauseOrder *in = o->pauses[i];
         struct pause_order *to = &ret->order[ret->n++];
@@ -60,6 +62,7 @@ void pauses_read(const Callmesh__V1__Orders *o, uint64_t version, struct pauses 
 
 void pauses_check(struct pauses *p)
 {
+    digit_codes_check(&p->codes);
     if (p->n > PAUSE_ORDERS)
         p->n = PAUSE_ORDERS;
     for (uint32_t i = 0; i < p->n; i++) {

@@ -5,6 +5,7 @@
 // PAUSE_ADDRS addresses each (further ones are not looked at, counted).
 #pragma once
 #include "bus/bus.h"
+#include "digits.h"
 #include "wire/pkt.h"
 #include "wire/sdp.h"
 
@@ -27,6 +28,8 @@ struct pauses {
     uint64_t refused; // addresses without a place
     int64_t
         doubt_until_us; // not 0: nobody knows who is paused (pause_file.h), so nobody's media leaves until then
+    struct digit_codes
+        codes; // that are looked for; not in the file, for without callstate nobody would hear of them
     struct pause_order order[PAUSE_ORDERS];
 };
 

@@ -4,6 +4,7 @@
 #include "base/mono.h"
 #include "duplicates.h"
 #include "tls.h"
+#include "wire/dtmf.h"
 #include "wire/iax2.h"
 #include "wire/sccp.h"
 #include "worker_priv.h"
@@ -124,6 +125,23 @@ void worker_pauses(struct worker *w, const struct pauses *p)
     mark_paused(w);
 }
 
+// As it may leave: digits as stars. Codes are looked for before that, and told behind the message that completed one.
+static void send_message(struct worker *w, const struct pkt *p, struct span message, bool truncated)
+{
+    static uint8_t copy[UINT16_MAX];
+    const struct sip_msg *m = &w->msg;
+    size_t masked = 0;
+    struct span out =
+        w->o.keep_digits ? message : dtmf_masked(m, message, copy, sizeof copy, &masked);
+    w->counts.n[CAPTURE_INFO_MASKED] += masked;
+    outbox_sip(w->o.out, p, out, truncated || out.n < message.n, w->counts.n[CAPTURE_PACKETS]);
+    const char *code = digit_info(&w->pauses.codes, &w->info_digits, m);
+    if (!code)
+        return;
+    w->counts.n[CAPTURE_CODES]++;
+    outbox_code(w->o.out, p->at_us, code, NULL, m->call_id);
+}
+
 void worker_sip_message(struct worker *w, const struct pkt *p, struct span message, bool truncated)
 {
     struct sip_msg *m = &w->msg;
@@ -141,7 +159,7 @@ void worker_sip_message(struct worker *w, const struct pkt *p, struct span messa
     if (m->request)
         w->sip.request[m->method]++;
     if (w->o.out)
-        outbox_sip(w->o.out, p, message, truncated, w->counts.n[CAPTURE_PACKETS]);
+        send_message(w, p, message, truncated);
     struct span body = sip_sdp(m);
     if (body.n == 0)
         return;
@@ -322,6 +340,7 @@ static void gather_counts(struct worker *w)
     n[CAPTURE_STREAMS_UP] = flows.used;
     n[CAPTURE_PROBATION_UP] = flows.probation;
     n[CAPTURE_PAUSES] = w->pauses.n;
+    n[CAPTURE_CODES_OVERWRITTEN] = w->info_digits.overwritten;
     n[CAPTURE_PAUSE_DOUBT] = w->pauses.doubt_until_us != 0;
     n[CAPTURE_PAUSE_REFUSED] = w->pauses.refused;
     n[CAPTURE_PEERS] = peers_stat(w->peers).used;

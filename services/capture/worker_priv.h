@@ -33,6 +33,7 @@ struct worker {
     struct dtls_seen dtls;
     struct hep_agents hep;
     struct pauses pauses;
+    struct digit_calls info_digits;
     struct pkt pkt; // the packet on its way; parsers set all they speak of, so it is not cleared
     struct sip_msg msg; // large; one message at a time
     struct sdp sdp;

@@ -1,6 +1,6 @@
 // Digits of SIP INFO: what is masked says no digit any more, nothing but digits was changed, and masking again changes nothing.
 #include "base/fail.h"
-#include "dtmf.h"
+#include "wire/dtmf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@ import { Empty, Failed, Loading } from "../ui/states";
 
 const NEW: RecordingRuleNew = {
   name: "", position: 100, action: "all", percent: null, site: "", direction: "", number: "", from_number: "", to_number: "", sip_user: "", agent: null, team: "", peer: null,
-  after_answer: false, early_media: true, sides: "both",
+  after_answer: false, early_media: true, sides: "both", pause_code: "", resume_code: "", pause_seconds: null,
 };
 
 type Names = { id: string; name: string }[];
@@ -18,7 +18,7 @@ function Form({ rule, agents, done }: { rule: RecordingRuleNew & { id?: string }
   const [draft, setDraft] = useState<RecordingRuleNew>(rule);
   const [error, setError] = useState<Error | null>(null);
   const set = (part: Partial<RecordingRuleNew>) => setDraft({ ...draft, ...part });
-  const text = (label: string, key: "name" | "site" | "number" | "from_number" | "to_number" | "sip_user" | "team", hint = "Any") => (
+  const text = (label: string, key: "name" | "site" | "number" | "from_number" | "to_number" | "sip_user" | "team" | "pause_code" | "resume_code", hint = "Any") => (
     <label class="field">
       <span>{label}</span>
       <input value={draft[key] ?? ""} maxLength={key === "team" ? 48 : 63} placeholder={hint} onInput={(e) => set({ [key]: e.currentTarget.value })} />
@@ -35,8 +35,8 @@ function Form({ rule, agents, done }: { rule: RecordingRuleNew & { id?: string }
   const save = (e: Event) => {
     e.preventDefault();
     setError(null);
-    const { name, position, action, percent, site, direction, number, from_number, to_number, sip_user, agent, team, peer, after_answer, early_media, sides } = draft;
-    const body = { name, position, action, percent, site, direction, number, from_number, to_number, sip_user, agent, team, peer, after_answer, early_media, sides };
+    const { name, position, action, percent, site, direction, number, from_number, to_number, sip_user, agent, team, peer, after_answer, early_media, sides, pause_code, resume_code, pause_seconds } = draft;
+    const body = { name, position, action, percent, site, direction, number, from_number, to_number, sip_user, agent, team, peer, after_answer, early_media, sides, pause_code, resume_code, pause_seconds };
     (rule.id ? api.replaceRule(rule.id, body) : api.createRule(body)).then(done, setError);
   };
   return (
@@ -75,6 +75,12 @@ function Form({ rule, agents, done }: { rule: RecordingRuleNew & { id?: string }
       {select("Sides", "sides", SIDES)}
       <label class="field"><span>Answered calls only</span><input type="checkbox" checked={draft.after_answer} onChange={(e) => set({ after_answer: e.currentTarget.checked })} /></label>
       <label class="field"><span>With early media</span><input type="checkbox" checked={draft.early_media} onChange={(e) => set({ early_media: e.currentTarget.checked })} /></label>
+      {text("Code that pauses", "pause_code", "None, or *9")}
+      {text("Code that resumes", "resume_code", "None, or the same")}
+      <label class="field">
+        <span>Longest pause, s</span>
+        <input type="number" min={1} max={86400} value={draft.pause_seconds ?? ""} placeholder="As set" onInput={(e) => set({ pause_seconds: Number(e.currentTarget.value) || null })} />
+      </label>
       <button type="submit" class="button">Save</button>
       <button type="button" class="button" onClick={done}>Cancel</button>
       {error ? <p role="alert" class="dim">{error.message}</p> : null}

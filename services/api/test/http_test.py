@@ -940,7 +940,8 @@ class Suite:
         for body in ("", "[]", "{}", "{", '{"name": "", "action": "all"}', '{"name": "x"}', '{"name": "x", "action": "most"}',
                      '{"name": "x", "action": "percent"}', '{"name": "x", "action": "percent", "percent": 101}',
                      '{"name": "x", "action": "all", "peer": "192.0.2.7/24"}', '{"name": "x", "action": "all", "number": "+49"}',
-                     '{"name": "x", "action": "all", "sides": "left"}', json.dumps({"name": "x" * 64, "action": "all"})):
+                     '{"name": "x", "action": "all", "sides": "left"}', '{"name": "x", "action": "all", "pause_code": "*9a"}',
+                     '{"name": "x", "action": "all", "pause_seconds": 0}', json.dumps({"name": "x" * 64, "action": "all"})):
             c.post(v1 + "/recording-rules", 400, body=body)
         last = c.post(v1 + "/recording-rules", 201, body=json.dumps({"name": "rest", "action": "percent", "percent": 12.5, "position": 900})).json
         first = c.post(v1 + "/recording-rules", 201, body=json.dumps(
@@ -949,7 +950,9 @@ class Suite:
         r = c.get(v1 + "/recording-rules").json
         assert [x["name"] for x in r["data"]] == ["trunk", "rest"] and r["version"] == 2 and r["data"][0]["peer"] == "192.0.2.0/24", r
         path = f"{v1}/recording-rules/{first['id']}"
-        r = c.request("PUT", path, body=json.dumps({"name": "trunk", "action": "on_demand", "position": 950, "sides": "caller"}))
+        r = c.request("PUT", path, body=json.dumps({"name": "trunk", "action": "on_demand", "position": 950, "sides": "caller", "pause_code": "*9",
+                                                       "resume_code": "*8", "pause_seconds": 90}))
+        assert (r.json["pause_code"], r.json["resume_code"], r.json["pause_seconds"], first["pause_code"], first["pause_seconds"]) == ("*9", "*8", 90, "", None), r.json
         assert r.status == 200 and r.json["peer"] is None and r.json["sides"] == "caller" and r.json["position"] == 950, r.body
         assert c.request("PUT", path, body='{"name": "trunk"}').status == 400
         assert c.request("PUT", f"{v1}/recording-rules/{REC % 1}", body='{"name": "y", "action": "all"}').status == 404

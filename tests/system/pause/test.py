@@ -26,6 +26,7 @@ class Talk(threading.Thread):
     def __init__(self):
         super().__init__(daemon=True)
         self.at, self.stop, self.sent = {}, threading.Event(), 0
+        self.keys, self.event = [], None  # of the caller: events to come; (event, its first packet) that is being sent
         self.sip = [self.sock(), self.sock()]
         self.rtp = [self.sock(), self.sock()]
         self.id = f"pause-{os.getpid()}-{time.time()}"
@@ -37,11 +38,14 @@ class Talk(threading.Thread):
         return s
 
     def say(self, who, first, cseq, sdp=True):
-        a, b = (s.getsockname()[1] for s in self.sip)
         port = self.rtp[who].getsockname()[1]
-        body = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n" if sdp else ""
+        body = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n" if sdp else ""
+        self.send(who, first, cseq, body, "application/sdp")
+
+    def send(self, who, first, cseq, body, kind):
+        a, b = (s.getsockname()[1] for s in self.sip)
         text = (f"{first}\r\nVia: SIP/2.0/UDP 127.0.0.1:{a};branch=z9hG4bK{cseq.replace(' ', '')}\r\nFrom: <sip:1001@x>;tag=a\r\nTo: <sip:2002@x>;tag=b\r\n"
-                f"Call-ID: {self.id}\r\nCSeq: {cseq}\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+                f"Call-ID: {self.id}\r\nCSeq: {cseq}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}")
         if first.startswith("INVITE"):
             text = text.replace(";tag=b", "")
         self.sip[who].sendto(text.encode(), ("127.0.0.1", (b, a)[who]))
@@ -54,6 +58,9 @@ class Talk(threading.Thread):
         while not self.stop.is_set():
             i = self.sent
             time.sleep(max(0, start + i * SPACING - time.time()))
+            if self.press(i):  # in place of what is said
+                self.sent += 1
+                continue
             self.at[i] = time.time()
             for who in (0, 1):
                 head = struct.pack(">BBHII", 0x80, 0, i & 0xFFFF, i * 160, 77 + who)
@@ -61,6 +68,24 @@ class Talk(threading.Thread):
             self.sent += 1
         self.say(0, "BYE sip:2002@x SIP/2.0", "2 BYE", sdp=False)
         self.say(1, "SIP/2.0 200 OK", "2 BYE", sdp=False)
+
+    def press(self, i):
+        """Each key four packets with one time stamp, the last one says its end (RFC 4733)."""
+        if self.event is None and self.keys:
+            self.event = (self.keys.pop(0), i)
+        if self.event is None:
+            return False
+        key, first = self.event
+        for who in (0, 1):
+            if who == 0:
+                head = struct.pack(">BBHII", 0x80, 101, i & 0xFFFF, first * 160, 77)
+                body = struct.pack(">BBH", key, 10 | (0x80 if i == first + 3 else 0), (i - first + 1) * 160)
+            else:
+                head, body = struct.pack(">BBHII", 0x80, 0, i & 0xFFFF, i * 160, 78), mark(b"B", i)
+            self.rtp[who].sendto(head + body, ("127.0.0.1", self.rtp[1 - who].getsockname()[1]))
+        if i == first + 3:
+            self.event = None
+        return True
 
     def between(self, a, b):
         return {i for i, t in self.at.items() if a <= t <= b}
@@ -146,8 +171,19 @@ def begin_anew_without_callstate(t):
     wait_for("the order, from callstate and on disk", lambda: metric(health, "capture_pauses_saved_total") >= 1, 15)
 
 
+def of_info(t):
+    found = set()
+    for base, _, names in os.walk(os.path.join(t.var, "journal")):
+        for n in names:
+            with open(os.path.join(base, n), "rb") as f:
+                found |= set(re.findall(rb"Signal=(.)", f.read()))
+    return found
+
+
 def test_a_pause_by_api(t):
     t.up("--interface", "lo", "--site", "lab")
+    post(t, "/recording-rules", {"name": "cards", "action": "all", "pause_code": "*9", "pause_seconds": 2})
+    time.sleep(1.2)  # a rule counts for calls that begin a second later
     talk = Talk()
     talk.start()
     call = wait_for("the call", lambda: next((c["id"] for c in t.get("/calls/active")["data"] if talk.id in c["sip_call_ids"] and c["quality"]), None), 20)
@@ -175,7 +211,8 @@ def test_a_pause_by_api(t):
     check(status == 202 and answer["result"] == "resumed", f"{status} {answer}")
     time.sleep(2.5)
     second = time.time()
-    post(t, f"/calls/{call}/pause", {"seconds": 2})  # nobody resumes it
+    talk.keys += [10, 9]  # *9: the rule's code; nobody resumes it
+    talk.send(0, "INFO sip:2002@x SIP/2.0", "5 INFO", "Signal=5\r\nDuration=160\r\n", "application/dtmf-relay")
     time.sleep(4)
     talk.stop.set()
     talk.join()
@@ -201,6 +238,7 @@ def test_a_pause_by_api(t):
     check(info.seconds > 10, "length")
     gaps = [g for g in got["gaps"] if g["reason"] == "paused"]
     check(sum(g["to"] - g["from"] for g in gaps) > 2 * len(quiet) * SPACING * 0.9, f"{got['gaps']}")
+    check(of_info(t) == {b"*"}, f"digits of INFO on the disk: {of_info(t)}")
     disk = on_disk(t, "spool", "journal")
     check({i for _, i in disk} & loud, "the look-back has nothing: nothing was tested")
     check(not {i for _, i in disk} & quiet, "paused audio is on the disk")

@@ -1,4 +1,4 @@
-#include "dtmf.h"
+#include "wire/dtmf.h"
 #include <string.h>
 
 #define LINES_MAX 32
@@ -58,4 +58,50 @@ bool dtmf_in(const struct sip_msg *sip)
            (!sip->content_type.n || span_istarts(sip->content_type, SPAN_LIT("application/dtmf")) ||
             span_istarts(sip->content_type, SPAN_LIT("application/vnd.nortelnetworks.digits")) ||
             span_istarts(sip->content_type, SPAN_LIT("audio/telephone-event")));
+}
+
+static bool is_kpml(const struct sip_msg *sip)
+{
+    return sip->request && sip->method == SIP_NOTIFY && sip->body.n &&
+           span_istarts(sip->content_type, SPAN_LIT("application/kpml-response"));
+}
+
+// RFC 4730 5.3: <kpml-response ... digits="12#"/>. Up to the quote that began it, or the end.
+static size_t kpml_mask(uint8_t *body, size_t n)
+{
+    struct span word = SPAN_LIT("digits"), all = span_of(body, n);
+    size_t masked = 0;
+    for (size_t at = 0; at + word.n < n; at++) {
+        if (!span_istarts(span_sub(all, at, n), word))
+            continue;
+        size_t i = at + word.n;
+        while (i < n && (span_blank(body[i]) || body[i] == '='))
+            i++;
+        if (i == n || (body[i] != '"' && body[i] != '\''))
+            continue;
+        uint8_t quote = body[i++];
+        for (; i < n && body[i] != quote; i++)
+            if (is_digit(body[i])) {
+                body[i] = '*';
+                masked++;
+            }
+        at = i - 1; // behind it; each byte is looked at a fixed number of times
+    }
+    return masked;
+}
+
+struct span dtmf_masked(const struct sip_msg *sip, struct span raw, uint8_t *copy, size_t cap,
+                        size_t *ret_n)
+{
+    bool kpml = is_kpml(sip);
+    *ret_n = 0;
+    if ((!kpml && !dtmf_in(sip)) || sip->body.p < raw.p || sip->body.p > raw.p + raw.n)
+        return raw;
+    size_t n = raw.n < cap ? raw.n : cap, from = (size_t)(sip->body.p - raw.p);
+    if (from >= n)
+        return span_sub(raw, 0, n); // its body is beyond
+    memcpy(copy, raw.p, n);
+    size_t body_n = sip->body.n < n - from ? sip->body.n : n - from;
+    *ret_n = kpml ? kpml_mask(copy + from, body_n) : dtmf_mask(copy + from, body_n);
+    return *ret_n ? span_of(copy, n) : span_sub(raw, 0, n);
 }
