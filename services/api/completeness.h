@@ -47,5 +47,5 @@
 bool completeness_sign(struct json *j);
 
 void completeness_register(void);
-// One look at what is due, in the keeper's thread: at most 32 reports. How many were written; -1: the store does not answer.
+// What is due, in the keeper's thread: at most 63 reports. How many were written; -1: the store does not answer.
 int completeness_round(struct store *s);

@@ -10,7 +10,9 @@
 #include "base/stat.h"
 #include "completeness.h"
 
-#define ROUND "32" // reports of a look; more are written by the next
+#define ROUND "32" // sites of a look
+#define ROUND_MAX                                                                                  \
+    32 // so many reports, and what that look began; more are written by the next round
 
 enum {
     M_WRITTEN,
@@ -163,7 +165,8 @@ static bool can_sign(size_t due)
     return can;
 }
 
-int completeness_round(struct store *s)
+// The next day of each site.
+static int look(struct store *s)
 {
     struct store_args a;
     store_args_init(&a);
@@ -182,4 +185,14 @@ int completeness_round(struct store *s)
     stat_set(&stats[M_DUE], due - (size_t)written);
     store_result_free(r);
     return written;
+}
+
+int completeness_round(struct store *s)
+{
+    int all = 0, n;
+    do {
+        n = look(s);
+        all += n > 0 ? n : 0;
+    } while (n > 0 && all < ROUND_MAX);
+    return n < 0 && all == 0 ? -1 : all;
 }

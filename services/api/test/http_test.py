@@ -1070,8 +1070,24 @@ class Suite:
         assert len(c.get(url + f"&from={day[4]}&to={day[3]}").json["data"]) == 2
         c.get(url + "&from=yesterday", 400)
         self.prove(c.get(url).json["data"])
+        self.many_days(today)
         w.sql("DELETE FROM completeness_reports; DELETE FROM harvesters WHERE site = 'daily'; DELETE FROM calls WHERE site = 'daily';"
               "DELETE FROM recordings WHERE site = 'daily'; DELETE FROM losses WHERE site = 'daily'; DELETE FROM sites WHERE site = 'daily'")
+
+    def many_days(self, today):
+        """More days than a look writes and an answer holds, more open calls than a report names."""
+        c, w, last = self.c, self.w, today - datetime.timedelta(days=1)
+        w.sql("INSERT INTO sites (site, created_at) VALUES ('many', now() - interval '40 days');"
+              f"INSERT INTO calls (site, started_at, id, revision, state, answered_at, recording_state) SELECT 'many', '{last}T12:00Z', gen_random_uuid(), 1, 'answered', now(),"
+              " 'active' FROM generate_series(1, 501);"
+              f"INSERT INTO calls (site, started_at, id, revision, state) VALUES ('many', now() - interval '40 days', '{CALL % 0x3ff}', 1, 'ended');"
+              "INSERT INTO harvesters (site, name, live, feed_at) VALUES ('many', 'many/x', true, now())")
+        wait_for("forty days", 20, lambda: w.sql("SELECT count(*) FROM completeness_reports WHERE site = 'many'") == "40")
+        got = c.get("/api/v1/stats/completeness/reports?site=many").json["data"]
+        assert [g["n"] for g in got] == list(range(10, 41)), [g["n"] for g in got]
+        report = json.loads(got[-1]["report"])
+        assert (report["open"], len(report["open_calls"]), report["open_not_named"]) == (501, 500, 1)
+        w.sql("DELETE FROM harvesters WHERE site = 'many'; DELETE FROM calls WHERE site = 'many'; DELETE FROM sites WHERE site = 'many'")
 
     def prove(self, got):
         w = self.w
