@@ -215,7 +215,7 @@ def main():
     a.add_argument("--calls", nargs="*", default=["100:30", "2000:8"], metavar="CALLS:TALK_SECONDS")
     a.add_argument("--core", metavar="CORE:SECONDS[:CALLS]", help="2,000 calls at real time, capture and recorder on this core")
     a.add_argument("--short", type=int, metavar="CALLS", help="memory over so many calls of 2 s")
-    a.add_argument("--speed", type=float, default=2, help="of those, times real time")
+    a.add_argument("--speed", type=float, default=1, help="of those, times real time: more than the cutter can do and streams leave the look-back")
     o = a.parse_args()
     figures = {"bench": "record_rate", "rates": []}
     stack = harness.Stack("record")

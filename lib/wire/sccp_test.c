@@ -186,6 +186,9 @@ static void frames(void **state)
         {{(const uint8_t *)"\x1c\0\0\0\x14\0\0\0\x11\1\0\0", 12}, 36}, // CallState
         {{(const uint8_t *)"\x1c\0\0\0\x14\0\0\0\x11\1\0", 11}, 0},
         {{(const uint8_t *)"\x1c", 1}, 0},
+        {{(const uint8_t *)"\xf8\x1f\0\0\x14\0\0\0\x11\1\0\0", 12},
+         8192}, // the longest, and one more
+        {{(const uint8_t *)"\xf9\x1f\0\0\x14\0\0\0\x11\1\0\0", 12}, -1},
         {{(const uint8_t *)"\3\0\0\4\0\0\0\0\0\0\0\0", 12}, -1}, // TPKT
         {{(const uint8_t *)"\0\0\0\0", 4}, -1},
         {{(const uint8_t *)"\x1c\0\0\0\x99\0\0\0", 8}, -1},

@@ -1310,14 +1310,18 @@ class Suite:
                 s.close()
             wait_for("gone", 10, lambda: w.metric("listeners_active") == 0)
 
+        def three():
+            before = w.rss_kib()
+            for _ in range(3):
+                wave()
+            after = w.rss_kib()
+            print(f"    200 listeners three times: RSS {before} -> {after} KiB", flush=True)
+            return after - before
+
         wave()
-        before = w.rss_kib()
-        for _ in range(3):
-            wave()
-        after = w.rss_kib()
-        print(f"    200 listeners three times: RSS {before} -> {after} KiB", flush=True)
         sanitized = b"__asan_init" in open(w.api, "rb").read() or b"__tsan_init" in open(w.api, "rb").read()
-        assert sanitized or after - before < 1024, (before, after)  # sanitizers keep what was freed
+        # Sanitizers keep what was freed. What the other threads take meanwhile is taken once: a leak comes twice.
+        assert three() < 1024 or sanitized or three() < 1024
         wait_for("taps given back", 10, lambda: w.metric("listen_taps") == 0)
         assert w.metric("listener_trims_total") == 0
 
