@@ -127,6 +127,34 @@ static void those_of_all_parts(void **state)
     kit_close(&k);
 }
 
+// More are in it than are shown: the first four, in order of the parts.
+static void more_than_are_shown(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    struct agent_table *t = agent_table_new(16);
+    char user[8];
+    for (int i = 0; i < 6; i++) {
+        struct uuid id = {{(uint8_t)(i + 1)}};
+        (void)snprintf(user, sizeof user, "10%d", i);
+        add(t, AGENT_BY_USER, user, -10, 99, &id, user, "");
+    }
+    k.w->agents = t;
+    kit_play(&k, "0 A>P INVITE id=x user=100 to=101\n"
+                 "0.1 P>B INVITE id=y user=102 to=103 x=X-CID:x\n"
+                 "0.2 P>C INVITE id=z user=104 to=105 x=X-CID:x");
+    struct part_agent at[AGENTS_SHOWN];
+    const struct call *head = find(&k, "x");
+    assert_int_equal(parts_count(head), 3);
+    assert_int_equal(parts_agents(head, at), AGENTS_SHOWN);
+    for (size_t i = 0; i < AGENTS_SHOWN; i++)
+        assert_int_equal(at[i].agent->id.b[0], i + 1);
+    assert_int_equal(parts_agents(find(&k, "z"), at), 2);
+    agent_table_free(t);
+    kit_close(&k);
+}
+
 static size_t told_agents(struct kit *k, const struct call *c, Callmesh__V1__CallAgent *ret)
 {
     struct arena *a = arena_new(256 << 10);
@@ -251,9 +279,13 @@ static void texts_fill_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matched_at_the_invite), cmocka_unit_test(those_of_all_parts),
-        cmocka_unit_test(told_on_the_mesh),      cmocka_unit_test(a_blob_of_the_version_before),
-        cmocka_unit_test(blobs_that_lie),        cmocka_unit_test(texts_fill_up),
+        cmocka_unit_test(matched_at_the_invite),
+        cmocka_unit_test(those_of_all_parts),
+        cmocka_unit_test(more_than_are_shown),
+        cmocka_unit_test(told_on_the_mesh),
+        cmocka_unit_test(a_blob_of_the_version_before),
+        cmocka_unit_test(blobs_that_lie),
+        cmocka_unit_test(texts_fill_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
