@@ -177,6 +177,7 @@ static void tally(const struct cutter *c)
         break;
     case RENDER_EMPTY:
         count(STAT_REC_EMPTY, 1);
+        count(STAT_REC_MISSING, r->missing > 0);
         break;
     case RENDER_FAILED:
         count(STAT_REC_FAILED, 1);

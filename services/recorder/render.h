@@ -53,6 +53,8 @@ struct render_result {
     struct sink_sums sums;
     struct render_channel channel[2];
     uint64_t undecodable; // packets
+    uint64_t
+        missing; // packets that harvesters told of, when nothing of them is here (RENDER_EMPTY)
     struct render_srtp srtp;
     struct render_drift drift[RENDER_DRIFTS_MAX];
     uint64_t drifts; // with those that did not fit

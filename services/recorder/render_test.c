@@ -445,6 +445,16 @@ static void nothing_there_is_empty(void **state)
     (void)kit_stream(&w, 1, 0);
     cut(&w);
     assert_int_equal(w.res.verdict, RENDER_EMPTY);
+    assert_true(w.res.missing == 0 && w.res.reason[0] == '\0');
+    w.job.stream[0].reported = 250; // a harvester has told them
+    cut(&w);
+    assert_int_equal(w.res.verdict, RENDER_EMPTY);
+    assert_int_equal(w.res.missing, 250);
+    assert_non_null(strstr(w.res.reason, "250 packets were seen"));
+    w.job.pauses = 1; // and this one kept them back
+    cut(&w);
+    assert_true(w.res.missing == 0 && w.res.reason[0] == '\0');
+    w.job.pauses = 0;
     kit_packet(&w, 1, T0, (const uint8_t *)"\x80\0\0", 3); // not RTP
     kit_packet(&w, 1, T0, (const uint8_t *)"", 0);
     cut(&w);
