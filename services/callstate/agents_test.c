@@ -137,7 +137,7 @@ static void more_than_are_shown(void **state)
     char user[8];
     for (int i = 0; i < 6; i++) {
         struct uuid id = {{(uint8_t)(i + 1)}};
-        (void)snprintf(user, sizeof user, "10%d", i);
+        (void)snprintf(user, sizeof user, "10%d", i & 7);
         add(t, AGENT_BY_USER, user, -10, 99, &id, user, "");
     }
     k.w->agents = t;

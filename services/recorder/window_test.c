@@ -43,7 +43,7 @@ static void put(int channel, int64_t pos, size_t n, uint8_t rank, bool concealed
             continue;
         *s = concealed ? WINDOW_CONCEALED : (uint8_t)(WINDOW_AUDIO + rank);
         plain.sample[channel][at] =
-            window.width == 1 ? bytes[k] : (uint16_t)(bytes[2 * k] | bytes[2 * k + 1] << 8);
+            (uint16_t)(window.width == 1 ? bytes[k] : bytes[2 * k] | bytes[2 * k + 1] << 8);
         placed++;
     }
     if (concealed)
@@ -117,7 +117,7 @@ static void compare(const char *path, enum wav_format format)
     for (size_t at = 0; at < TOTAL; at++) {
         for (size_t c = 0; c < 2; c++) {
             const uint8_t *p = got + (2 * at + c) * width;
-            uint16_t is = width == 1 ? p[0] : (uint16_t)(p[0] | p[1] << 8);
+            uint16_t is = (uint16_t)(width == 1 ? p[0] : p[0] | p[1] << 8);
             assert_int_equal(is,
                              plain.state[c][at] >= WINDOW_CONCEALED ? plain.sample[c][at] : quiet);
         }
