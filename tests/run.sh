@@ -18,7 +18,7 @@ parts (all by default): $PARTS
   unit       unit tests, seeds of the fuzz targets, layer and format checks (Release, warnings are errors)
   asan tsan  the unit tests again under address + undefined, and thread sanitizers
   clang      the tree builds with clang 14 without a warning
-  fuzz       each fuzz target for a short while (FUZZ_SECONDS=2)
+  fuzz       each fuzz target for a short while (FUZZ_SECONDS=1)
   dashboard  type check and unit tests of the page
   system     the four services with real PostgreSQL: replays, SIPp, faults, API contract, the page in Chromium
              (one case: ./callmesh test system/CASE; cases: $(ls tests/system | grep -v -e '\.' -e __ | tr '\n' ' '))
@@ -70,7 +70,7 @@ part_clang() { if clang_build; then tally clang 1 0 0; else tally clang 0 1 0; f
 fuzz_one() { # TARGET: prints nothing when it found nothing
     local corpus log rc=0
     corpus=$(mktemp -d) log=$(mktemp)
-    "$1" -max_total_time="${FUZZ_SECONDS:-2}" -max_len=8192 -artifact_prefix=build-fuzz/ "$corpus" "tests/fuzz/seeds/${1##*/}" >"$log" 2>&1 || rc=$?
+    "$1" -max_total_time="${FUZZ_SECONDS:-1}" -max_len=8192 -artifact_prefix=build-fuzz/ "$corpus" "tests/fuzz/seeds/${1##*/}" >"$log" 2>&1 || rc=$?
     [ $rc = 0 ] || { printf '%s: exit %d\n' "${1##*/}" $rc; tail -n 40 "$log"; }
     rm -rf "$corpus" "$log"
     return $rc
