@@ -14,7 +14,7 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LONG = ("depot", "failover", "faults", "keeping", "multisite", "quality", "sites", "stop_any_moment", "story", "traps")
+LONG = ("depot", "failover", "faults", "keeping", "multisite", "quality", "sites", "stop_any_moment", "story")
 sys.path.insert(0, HERE)
 from harness import Skip, Stack  # noqa: E402
 
