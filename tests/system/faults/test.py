@@ -33,15 +33,28 @@ def test_standby_takes_over(_):
 PLANTED = {"drop": "undeclared", "double": "doubled", "cursor": "undeclared"}  # and what finds it
 
 
+def found_in(p):
+    return {k for k, n in re.findall(r"(undeclared|doubled) (\d+)", "".join(re.findall(r": messages sent .*", p.stdout))) if int(n)}
+
+
 def test_planted_bugs_are_found(_):
-    """The three runs at the same time, each in namespaces of its own: they mostly wait."""
+    """The three runs at the same time, each in namespaces of its own: they mostly wait. A bug between two statements needs a fault just there:
+    a run whose faults were all elsewhere (or hit another feed than that of messages) is made again with kills of callstate alone, three times at most."""
     subprocess.run(["ninja", "-C", os.path.join(ROOT, "build"), *(f"plants/callmesh-callstate-plant-{name}" for name in PLANTED)], check=True, stdout=subprocess.DEVNULL)
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        runs = {name: pool.submit(run, "--seed", "1", "--kills", "25", "--every", "0.6", "--plant", name, "--only", "callstate,postgres,backend", "--quiet", "8")
-                for name in PLANTED}
-    for name, wants in PLANTED.items():
-        p = runs[name].result()
-        found = {k for k, n in re.findall(r"(undeclared|doubled) (\d+)", "".join(re.findall(r": messages sent .*", p.stdout))) if int(n)}
-        print(f"planted {name}: exit {p.returncode}, found {found}")
-        check(p.returncode == 1 and "FAILED" in p.stdout, f"a planted bug was not found: {name}\n{p.stdout[-3000:]}")
-        check(wants in found, f"{name}: found by something else than {wants}\n{p.stdout[-3000:]}")
+    left = dict(PLANTED)
+    for seed in "1234":
+        faults = ("--kills", "25", "--only", "callstate,postgres,backend") if seed == "1" else ("--kills", "40", "--only", "callstate")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            runs = {name: pool.submit(run, "--seed", seed, *faults, "--every", "0.6", "--plant", name, "--quiet", "8")
+                    for name in left}
+        for name, job in runs.items():
+            p = job.result()
+            print(f"planted {name}, seed {seed}: exit {p.returncode}, found {found_in(p)}")
+            if left[name] in found_in(p):
+                check(p.returncode == 1 and "FAILED" in p.stdout, f"found and not told: {name}\n{p.stdout[-3000:]}")
+                del left[name]
+            elif seed == "4":
+                print(p.stdout[-3000:])
+        if not left:
+            return
+    check(False, f"planted bugs were not found: {left}")
