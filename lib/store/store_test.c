@@ -32,10 +32,7 @@ static int setup(void **state)
     (void)state;
     if (pg_throwaway_start(&pg, __FILE__, 2))
         return -1;
-    (void)snprintf(schema_folder, sizeof schema_folder, "%s", pg.script);
-    *strstr(schema_folder, "/tests/support/") = 0;
-    (void)strncat(schema_folder, "/deploy/schema",
-                  sizeof schema_folder - strlen(schema_folder) - 1);
+    (void)pg_throwaway_schema(&pg, schema_folder, sizeof schema_folder);
     db = open_db(pg.dsn);
     return db ? 0 : -1;
 }

@@ -17,7 +17,6 @@
     "'clear_at', clear_at, 'window_seconds', window_s, 'hold_seconds', hold_s, 'least', least, "   \
     "'mos', mos, 'enabled', enabled, 'updated_at', rfc3339(updated_at), 'updated_by', "            \
     "updated_by)::text"
-#define RULE_KEY "md5(name)::uuid"
 
 static void row_json(struct json *j, const struct store_result *r, size_t row)
 {
@@ -56,20 +55,7 @@ static void job_alerts(struct store *st, struct http_req *q)
 
 static void job_rules(struct store *st, struct http_req *q)
 {
-    struct sql s;
-    struct page p;
-    if (!page_read(q, &p))
-        return;
-    sql_init(&s);
-    sql_add(&s, "SELECT " RULE_JSON ", updated_at, " RULE_KEY " FROM alert_rules");
-    if (p.has_cursor) {
-        sql_add(&s, " WHERE (updated_at, " RULE_KEY ") < (?, ?)");
-        store_arg_time(&s.args, p.at_us);
-        store_arg_uuid(&s.args, &p.id);
-    }
-    sql_add(&s, " ORDER BY 2 DESC, 3 DESC LIMIT ?");
-    store_arg_int(&s.args, p.limit + 1);
-    list_rows(st, q, &s, &p, row_json, 1);
+    list_named(st, q, RULE_JSON, "alert_rules");
 }
 
 static void job_rule_write(struct store *st, struct http_req *q)

@@ -292,3 +292,29 @@ void list_rows(struct store *st, struct http_req *q, struct sql *s, const struct
     }
     store_result_free(r);
 }
+
+static void json_row(struct json *j, const struct store_result *r, size_t row)
+{
+    json_raw(j, store_span(r, row, 0));
+}
+
+void list_named(struct store *st, struct http_req *q, const char *json, const char *table)
+{
+    struct sql s;
+    struct page p;
+    if (!page_read(q, &p))
+        return;
+    sql_init(&s);
+    sql_add(&s, "SELECT ");
+    sql_add(&s, json);
+    sql_add(&s, ", updated_at, md5(name)::uuid FROM ");
+    sql_add(&s, table);
+    if (p.has_cursor) {
+        sql_add(&s, " WHERE (updated_at, md5(name)::uuid) < (?, ?)");
+        store_arg_time(&s.args, p.at_us);
+        store_arg_uuid(&s.args, &p.id);
+    }
+    sql_add(&s, " ORDER BY 2 DESC, 3 DESC LIMIT ?");
+    store_arg_int(&s.args, p.limit + 1);
+    list_rows(st, q, &s, &p, json_row, 1);
+}

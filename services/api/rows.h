@@ -87,6 +87,9 @@ struct page;
 // Runs the question and sets the reply: a page of its rows. key: as in call_list.
 void list_rows(struct store *st, struct http_req *q, struct sql *s, const struct page *p,
                void (*row)(struct json *, const struct store_result *, size_t), size_t key);
+// The settings of a table that are known by their name, the one written last first. json: the expression of one, as text; the
+// table has updated_at and name.
+void list_named(struct store *st, struct http_req *q, const char *json, const char *table);
 void call_rows(struct store *st, struct http_req *q, const struct call_list *l);
 // False: there is no such call, and the problem is set.
 bool call_exists(struct store *st, struct http_req *q);

@@ -10,29 +10,10 @@
 #define TRUNK_JSON                                                                                 \
     "json_build_object('name', name, 'site', site, 'addresses', addresses, 'updated_at', "         \
     "rfc3339(updated_at), 'updated_by', updated_by)::text"
-#define TRUNK_KEY "md5(name)::uuid"
-
-static void row_json(struct json *j, const struct store_result *r, size_t row)
-{
-    json_raw(j, store_span(r, row, 0));
-}
 
 static void job_trunks(struct store *st, struct http_req *q)
 {
-    struct sql s;
-    struct page p;
-    if (!page_read(q, &p))
-        return;
-    sql_init(&s);
-    sql_add(&s, "SELECT " TRUNK_JSON ", updated_at, " TRUNK_KEY " FROM trunks");
-    if (p.has_cursor) {
-        sql_add(&s, " WHERE (updated_at, " TRUNK_KEY ") < (?, ?)");
-        store_arg_time(&s.args, p.at_us);
-        store_arg_uuid(&s.args, &p.id);
-    }
-    sql_add(&s, " ORDER BY 2 DESC, 3 DESC LIMIT ?");
-    store_arg_int(&s.args, p.limit + 1);
-    list_rows(st, q, &s, &p, row_json, 1);
+    list_named(st, q, TRUNK_JSON, "trunks");
 }
 
 static void job_write(struct store *st, struct http_req *q)

@@ -19,12 +19,12 @@ static int setup(void **state)
     char folder[512], err[256] = "";
     if (pg_throwaway_start(&pg, __FILE__, 2))
         return -1;
-    (void)snprintf(folder, sizeof folder, "%s", pg.script);
-    *strstr(folder, "/tests/support/") = 0;
-    (void)strncat(folder, "/deploy/schema", sizeof folder - strlen(folder) - 1);
     struct store_opts o = {.dsn = pg.dsn, .app = "alerts_test", .timeout_us = 20 * US_PER_S};
     db = store_new(&o);
-    return db && schema_apply(db, folder, err, sizeof err) == SCHEMA_OK ? 0 : -1;
+    return db && schema_apply(db, pg_throwaway_schema(&pg, folder, sizeof folder), err,
+                              sizeof err) == SCHEMA_OK
+               ? 0
+               : -1;
 }
 
 static int teardown(void **state)

@@ -21,14 +21,14 @@ static int setup(void **state)
     char folder[512], err[256] = "";
     if (pg_throwaway_start(&pg, __FILE__, 2))
         return -1;
-    (void)snprintf(folder, sizeof folder, "%s", pg.script);
-    *strstr(folder, "/tests/support/") = 0;
-    (void)strncat(folder, "/deploy/schema", sizeof folder - strlen(folder) - 1);
     struct store_opts o = {.dsn = pg.dsn, .app = "housekeeping_test", .timeout_us = 20 * US_PER_S};
     db = store_new(&o);
     // 03:00 of a day: yesterday is over, for more than an hour.
     now_us = wall_now_us() / DAY_US * DAY_US + 3 * 3600 * US_PER_S;
-    return db && schema_apply(db, folder, err, sizeof err) == SCHEMA_OK ? 0 : -1;
+    return db && schema_apply(db, pg_throwaway_schema(&pg, folder, sizeof folder), err,
+                              sizeof err) == SCHEMA_OK
+               ? 0
+               : -1;
 }
 
 static int teardown(void **state)

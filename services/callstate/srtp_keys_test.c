@@ -74,9 +74,6 @@ static int setup(void **state)
     char folder[512], err[256] = "";
     if (pg_throwaway_start(&pg, __FILE__, 2))
         return -1;
-    (void)snprintf(folder, sizeof folder, "%s", pg.script);
-    *strstr(folder, "/tests/support/") = 0;
-    (void)strncat(folder, "/deploy/schema", sizeof folder - strlen(folder) - 1);
     (void)snprintf(seed_path, sizeof seed_path, "%s.key", pg.dir);
     FILE *f = fopen(seed_path, "w");
     if (!f || fputs(SEED, f) < 0 || fclose(f) || chmod(seed_path, 0600))
@@ -84,7 +81,9 @@ static int setup(void **state)
     struct store_opts o = {.dsn = pg.dsn, .app = "srtp_keys_test", .timeout_us = 20 * US_PER_S};
     db = store_new(&o);
     arena = arena_new(1 << 20);
-    if (!db || !arena || schema_apply(db, folder, err, sizeof err) != SCHEMA_OK)
+    if (!db || !arena ||
+        schema_apply(db, pg_throwaway_schema(&pg, folder, sizeof folder), err, sizeof err) !=
+            SCHEMA_OK)
         return -1;
     struct srtp_keys_opts ko = {.dsn = pg.dsn, .recorder_key = seed_path};
     keys = srtp_keys_new(&ko, err, sizeof err);

@@ -41,6 +41,14 @@ static inline int pg_throwaway_start(struct pg_throwaway *t, const char *file, i
     return pg_throwaway_do(t, "start") || !t->dsn[0] ? -1 : 0;
 }
 
+// The folder of the migrations, of the same checkout.
+static inline const char *pg_throwaway_schema(const struct pg_throwaway *t, char *buf, size_t cap)
+{
+    const char *support = strstr(t->script, "/tests/support/");
+    (void)snprintf(buf, cap, "%.*s/deploy/schema", (int)(support - t->script), t->script);
+    return buf;
+}
+
 static inline void pg_throwaway_end(struct pg_throwaway *t)
 {
     (void)pg_throwaway_do(t, "kill");
