@@ -35,7 +35,10 @@ function(cm_unit_tests)
     target_link_libraries(${dir}_${n} PRIVATE ${ARGN} cmocka)
     add_test(NAME ${dir}/${n} COMMAND ${dir}_${n})
     set_tests_properties(${dir}/${n} PROPERTIES TIMEOUT 240 LABELS unit ENVIRONMENT
-      "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
+      "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp;LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/lsan.supp:print_suppressions=0")
+    if(${dir}/${n} IN_LIST CM_LONG_TESTS)
+      set_tests_properties(${dir}/${n} PROPERTIES COST 20)
+    endif()
   endforeach()
 endfunction()
 

@@ -87,10 +87,9 @@ int cast_pub_send(struct cast_pub *c, const ProtobufCMessage *msg)
                          .payload = span_of(head, n), // only its length is used
                          .first_of_epoch = seq == 1};
     size_t h = envelope_head(head, &e);
-    nng_msg *m;
-    int r = sock_errno(nng_msg_alloc(&m, h + n));
-    if (r < 0)
-        return r;
+    nng_msg *m = sock_msg(NULL, h + n);
+    if (!m)
+        return -ENOMEM;
     memcpy(nng_msg_body(m), head, h);
     protobuf_c_message_pack(msg, (uint8_t *)nng_msg_body(m) + h);
     c->seq = seq; // used up even when no listener gets it: that is a gap they see
@@ -163,8 +162,7 @@ int cast_sub_open(struct cast_sub **ret, const char *url, bool listen, char *err
 int cast_sub_next(struct cast_sub *c, int64_t timeout_us, struct span *ret)
 {
     thread_must_own(&c->owner);
-    if (c->msg)
-        nng_msg_free(c->msg);
+    sock_free(c->msg);
     arena_reset(c->arena);
     c->msg = sock_recv(c->sock, c->fd, timeout_us);
     if (!c->msg)

@@ -85,21 +85,21 @@ Callmesh__V1__ControlReply *ask_call(struct ask *a, const Callmesh__V1__ControlR
     arena_reset(a->arena);
     int64_t end = mono_now_us() + timeout_us;
     size_t n = callmesh__v1__control_request__get_packed_size(q);
-    nng_msg *m;
-    if (n > BUS_MESSAGE_MAX || nng_msg_alloc(&m, n) != 0)
+    nng_msg *m = n <= BUS_MESSAGE_MAX ? sock_msg(NULL, n) : NULL;
+    if (!m)
         return NULL;
     callmesh__v1__control_request__pack(q, nng_msg_body(m));
     nng_socket_set_ms(a->sock, NNG_OPT_SENDTIMEO, ms_until(end));
     if (!sock_send(a->sock, m, 0))
         return NULL;
     nng_socket_set_ms(a->sock, NNG_OPT_RECVTIMEO, ms_until(end));
-    if (nng_recvmsg(a->sock, &m, 0) !=
-        0) // this also ends the request: a late reply is dropped by nng
+    m = sock_recv_reply(a->sock); // this also ends the request: a late reply is dropped by nng
+    if (!m)
         return NULL;
     ProtobufCAllocator al = bus_arena_allocator(a->arena);
     Callmesh__V1__ControlReply *r =
         callmesh__v1__control_reply__unpack(&al, nng_msg_len(m), nng_msg_body(m));
-    nng_msg_free(m);
+    sock_free(m);
     return r;
 }
 
@@ -138,8 +138,8 @@ static nng_msg *reply_to(struct answer *s, struct span request)
         r.error = too_large;
         n = callmesh__v1__control_reply__get_packed_size(&r);
     }
-    nng_msg *m;
-    if (nng_msg_alloc(&m, n) != 0)
+    nng_msg *m = sock_msg(NULL, n);
+    if (!m)
         return NULL;
     callmesh__v1__control_reply__pack(&r, nng_msg_body(m));
     return m;
@@ -153,7 +153,7 @@ static void answer_body(struct thread *t, void *arg)
         if (!m)
             continue;
         nng_msg *reply = reply_to(s, span_of(nng_msg_body(m), nng_msg_len(m)));
-        nng_msg_free(m);
+        sock_free(m);
         sock_send(s->sock, reply, 0);
     }
 }

@@ -131,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(snapshot_and_tap),
         cmocka_unit_test(only_safe_carriers),
+        cmocka_unit_test(kit_nothing_is_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

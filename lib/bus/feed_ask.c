@@ -76,7 +76,7 @@ static nng_msg *build_ask(struct feed_pub *f)
     uint64_t n = 0;
     if (from) {
         if (!add_backfill(f, m, from, &n)) {
-            nng_msg_free(m);
+            sock_free(m);
             return NULL;
         }
         count_add(&f->cells[OUT_BACKFILLED], n);
@@ -89,7 +89,7 @@ static nng_msg *build_ask(struct feed_pub *f)
     f->ask_bytes = nng_msg_len(m);
     f->ask_id++;
     if (nng_msg_header_append_u32(m, f->ask_id | 0x80000000u) != 0) {
-        nng_msg_free(m);
+        sock_free(m);
         return NULL;
     }
     return m;
@@ -114,7 +114,7 @@ static Callmesh__V1__AskReply *await_reply(struct feed_pub *f, unsigned gone)
             ProtobufCAllocator al = bus_arena_allocator(f->arena);
             reply = callmesh__v1__ask_reply__unpack(&al, nng_msg_len(m), nng_msg_body(m));
         }
-        nng_msg_free(m);
+        sock_free(m);
         if (reply)
             return reply;
     }

@@ -153,6 +153,7 @@ static void the_consumer_hears_what_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_level_that_every_life_hears),
-                                       cmocka_unit_test(the_consumer_hears_what_is_kept)};
+                                       cmocka_unit_test(the_consumer_hears_what_is_kept),
+                                       cmocka_unit_test(kit_nothing_is_held)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,8 +84,8 @@ static int append(struct feed_pub *f, struct span head, struct span payload)
 
 void feed_pub_publish(struct feed_pub *f, struct span head, struct span payload)
 {
-    nng_msg *m;
-    if (nng_msg_alloc(&m, head.n + payload.n) != 0)
+    nng_msg *m = sock_msg(NULL, head.n + payload.n);
+    if (!m)
         return;
     memcpy(nng_msg_body(m), head.p, head.n);
     if (payload.n)

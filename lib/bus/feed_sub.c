@@ -74,7 +74,7 @@ static void send_reply(struct feed_sub *s, const uint8_t *header, size_t header_
     callmesh__v1__ask_reply__pack(r, buf);
     nng_msg *m = sock_msg(buf, n);
     if (m && nng_msg_header_append(m, header, header_len) != 0) {
-        nng_msg_free(m);
+        sock_free(m);
         m = NULL;
     }
     sock_send(s->rep, m, NNG_FLAG_NONBLOCK); // lost: the publisher asks again
@@ -213,7 +213,7 @@ static void ask_body(struct thread *t, void *arg)
         nng_msg *q = sock_recv(s->rep, s->rep_fd, holding ? HOLD_POLL_US : POLL_US);
         if (q) {
             on_ask(s, q);
-            nng_msg_free(q);
+            sock_free(q);
         }
         pthread_mutex_lock(&s->lock);
         if (s->held > 0)
@@ -254,7 +254,7 @@ static void sub_body(struct thread *t, void *arg)
         if (!m)
             continue;
         on_live(s, m);
-        nng_msg_free(m);
+        sock_free(m);
     }
 }
 

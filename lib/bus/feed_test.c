@@ -433,6 +433,7 @@ int main(void)
         cmocka_unit_test(unpacks_in_the_arena),
         cmocka_unit_test(media_does_not_wait_for_its_sync),
         cmocka_unit_test(speed),
+        cmocka_unit_test(kit_nothing_is_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,7 @@ static void survives(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(survives)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(survives),
+                                       cmocka_unit_test(kit_nothing_is_held)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

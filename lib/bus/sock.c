@@ -244,14 +244,30 @@ void sock_keep(struct sock_kept *k)
         ;
 }
 
+static _Atomic long held;
+
 nng_msg *sock_msg(const void *bytes, size_t n)
 {
     nng_msg *m;
     if (nng_msg_alloc(&m, n) != 0)
         return NULL;
-    if (n)
+    atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
+    if (bytes && n)
         memcpy(nng_msg_body(m), bytes, n);
     return m;
+}
+
+void sock_free(nng_msg *m)
+{
+    if (!m)
+        return;
+    atomic_fetch_sub_explicit(&held, 1, memory_order_relaxed);
+    nng_msg_free(m);
+}
+
+long sock_held(void)
+{
+    return atomic_load_explicit(&held, memory_order_relaxed);
 }
 
 int sock_recv_fd(int *ret, nng_socket s, const char *url, char *err, size_t err_cap)
@@ -262,26 +278,40 @@ int sock_recv_fd(int *ret, nng_socket s, const char *url, char *err, size_t err_
     return sock_errno(r);
 }
 
-nng_msg *sock_recv(nng_socket s, int fd, int64_t timeout_us)
+static nng_msg *recv_now(nng_socket s, int flags)
 {
     nng_msg *m;
-    if (nng_recvmsg(s, &m, NNG_FLAG_NONBLOCK) == 0)
+    if (nng_recvmsg(s, &m, flags) != 0)
+        return NULL;
+    atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
+    return m;
+}
+
+nng_msg *sock_recv_reply(nng_socket s)
+{
+    return recv_now(s, 0);
+}
+
+nng_msg *sock_recv(nng_socket s, int fd, int64_t timeout_us)
+{
+    nng_msg *m = recv_now(s, NNG_FLAG_NONBLOCK);
+    if (m)
         return m;
     if (timeout_us <= 0)
         return NULL;
     struct pollfd p = {.fd = fd, .events = POLLIN};
     struct timespec t = {.tv_sec = timeout_us / US_PER_S, .tv_nsec = timeout_us % US_PER_S * 1000};
-    if (ppoll(&p, 1, &t, NULL) <= 0 || nng_recvmsg(s, &m, NNG_FLAG_NONBLOCK) != 0)
-        return NULL;
-    return m;
+    return ppoll(&p, 1, &t, NULL) > 0 ? recv_now(s, NNG_FLAG_NONBLOCK) : NULL;
 }
 
 bool sock_send(nng_socket s, nng_msg *m, int flags)
 {
     if (!m)
         return false;
-    if (nng_sendmsg(s, m, flags) == 0)
-        return true;
-    nng_msg_free(m);
-    return false;
+    if (nng_sendmsg(s, m, flags) != 0) {
+        sock_free(m);
+        return false;
+    }
+    atomic_fetch_sub_explicit(&held, 1, memory_order_relaxed); // nng's own from here on
+    return true;
 }

@@ -38,12 +38,19 @@ void sock_keep(struct sock_kept *k);
 
 // nng's error number as a negative errno.
 int sock_errno(int nng_error);
-// A new message with these bytes. NULL: no memory.
+// A new message with these bytes (NULL: the caller fills them). NULL: no memory.
 nng_msg *sock_msg(const void *bytes, size_t n);
+// Lets go of one that sock_msg or sock_recv gave. NULL: nothing.
+void sock_free(nng_msg *m);
+// How many messages this library has taken and neither sent nor let go of. 0 when nobody is in the middle of something:
+// leak checkers cannot say it, because nng 1.5.2 loses messages of its own (README).
+long sock_held(void);
 // The next message, waiting at most timeout_us. NULL: none in that time. fd is what sock_recv_fd gave. The wait is ours
 // (poll), not nng's: a receive of 1.5.2 that runs into its own timeout makes the library's expire thread spin for up to
 // a millisecond, and threads that look around every 20 ms cost 4 % of a core so.
 nng_msg *sock_recv(nng_socket s, int fd, int64_t timeout_us);
+// The reply to what was sent, waiting as long as the socket's own limit says.
+nng_msg *sock_recv_reply(nng_socket s);
 int sock_recv_fd(int *ret, nng_socket s, const char *url, char *err, size_t err_cap);
 // Sends and lets go of m in any case. False: not sent (not connected, or the queue is full).
 bool sock_send(nng_socket s, nng_msg *m, int flags);
