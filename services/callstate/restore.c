@@ -168,7 +168,8 @@ static void one_stream(struct world *w, const struct store_result *r, size_t i)
     c->lost_packets += s->lost;
 }
 
-// Of the calls that came back, and those that may still find a call.
+// Of the calls that came back, and those that may still find a call. Two halves, not one OR: with an OR each stream was compared
+// with each open call where PostgreSQL had no figures about the tables (it forgets them when it is killed).
 static int streams(struct store *s, struct world *w, size_t *ret_n)
 {
     struct store_args a;
@@ -184,12 +185,11 @@ static int streams(struct store *s, struct world *w, size_t *ret_n)
         " s.duplicates, s.jitter_ms, s.jitter_ms_max, s.delta_ms_max, s.dtmf_packets, s.srtp, "
         "s.ended, s.first_at,"
         " s.last_at, s.side," QUALITY_COLUMNS
-        " FROM streams s WHERE s.call_id IN (SELECT id FROM open_calls)"
-        " OR (s.call_id IS NULL AND s.last_at > (SELECT max(h.feed_at) FROM harvesters h WHERE "
-        "h.site = s.site)"
-        " - interval '60 s' AND NOT EXISTS (SELECT FROM harvesters h WHERE h.site = s.site AND "
-        "h.name = s.harvester"
-        " AND h.ended)) ORDER BY s.first_at LIMIT $1",
+        " FROM (SELECT t.* FROM open_calls o JOIN streams t ON t.call_id = o.id UNION ALL"
+        " SELECT t.* FROM streams t WHERE t.call_id IS NULL AND t.last_at > (SELECT max(h.feed_at) "
+        "FROM harvesters h WHERE h.site = t.site) - interval '60 s'"
+        " AND NOT EXISTS (SELECT FROM harvesters h WHERE h.site = t.site AND h.name = t.harvester "
+        "AND h.ended)) s ORDER BY s.first_at LIMIT $1",
         &a, &r);
     if (st)
         return st;
@@ -286,8 +286,8 @@ static int early(struct store *s, struct world *w, size_t *ret_n)
     store_arg_int(&a, (int64_t)w->lim.waits);
     int st = store_query(
         s,
-        "SELECT call_id, site, status FROM recordings WHERE status <> 'deleted'"
-        " AND call_id IN (SELECT id FROM open_calls) UNION ALL"
+        "SELECT r.call_id, r.site, r.status FROM open_calls o JOIN recordings r ON r.call_id = o.id"
+        " WHERE r.status <> 'deleted' UNION ALL"
         " SELECT r.call_id, r.site, r.status FROM (SELECT call_id, site, status, started_at FROM "
         "recordings ORDER BY started_at DESC, id DESC LIMIT $1) r JOIN (SELECT site, min(feed_at) "
         "AS feed_at FROM harvesters WHERE NOT ended GROUP BY site) h ON h.site = r.site"
