@@ -53,17 +53,26 @@ static const char due_sql[] =
     "h.live AND NOT h.ended AND coalesce(h.feed_at < o.at, true))) ORDER BY x.day, x.site "
     "LIMIT " ROUND;
 
-// p: the report of the day before. e: the calls that were open in it. o: those that are open now.
+// p: the report of the day before. e: the calls that were open in it. o: those that are open now. v: those that an earlier report has as lost, and whose recording
+// came after all (a recorder that was away for too long is back); each is told once, what a report has no room for by the next.
 #define OF_EARLIER                                                                                 \
     "c.site = $2 AND c.id IN (SELECT x::uuid FROM p, jsonb_array_elements_text(p.open) x)"
 #define CALLS_OF_EARLIER COMPLETENESS_CALLS(OF_EARLIER)
+#define OF_LOST                                                                                    \
+    "c.site = $2 AND c.id IN (SELECT x::uuid FROM b, jsonb_array_elements_text((b.r->"             \
+    "'lost_calls') || coalesce(b.r->'settled'->'lost_calls', '[]')) x EXCEPT SELECT x::uuid FROM " \
+    "b, jsonb_array_elements_text(b.r->'recovered_calls') x)"
+#define CALLS_LOST COMPLETENESS_CALLS(OF_LOST)
 #define PARTS                                                                                      \
     "WITH p AS (SELECT n, encode(sha256(convert_to(report, 'UTF8')), 'hex') AS hash, "             \
     "report::jsonb->'open_calls' AS open FROM completeness_reports WHERE site = $2 AND day = "     \
     "$1::text::date - 1), c AS MATERIALIZED (" COMPLETENESS_CALLS_OF_DAY                           \
     "), a AS (SELECT * FROM c WHERE answered), e AS MATERIALIZED (" CALLS_OF_EARLIER               \
     "), o AS (SELECT id FROM a WHERE class = 'open' UNION SELECT id FROM e WHERE class = "         \
-    "'open'), l AS (SELECT place, count(*) AS records, sum(count) AS lost, "                       \
+    "'open'), b AS MATERIALIZED (SELECT report::jsonb AS r FROM completeness_reports WHERE site "  \
+    "= $2 AND day < $1::text::date AND day >= $1::text::date - 32), v AS (SELECT id FROM "         \
+    "(" CALLS_LOST ") y WHERE class = 'recorded' ORDER BY id LIMIT 200), l AS (SELECT place, "     \
+                   "count(*) AS records, sum(count) AS lost, "                                     \
     "coalesce(round(sum(extract(epoch FROM to_at - from_at)), 1), 0) AS seconds FROM losses "      \
     "WHERE site = $2 AND to_at >= $1::text::date::timestamp AT TIME ZONE 'UTC' AND to_at < "       \
     "($1::text::date + 1)::timestamp AT TIME ZONE 'UTC' GROUP BY place) "
@@ -73,6 +82,9 @@ static const char due_sql[] =
     "count(*) FROM e WHERE class = 'lost'), 'lost_calls', (SELECT coalesce(json_agg(id), '[]') "   \
     "FROM (SELECT id FROM e WHERE class = 'lost' ORDER BY id LIMIT 200) z), 'gone', "              \
     "coalesce((SELECT jsonb_array_length(open) FROM p), 0) - (SELECT count(*) FROM e))"
+#define RECOVERED                                                                                  \
+    ", 'recovered', (SELECT count(*) FROM v), 'recovered_calls', (SELECT coalesce(json_agg(id "    \
+    "ORDER BY id), '[]') FROM v)"
 #define LOSSES                                                                                     \
     ", 'losses', (SELECT coalesce(json_agg(json_build_object('place', place, 'records', "          \
     "records, 'lost', lost, 'seconds', seconds) ORDER BY place), '[]') FROM l)"
@@ -85,8 +97,8 @@ static const char report_sql[] = PARTS
     "SELECT json_build_object('n', coalesce((SELECT n FROM p), 0) + 1, 'prev', (SELECT hash "
     "FROM p), " COMPLETENESS_WORDS ", 'sealed', (SELECT count(*) FROM a WHERE sealed), "
     "'open_calls', (SELECT coalesce(json_agg(id), '[]') FROM (SELECT id FROM o ORDER BY id "
-    "LIMIT 500) z), 'open_not_named', greatest((SELECT count(*) FROM o) - 500, 0)" SETTLED LOSSES
-        BEHIND ")::text";
+    "LIMIT 500) z), 'open_not_named', greatest((SELECT count(*) FROM o) - 500, 0)" SETTLED RECOVERED
+        LOSSES BEHIND ")::text";
 
 static const char store_sql[] =
     "INSERT INTO completeness_reports (site, day, n, calls_seen, answered, recorded, skipped, "

@@ -7,6 +7,7 @@
 #include "media_join.h"
 #include "pause.h"
 #include "plant.h"
+#include "recorders.h"
 #include "recordings.h"
 #include "rows.h"
 #include "signalling.h"
@@ -91,7 +92,10 @@ struct publisher *intake_begin(struct intake *in, const Callmesh__V1__Envelope *
         new_incarnation(in, p, span_of(env->incarnation.data, env->incarnation.len));
     if (env->seq != p->taken.seq + 1)
         p->taken.done = 0;
-    p->is_recorder = env->kind == CALLMESH__V1__KIND__KIND_REPORT;
+    if (env->kind == CALLMESH__V1__KIND__KIND_REPORT)
+        recorders_heard(w, p);
+    else
+        p->is_recorder = false;
     p->epoch = env->epoch;
     p->bus_slot = bus_slot;
     p->bound = true;
@@ -368,8 +372,7 @@ void intake_report(struct intake *in, struct publisher *p, uint64_t seq,
             recordings_on_report(w, (uint16_t)(p - w->publisher), e->recording);
             break;
         case CALLMESH__V1__REPORT_EVENT__EVENT_ALIVE:
-            recordings_on_alive(w);
-            break;
+            break; // that it came is all it says
         default:
             unknown_event(w, p, seq, (int)n, &e->base);
             break;

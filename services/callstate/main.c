@@ -133,7 +133,13 @@ static const struct conf_def defs[] = {
     {"timers.recorder-dead", CONF_DURATION, "30s", 1000000, 3600000000,
      "no life sign: there is no recorder", false},
     {"timers.recorder-slow", CONF_DURATION, "120s", 1000000, 86400000000,
-     "pending this long without a recorder: failed; ten times as long with a silent one", false},
+     "pending this long, and no recorder is known: failed; ten times as long with one that says "
+     "nothing of it",
+     false},
+    {"timers.recorder-away", CONF_DURATION, "72h", 1000000, 7776000000000,
+     "a recorder that is away is waited for as long: its media are in the journals. Longer than a "
+     "weekend",
+     false},
 };
 
 static struct {
@@ -184,6 +190,7 @@ static struct limits limits_of(const struct conf *c)
         .linger_us = conf_int(c, "timers.linger"),
         .recorder_dead_us = conf_int(c, "timers.recorder-dead"),
         .recorder_slow_us = conf_int(c, "timers.recorder-slow"),
+        .recorder_away_us = conf_int(c, "timers.recorder-away"),
         .other_rate = (uint32_t)conf_int(c, "store.other-rate"),
         .other_keep = strcmp(keep, "none") == 0       ? 0
                       : strcmp(keep, "register") == 0 ? 1

@@ -1,8 +1,10 @@
 #include "recordings.h"
 #include <string.h>
 #include "base/log.h"
+#include "base/mono.h"
 #include "call.h"
 #include "parts.h"
+#include "recorders.h"
 #include "rows.h"
 #include "stats.h"
 
@@ -50,8 +52,16 @@ bool recordings_awaited(const struct world *w, const struct uuid *call_id)
     return at && !at->early;
 }
 
+static void set_away(struct world *w, struct wait *at, bool away)
+{
+    w->waits_away += away && !at->away;
+    w->waits_away -= !away && at->away;
+    at->away = away;
+}
+
 static void give_wait(struct world *w, struct wait *at)
 {
+    set_away(w, at, false);
     chain_del(w->wait_by_id, slab_index_of(w->waits, at));
     list_del(&at->age_link);
     slab_give(w->waits, at);
@@ -324,28 +334,40 @@ void recordings_found(struct world *w, struct span site, const struct uuid *call
         learn(w, c ? c->site : at, call_id, state);
 }
 
-void recordings_on_alive(struct world *w)
+// ret_why: its counter.
+static bool is_hopeless(struct world *w, struct wait *at, enum callstate_stat *ret_why)
 {
-    w->recorder_alive_wall_us = w->wall_us;
+    bool was_away = at->away;
+    struct recorders r = recorders_of(w, at->site);
+    int64_t since = r.back_wall_us > at->since_wall_us ? r.back_wall_us : at->since_wall_us;
+    if (w->listening_since_wall_us > since)
+        since = w->listening_since_wall_us;
+    int64_t waited = w->wall_us - since;
+    set_away(w, at, r.awaited);
+    if (at->away)
+        return false; // not for ever: who is away for too long is not known any more
+    *ret_why = r.known ? STAT_RECORDER_SILENT : was_away ? STAT_RECORDER_AWAY : STAT_NO_RECORDER;
+    return waited >= w->lim.recorder_slow_us * (r.known ? 10 : 1);
 }
 
-static int64_t later(const struct world *w, int64_t us)
-{
-    return us > w->listening_since_wall_us ? us : w->listening_since_wall_us;
-}
-
+// Each has its turn, whatever the others of other sites wait for.
 void recordings_sweep(struct world *w, size_t n)
 {
-    for (size_t i = 0; i < n && !list_empty(&w->wait_age) && !world_batch_full(w); i++) {
+    size_t all = slab_stat(w->waits).used - w->early;
+    for (size_t i = 0; i < n && i < all && !world_batch_full(w); i++) {
         struct wait *at = LIST_OBJECT(struct wait, age_link, w->wait_age.next);
-        bool dead = w->wall_us - later(w, w->recorder_alive_wall_us) > w->lim.recorder_dead_us;
-        int64_t patience = dead ? w->lim.recorder_slow_us : 10 * w->lim.recorder_slow_us;
-        if (w->wall_us - later(w, at->since_wall_us) < patience)
-            return;
+        enum callstate_stat why;
+        if (!is_hopeless(w, at, &why)) {
+            list_del(&at->age_link);
+            list_push(&w->wait_age, &at->age_link);
+            continue;
+        }
         log_warn("no report of a recording: given up", "reason=%s waited_s=%lld",
-                 dead ? "no_recorder" : "recorder_silent",
-                 (long long)((w->wall_us - at->since_wall_us) / 1000000));
-        count(dead ? STAT_NO_RECORDER : STAT_RECORDER_SILENT);
+                 why == STAT_NO_RECORDER     ? "no_recorder"
+                 : why == STAT_RECORDER_AWAY ? "recorder_away"
+                                             : "recorder_silent",
+                 (long long)((w->wall_us - at->since_wall_us) / US_PER_S));
+        count(why);
         settle(w, at->site, &at->call_id, FAILED);
         tell_failed(w, at->site, &at->call_id, "no recorder answered");
         drop_wait(w, at);

@@ -1,6 +1,7 @@
 // recordings.h: what becomes of each call's audio. A call that ends with media is pending until a recorder reports;
-// the wait outlives the call's slot. No recorder alive: given up, counted, never stuck. A report that comes before the end
-// of its call is kept for it.
+// the wait outlives the call's slot, and goes on while its recorder is known and away (`timers.recorder-away`). No recorder, or one
+// that is here and says nothing: given up, counted, never stuck. A report that comes after that still has the last word. One
+// that comes before the end of its call is kept for it.
 // Limits: waits; full: early reports make room, oldest first; then the call is marked failed at once, counted.
 #pragma once
 #include "world.h"
@@ -13,9 +14,8 @@ void recordings_on_end(struct world *w, struct call *c);
 void recordings_refuse(struct world *w, struct call *c, struct span by);
 void recordings_ask(struct world *w, struct call *c, struct span by);
 void recordings_on_report(struct world *w, uint16_t publisher, const Callmesh__V1__Recording *r);
-void recordings_on_alive(struct world *w);
 bool recordings_awaited(const struct world *w, const struct uuid *call_id);
-// The oldest waits, at most n.
+// The next n waits.
 void recordings_sweep(struct world *w, size_t n);
 // A wait that was read back from the database.
 void recordings_expect(struct world *w, uint16_t site, const struct uuid *call_id);

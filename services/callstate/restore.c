@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mono.h"
 #include "blob.h"
 #include "call.h"
 #include "media_join.h"
@@ -336,6 +337,36 @@ static int publishers(struct store *s, struct world *w)
     return STORE_OK;
 }
 
+// They are in no table of their own; what their feeds' cursors say is who they are and when they were heard.
+static int recorders(struct store *s, struct world *w)
+{
+    struct store_args a;
+    struct store_result *r = NULL;
+    store_args_init(&a);
+    store_arg_int(&a, (int64_t)w->lim.publishers / 2);
+    store_arg_real(&a, (double)w->lim.recorder_away_us / US_PER_S);
+    int st = store_query(
+        s,
+        "SELECT publisher, split_part(publisher, '/recorder-', 1), max(updated_at) AS heard FROM "
+        "feed_cursors WHERE publisher LIKE '%/recorder-%' AND updated_at > now() - $2 * interval "
+        "'1 s' AND publisher NOT IN (SELECT name FROM harvesters) GROUP BY publisher ORDER BY "
+        "heard "
+        "DESC LIMIT $1",
+        &a, &r);
+    if (st)
+        return st;
+    for (size_t i = 0; i < store_rows(r); i++) {
+        uint16_t at;
+        struct publisher *p = publisher_intern(w, store_span(r, i, 0), store_span(r, i, 1), &at);
+        if (!p)
+            continue;
+        p->is_recorder = true;
+        p->last_seen_wall_us = store_time(r, i, 2);
+    }
+    store_result_free(r);
+    return STORE_OK;
+}
+
 int restore_world(struct store *s, struct world *w, struct known_cursor *ret_known, size_t max,
                   size_t *ret_n)
 {
@@ -347,6 +378,8 @@ int restore_world(struct store *s, struct world *w, struct known_cursor *ret_kno
     int st = cursors(s, ret_known, max, ret_n);
     if (!st)
         st = publishers(s, w);
+    if (!st)
+        st = recorders(s, w);
     if (!st)
         st = open_calls(s, w, &calls, &bad);
     if (!st)

@@ -14,10 +14,11 @@
 #include "recordings.h"
 #include "stats.h"
 
-#define POLL_US       (20 * US_PER_MS) // an envelope ends the wait at once
-#define SWEEP_SLOTS   256
-#define GAUGES_US     US_PER_S
-#define ENVELOPES_RUN 16 // envelopes between two rounds of the rest
+#define POLL_US         (20 * US_PER_MS) // an envelope ends the wait at once
+#define SWEEP_SLOTS     256
+#define WAITS_LOOKED_AT 32 // a turn: all 20,000 in 13 s
+#define GAUGES_US       US_PER_S
+#define ENVELOPES_RUN   16 // envelopes between two rounds of the rest
 
 struct state {
     struct state_opts o;
@@ -120,6 +121,7 @@ static void gauges(struct world *w)
         gauge(used[i].stat, slab_stat(used[i].slab).used);
     gauge(STAT_USED_WAITS, slab_stat(w->waits).used - w->early);
     gauge(STAT_USED_EARLY, w->early);
+    gauge(STAT_WAITS_AWAY, w->waits_away);
     size_t ended = 0, publishers = 0;
     for (const struct link *l = w->ended.next; l != &w->ended; l = l->next)
         ended++;
@@ -163,7 +165,7 @@ static void rest(struct state *s)
     intake_tick(&s->intake);
     expiry_sweep(w, SWEEP_SLOTS);
     media_sweep(w, SWEEP_SLOTS);
-    recordings_sweep(w, 8);
+    recordings_sweep(w, WAITS_LOOKED_AT);
     (void)call_rows_due(w, false);
     control_taps_expire(w);
     announce_flush(s->announce);
@@ -200,7 +202,6 @@ static void body(struct thread *t, void *arg)
 int state_start(struct state *s)
 {
     hear_nobody(s->o.world);
-    s->o.world->recorder_alive_wall_us = s->o.world->wall_us;
     return thread_start(&s->thread, "state", body, s);
 }
 

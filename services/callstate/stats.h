@@ -134,6 +134,10 @@
       "No report came", STAT_COUNTER)                                                              \
     X(RECORDER_SILENT, "callstate_recordings_given_up_total", "reason=\"recorder_silent\"",        \
       "No report came", STAT_COUNTER)                                                              \
+    X(RECORDER_AWAY, "callstate_recordings_given_up_total", "reason=\"recorder_away\"",            \
+      "No report came", STAT_COUNTER)                                                              \
+    X(WAITS_AWAY, "callstate_recordings_awaited_away", NULL,                                       \
+      "Recordings whose recorder is away: they wait for it", STAT_GAUGE)                           \
     X(LOSS_RECORDS, "callstate_loss_records_total", NULL, "Loss records taken in", STAT_COUNTER)   \
     X(LOST_ENVELOPES, "callstate_envelopes_lost_total", NULL,                                      \
       "Envelopes that a journal no longer had", STAT_COUNTER)                                      \

@@ -77,6 +77,7 @@ static inline struct limits kit_limits(void)
                            .linger_us = 60 * US_PER_S,
                            .recorder_dead_us = 30 * US_PER_S,
                            .recorder_slow_us = 120 * US_PER_S,
+                           .recorder_away_us = 72 * 3600 * US_PER_S,
                            .other_rate = 200,
                            .other_keep = 2,
                            .join_threshold = 80,
@@ -116,7 +117,6 @@ static inline void kit_open(struct kit *k, const struct limits *lim)
     assert_non_null(k->batch);
     k->w->batch = k->batch;
     k->w->wall_us = KIT_T0;
-    k->w->recorder_alive_wall_us = KIT_T0;
     k->in = (struct intake){.w = k->w, .seal = kit_seal, .ctx = k};
     k->w->doors.ctx = k;
     k->w->doors.event = kit_on_event;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "media_join.h"
+#include "recorders.h"
 #include "registrations.h"
 #include "wire/sdp.h"
 
@@ -156,7 +157,7 @@ struct site *site_intern(struct world *w, struct span name, uint16_t *ret_index)
     return s;
 }
 
-// The longest silent publisher that has no call in memory and nothing unsealed.
+// The longest silent publisher that has no call in memory and nothing unsealed, and is no recorder that is waited for.
 static struct publisher *publisher_place(struct world *w)
 {
     struct publisher *best = NULL;
@@ -165,7 +166,7 @@ static struct publisher *publisher_place(struct world *w)
         if (!p->used)
             return p;
         if (p->calls || p->dirty || p->taken.seq != p->sealed.seq ||
-            p->taken.done != p->sealed.done || p->up)
+            p->taken.done != p->sealed.done || p->up || recorders_knows(w, p))
             continue;
         if (!best || p->last_seen_wall_us < best->last_seen_wall_us)
             best = p;

@@ -34,7 +34,7 @@ struct limits {
     size_t calls, legs, streams, addresses, pending, publishers, sites, waits, taps;
     int64_t no_answer_us, provisional_us, media_silence_us, idle_us, hold_us; // feed time
     int64_t linger_us;                                                        // wall clock
-    int64_t recorder_dead_us, recorder_slow_us;                               // wall clock
+    int64_t recorder_dead_us, recorder_slow_us, recorder_away_us;             // wall clock
     uint32_t other_rate; // messages a second of feed time
     int other_keep;      // 0 none, 1 REGISTER only, 2 all
     int join_threshold;  // least score that joins two calls; 0: none is joined
@@ -88,6 +88,7 @@ struct publisher {
     struct cursor taken, sealed; // done with in memory; and what the last sealed batch says
     struct feed_book book;       // since then
     int64_t started_us, feed_us, last_seen_wall_us, told_wall_us, stored_wall_us;
+    int64_t back_wall_us; // of a recorder: since when it is here, after it was not
     uint64_t sip_messages, lost;
     struct counter counter[COUNTERS_MAX]; // of the last Tick
     uint16_t counters_n;
@@ -372,6 +373,7 @@ struct wait {
     struct uuid call_id;
     uint16_t site; // of an awaited one
     bool early;
+    bool away;     // its recorder was away at the last look
     uint8_t state; // of an early one: what its call will say
     int64_t since_wall_us;
     struct link age_link;
@@ -426,7 +428,7 @@ struct world {
         *pending_by_call_id, *wait_by_id, *by_key, *by_target, *leg_by_hosts, *stream_by_hosts;
     struct link dirty_calls, dirty_streams, tell_now, tell_later, ended, pending_age, wait_age,
         early_age, late_calls, idle_streams;
-    size_t early;
+    size_t early, waits_away;
     size_t dirty_call_count, dirty_stream_count, dirty_leg_count, dirty_bytes;
     struct tap *tap;
     struct batch *batch; // the open one
@@ -438,10 +440,9 @@ struct world {
     const struct agent_table *agents; // borrowed from agents.c; NULL: no list
     size_t call_hand, stream_hand;    // where the sweeps stand
     int64_t wall_us;                  // set once a loop
-    int64_t recorder_alive_wall_us;
-    int64_t listening_since_wall_us; // silence before it says nothing: we did not listen
-    struct pauses *pauses;           // NULL: nothing can be paused
-    int64_t pause_limit_us;          // of a pause that says none, or more
+    int64_t listening_since_wall_us;  // silence before it says nothing: we did not listen
+    struct pauses *pauses;            // NULL: nothing can be paused
+    int64_t pause_limit_us;           // of a pause that says none, or more
     struct packer *packer; // of SIP texts on their way to rows; NULL: as they are; borrowed
     bool keep_digits;      // of SIP INFO, in what is stored
     char pause_header[64], pause_code[POLICY_CODE], resume_code[POLICY_CODE]; // "": none

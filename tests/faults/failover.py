@@ -5,7 +5,8 @@ usage: failover.py [--seed N] [--mode all|sync|lagging|away] [--away S] [--rate 
   sync      the replica confirms each commit; the primary is killed (-9, all of it), the replica promoted: nothing may be lost
   lagging   the replica stands still for 5 s before that: it knows less than callstate had committed. The cursors in it are older, so
             the journals of the sites give again what is missing
-  away      no database for --away seconds (120): the journals hold, and all arrives in order
+  away      no database for --away seconds (120): the journals hold, and all arrives in order. The recorder is away before it, and
+            up to 20 s through it, longer than callstate waits where it knows of none: nothing is given up, all is recorded
   all       the three, one after the other, in one mesh with one count at the end: away, sync, and lagging with a replica of the replica
 
 Exit 0: nothing lost, nothing doubled.
@@ -22,6 +23,9 @@ import subprocess  # noqa: E402
 
 import mesh as m  # noqa: E402
 import run  # noqa: E402
+
+
+RECORDER_TIMERS = ("--timers.recorder-dead=1s", "--timers.recorder-slow=2s")
 
 
 class Replica(m.Postgres):
@@ -92,7 +96,28 @@ def fail_over(mesh, replica, lagging):
     return {"sum of cursors before": before, "in the promoted one": found, "first commit after s": round(time.monotonic() - at, 1)}
 
 
+def waits(mesh):
+    """Recordings whose recorder is away, and those that were given up."""
+    got = mesh.metrics("callstate")
+    return int(got["callmesh_callstate_recordings_awaited_away"]), int(sum(v for k, v in got.items() if k.startswith("callmesh_callstate_recordings_given_up_total")))
+
+
+def recorder_stays_away(mesh):
+    """Longer than callstate waits for one that it does not know (RECORDER_TIMERS): its calls wait for it."""
+    run.calm(mesh, 30, lambda: waits(mesh)[0] > 0)
+    run.calm(mesh, 2.5)
+    waiting, given_up = waits(mesh)
+    if not waiting or given_up:
+        raise RuntimeError(f"the recorder is away: {waiting} of its calls wait, {given_up} were given up")
+    return waiting
+
+
 def away(mesh, seconds):
+    recorder, callstate, both = mesh.proc["recorder"], mesh.proc["callstate"], seconds <= 20
+    recorder.kill(1e9)
+    waiting = recorder_stays_away(mesh)
+    if not both:
+        recorder.start_at = time.monotonic()  # the journals of media are not made for minutes of it
     rows = mesh.pg.query("SELECT count(*) FROM sip_messages")[0][0]
     at = time.monotonic()
     mesh.pg.kill(seconds)
@@ -100,7 +125,12 @@ def away(mesh, seconds):
     back = time.monotonic()
     m.wait_for("PostgreSQL", mesh.pg.ready)
     run.calm(mesh, 60, lambda: int(mesh.pg.query("SELECT count(*) FROM sip_messages")[0][0]) > int(rows))
-    return {"away s": round(back - at, 1), "first rows after its return s": round(time.monotonic() - back, 1)}
+    if both:
+        callstate.kill(0)  # the next one knows of the recorder by its cursor alone
+        run.calm(mesh, 30, lambda: mesh.is_ready("callstate"))
+        waiting = max(waiting, recorder_stays_away(mesh))
+        recorder.start_at = time.monotonic()
+    return {"calls that waited for the recorder": waiting, "away s": round(back - at, 1), "first rows after its return s": round(time.monotonic() - back, 1)}
 
 
 def in_order(pg):
@@ -131,7 +161,7 @@ def main():
     ok = False
     try:
         mesh.dsn = f"host={','.join(pg.folder for pg in (mesh.pg, *replicas.values()))} user=callmesh dbname=postgres target_session_attrs=read-write"
-        mesh.up(sites)
+        mesh.up(sites, callstate=RECORDER_TIMERS)
         mesh.took("up")
         mesh.traffic("--forever", "--concurrent", "200", "--rate", str(o.rate), "--talk", "1.5", "--ring", "0.4", "--seed", str(o.seed))
         watcher = m.Watcher(mesh)

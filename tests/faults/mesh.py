@@ -280,11 +280,11 @@ class Mesh:
                  f"--recordings.dir={self.recordings}", f"--keys.dir={self.keys}", f"--http.listen=127.0.0.1:{self.base + 30}",
                  f"--auth.first-start-file={self.path('secrets/first-start')}", f"--health.listen=127.0.0.1:{self.base + 14}")
 
-    def up(self, sites=("steady", "struck")):
+    def up(self, sites=("steady", "struck"), callstate=()):
         self.pg.make()
         self.pg.start()
         wait_for("PostgreSQL", self.pg.ready)
-        self.add_callstate()
+        self.add_callstate(extra=callstate)
         if self.standby:
             self.add_callstate("callstate-2", health=15, first=21)
         self.add_rest()

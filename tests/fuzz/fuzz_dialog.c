@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     k = (struct kit){.w = world_new(&lim), .batch = batch};
     fuzz_check(k.w && k.batch);
     k.w->batch = k.batch;
-    k.w->wall_us = k.w->recorder_alive_wall_us = KIT_T0;
+    k.w->wall_us = KIT_T0;
     k.in = (struct intake){.w = k.w, .seal = kit_seal, .ctx = &k};
     while (cur_left(&c) >= 3) {
         uint8_t what = cur_u8(&c), how = cur_u8(&c), wait = cur_u8(&c);

@@ -1066,6 +1066,15 @@ class Suite:
         last = wait_for("the last one", 10, lambda: (lambda d: d if len(d) == 5 else None)(c.get(url).json["data"]))[4]
         report = json.loads(last["report"])
         assert report["settled"] == {"recorded": 0, "skipped": 0, "lost": 1, "lost_calls": [call(1)], "gone": 0} and report["open_calls"] == [], report
+        assert (report["recovered"], report["recovered_calls"]) == (0, []), report
+        # Its recording came after all, the recorder had been away: the reports stay as they were signed, the next one says so, and that once.
+        w.sql(f"UPDATE calls SET recording_state = 'ready' WHERE id = '{call(2)}';"
+              f"INSERT INTO recordings (site, started_at, id, call_id, status, reason, ended_at, duration_seconds, codec, sample_rate, container, size_bytes, sha256, path,"
+              f" recorder, channels, gaps, chain_hash) VALUES ('daily', '{day[3]}T10:00Z', '{REC % 0x302}', '{call(2)}', 'ready', '', now(), 1, 'PCMU', 8000, 'wav', 1, '', '', 'r', '[]', '[]', 'aa');"
+              f"DELETE FROM completeness_reports WHERE site = 'daily' AND day >= '{day[2]}'")
+        got = wait_for("the reports behind it", 10, lambda: (lambda d: d if len(d) == 5 else None)(c.get(url).json["data"]))
+        report = [json.loads(g["report"]) for g in got]
+        assert [(r["lost"], r["recovered"], r["recovered_calls"]) for r in report[2:]] == [(1, 0, []), (0, 1, [call(2)]), (0, 0, [])], report
         assert w.metric("completeness_reports_due") == 0 and w.metric("completeness_lost_calls_total") >= 1
         assert len(c.get(url + f"&from={day[4]}&to={day[3]}").json["data"]) == 2
         c.get(url + "&from=yesterday", 400)
