@@ -72,7 +72,7 @@ static const char due_sql[] =
     "'open'), b AS MATERIALIZED (SELECT report::jsonb AS r FROM completeness_reports WHERE site "  \
     "= $2 AND day < $1::text::date AND day >= $1::text::date - 32), v AS (SELECT id FROM "         \
     "(" CALLS_LOST ") y WHERE class = 'recorded' ORDER BY id LIMIT 200), l AS (SELECT place, "     \
-                   "count(*) AS records, sum(count) AS lost, "                                     \
+    "count(*) AS records, sum(count) AS lost, "                                                    \
     "coalesce(round(sum(extract(epoch FROM to_at - from_at)), 1), 0) AS seconds FROM losses "      \
     "WHERE site = $2 AND to_at >= $1::text::date::timestamp AT TIME ZONE 'UTC' AND to_at < "       \
     "($1::text::date + 1)::timestamp AT TIME ZONE 'UTC' GROUP BY place) "
