@@ -216,7 +216,7 @@ static void its_place_is_kept(void **state)
     struct publisher *p = recorder(&k, "main/recorder-a", "main");
     k.w->wall_us += HOUR * US_PER_S;
     for (int i = 0; i < 6; i++) {
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof name, "main/f%d", i);
         struct publisher *f = publisher_intern(k.w, span_str(name), SPAN_LIT("main"), &at);
         assert_true(f && f != p);
