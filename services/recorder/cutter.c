@@ -118,7 +118,7 @@ static int write_files(struct cutter *c)
             m->stored_bytes = c->proof[0].bytes;
         }
     }
-    if (r == 0 && (c->result.undecodable > 0 || c->o.packets)) {
+    if (r == 0 && c->render->tracks > 0 && (c->result.undecodable > 0 || c->o.packets)) {
         manifest_path(m, "rtp", m->dump_path, sizeof(m->dump_path));
         r = render_dump(c->render, &c->job, absolute(c, m->dump_path), &m->dump);
         if (r == 0)
@@ -177,12 +177,12 @@ static void tally(const struct cutter *c)
         break;
     case RENDER_EMPTY:
         count(STAT_REC_EMPTY, 1);
-        count(STAT_REC_MISSING, r->missing > 0);
         break;
     case RENDER_FAILED:
         count(STAT_REC_FAILED, 1);
         break;
     }
+    count(STAT_REC_MISSING, r->missing > 0);
     count(STAT_SRTP_CLEAR, r->srtp.clear);
     count(STAT_SRTP_DUP, r->srtp.duplicates);
     count(STAT_SRTP_FAILED, r->srtp.failed);

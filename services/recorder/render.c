@@ -201,21 +201,6 @@ static void say_why_not(const struct render *r, struct render_result *res)
                        (unsigned long long)r->malformed);
 }
 
-// A call without sound of which a harvester has told packets: nothing is lost in silence.
-static void say_what_is_not_here(const struct job *j, struct render_result *res)
-{
-    uint64_t packets = 0;
-    for (uint32_t i = 0; i < j->streams; i++)
-        if (!j->stream[i].known)
-            packets += j->stream[i].reported;
-    if (packets == 0 || j->pauses > 0)
-        return;
-    res->missing = packets;
-    (void)snprintf(res->reason, sizeof(res->reason),
-                   "%llu packets were seen and are not in this recorder's look-back",
-                   (unsigned long long)packets);
-}
-
 void render_learn(struct render *r, const struct job *j, struct render_result *res)
 {
     memset(res, 0, sizeof(*res));
@@ -272,8 +257,7 @@ void render_learn(struct render *r, const struct job *j, struct render_result *r
                                                          : RENDER_READY;
     if (res->verdict == RENDER_FAILED)
         say_why_not(r, res);
-    if (res->verdict == RENDER_EMPTY)
-        say_what_is_not_here(j, res);
+    render_tell_not_here(r, j, res);
 }
 
 // The sound of a packet that has its place, or why there is none.

@@ -22,8 +22,10 @@ struct render_channel {
     uint64_t packets; // placed
     uint64_t lost;
     uint64_t late_or_duplicate;
-    uint64_t other; // audio that could not be decoded
-    char codec[48]; // of its audio, "PCMU" or "PCMU,PCMA"
+    uint64_t other;     // audio that could not be decoded
+    uint64_t missing;   // packets of its streams that are not here; in `lost` too
+    int64_t missing_us; // since when: the first of them
+    char codec[48];     // of its audio, "PCMU" or "PCMU,PCMA"
 };
 
 enum render_verdict {
@@ -53,8 +55,7 @@ struct render_result {
     struct sink_sums sums;
     struct render_channel channel[2];
     uint64_t undecodable; // packets
-    uint64_t
-        missing; // packets that harvesters told of, when nothing of them is here (RENDER_EMPTY)
+    uint64_t missing;     // packets of streams that harvesters told of and that are not here
     struct render_srtp srtp;
     struct render_drift drift[RENDER_DRIFTS_MAX];
     uint64_t drifts; // with those that did not fit

@@ -12,4 +12,5 @@ bool render_next(const struct render *r, const struct job *j, struct track *t);
 void render_tell_drift(const struct render *r, const struct job *j, const struct track *t,
                        struct render_result *res);
 // What was not captured, paused, or has left the spool: into the window's list of gaps.
+void render_tell_not_here(const struct render *r, const struct job *j, struct render_result *res);
 void render_tell_missing(struct render *r, const struct job *j, struct render_result *res);

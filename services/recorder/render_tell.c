@@ -19,6 +19,49 @@ void render_tell_drift(const struct render *r, const struct job *j, const struct
     }
 }
 
+// A harvester has told packets of it, and nothing of them can be read here.
+static bool is_not_here(const struct render *r, const struct job_stream *s)
+{
+    if (s->reported == 0)
+        return false;
+    for (size_t i = 0; i < r->tracks; i++) {
+        const struct track *t = &r->track[i];
+        if (t->stream == s)
+            return t->audio == 0 && (t->chain.truncated || t->chain.unreadable > 0);
+    }
+    return !s->known;
+}
+
+// Media that was told and is not here is lost, and never taken for silence: with nothing else the recording has failed, beside a
+// stream that is here the silence of that side, from where the other began, is no longer `not_sent`.
+void render_tell_not_here(const struct render *r, const struct job *j, struct render_result *res)
+{
+    int64_t first_us = 0;
+    for (uint32_t i = 0; i < j->streams && j->pauses == 0;
+         i++) { // a pause keeps packets back that are told
+        const struct job_stream *s = &j->stream[i];
+        if (!is_not_here(r, s))
+            continue;
+        int64_t at_us = s->first_at_us > 0 ? s->first_at_us : j->started_us;
+        first_us = res->missing == 0 || at_us < first_us ? at_us : first_us;
+        res->missing += s->reported;
+        if (s->side != JOB_CALLER && s->side != JOB_CALLEE)
+            continue;
+        struct render_channel *ch = &res->channel[s->side - 1];
+        if (ch->missing == 0 || at_us < ch->missing_us)
+            ch->missing_us = at_us;
+        ch->missing += s->reported;
+        ch->lost += s->reported;
+    }
+    if (res->missing > 0 && res->verdict == RENDER_EMPTY) {
+        res->verdict = RENDER_FAILED;
+        res->start_us = first_us;
+    }
+    if (res->missing > 0 && res->reason[0] == '\0')
+        (void)snprintf(res->reason, sizeof(res->reason),
+                       "media was seen that is not in this recorder's look-back");
+}
+
 static uint64_t refused_segments(const struct render *r)
 {
     uint64_t n = 0;
@@ -39,6 +82,11 @@ void render_tell_missing(struct render *r, const struct job *j, struct render_re
         const struct track *t = &r->track[i];
         if (t->chain.truncated && t->first_us > res->start_us + dropped)
             dropped = t->first_us - res->start_us;
+    }
+    for (int c = 0; c < 2; c++) {
+        if (res->channel[c].missing > 0)
+            window_lose_side(&r->window, c,
+                             timeline_samples(res->channel[c].missing_us - res->start_us, r->rate));
     }
     if (dropped > 0) {
         window_add_uncaptured(&r->window, 0, timeline_samples(dropped, r->rate));

@@ -448,17 +448,59 @@ static void nothing_there_is_empty(void **state)
     assert_true(w.res.missing == 0 && w.res.reason[0] == '\0');
     w.job.stream[0].reported = 250; // a harvester has told them
     cut(&w);
-    assert_int_equal(w.res.verdict, RENDER_EMPTY);
-    assert_int_equal(w.res.missing, 250);
-    assert_non_null(strstr(w.res.reason, "250 packets were seen"));
+    assert_int_equal(w.res.verdict, RENDER_FAILED);
+    assert_true(w.res.missing == 250 && w.res.channel[0].lost == 250);
+    assert_non_null(strstr(w.res.reason, "media was seen"));
     w.job.pauses = 1; // and this one kept them back
     cut(&w);
+    assert_int_equal(w.res.verdict, RENDER_EMPTY);
     assert_true(w.res.missing == 0 && w.res.reason[0] == '\0');
     w.job.pauses = 0;
+    w.job.stream[0].reported = 0;
     kit_packet(&w, 1, T0, (const uint8_t *)"\x80\0\0", 3); // not RTP
     kit_packet(&w, 1, T0, (const uint8_t *)"", 0);
     cut(&w);
     assert_int_equal(w.res.verdict, RENDER_EMPTY);
+    kit_close(&w);
+}
+
+static void check_gaps(const struct world *w, const struct gap *want, size_t n)
+{
+    assert_int_equal(w->render->window.gaps_n, n);
+    for (size_t i = 0; i < n; i++) {
+        const struct gap *g = &w->render->window.gaps[i];
+        assert_true(g->from == want[i].from && g->to == want[i].to &&
+                    g->channel == want[i].channel && g->reason == want[i].reason);
+    }
+}
+
+// The table forgot a stream of one side: that side's silence is lost media from there on, the other's is silence.
+static void a_side_that_was_forgotten_is_not_captured(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    struct sender a = {1, 0, 0, 11, 0, 0}, b = {2, 1, 0, 22, 0, 0};
+    (void)kit_stream(&w, 1, 0);
+    (void)kit_stream(&w, 2, 1);
+    struct job_stream *gone = kit_stream(&w, 3, 1); // told of, and not here
+    gone->reported = 100;
+    gone->first_at_us = T0 + 2 * US_PER_S;
+    for (uint32_t i = 0; i < 250; i++) {
+        if (i < 50 || i >= 200)
+            say(&w, &a, i * 160, 160, T0 + i * 20000, (uint16_t)(i < 50 ? i : i - 150), i * 160,
+                false);
+        if (i < 50)
+            say(&w, &b, i * 160, 160, T0 + i * 20000, (uint16_t)i, i * 160, false);
+    }
+    cut(&w);
+    compare(&w, WAV_PCMU);
+    assert_non_null(strstr(w.res.reason, "media was seen"));
+    assert_true(w.res.missing == 100 && w.res.channel[0].lost == 0 && w.res.channel[1].lost == 100);
+    static const struct gap want[] = {{8000, 32000, 0, GAP_NOT_SENT},
+                                      {8000, 16000, 1, GAP_NOT_SENT},
+                                      {16000, 40000, 1, GAP_NOT_CAPTURED}};
+    check_gaps(&w, want, COUNT_OF(want));
     kit_close(&w);
 }
 
@@ -480,12 +522,7 @@ static void declared_losses_are_not_captured(void **state)
                                       {8000, 12000, 0, GAP_NOT_CAPTURED},
                                       {8000, 12000, 1, GAP_NOT_CAPTURED},
                                       {12000, 32000, 1, GAP_NOT_SENT}};
-    assert_int_equal(w.render->window.gaps_n, COUNT_OF(want));
-    for (size_t i = 0; i < COUNT_OF(want); i++) {
-        const struct gap *g = &w.render->window.gaps[i];
-        assert_true(g->from == want[i].from && g->to == want[i].to &&
-                    g->channel == want[i].channel && g->reason == want[i].reason);
-    }
+    check_gaps(&w, want, COUNT_OF(want));
     kit_close(&w);
 }
 
@@ -525,6 +562,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_decoded_is_told_and_kept),
         cmocka_unit_test(only_the_calls_own_time),
         cmocka_unit_test(nothing_there_is_empty),
+        cmocka_unit_test(a_side_that_was_forgotten_is_not_captured),
         cmocka_unit_test(declared_losses_are_not_captured),
         cmocka_unit_test(a_beginning_that_left_the_spool_is_declared),
     };

@@ -57,9 +57,8 @@
     X(REC_FAILED, "recordings_total", "result=\"failed\"", COUNTER, "calls cut, by result")        \
     X(REC_EMPTY, "recordings_total", "result=\"empty\"", COUNTER, "calls cut, by result")          \
     X(REC_MISSING, "recording_media_missing_total", NULL, COUNTER,                                 \
-      "calls cut empty though harvesters had told media of them: it had left the look-back, or "   \
-      "is "                                                                                        \
-      "another recorder's")                                                                        \
+      "calls of which harvesters had told media that is not in the look-back: failed when "        \
+      "nothing else was there")                                                                    \
     X(REC_BYTES, "recording_bytes_total", NULL, COUNTER, "bytes of recordings written")            \
     X(REC_LATE_DUP, "recording_late_or_duplicate_total", NULL, COUNTER,                            \
       "doubles and packets that came too late for their place")                                    \

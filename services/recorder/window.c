@@ -36,8 +36,10 @@ void window_init(struct window *w, struct sink *sink, enum wav_format format, in
     w->gaps_n = 0;
     w->gaps_total = 0;
     memset(w->state, 0, sizeof(w->state));
-    for (int c = 0; c < 2; c++)
+    for (int c = 0; c < 2; c++) {
         w->open[c] = (struct gap){.to = -1};
+        w->side_lost[c] = INT64_MAX;
+    }
 }
 
 void window_add_uncaptured(struct window *w, int64_t from, int64_t to)
@@ -46,6 +48,11 @@ void window_add_uncaptured(struct window *w, int64_t from, int64_t to)
         w->uncaptured[w->uncaptured_n].from = from;
         w->uncaptured[w->uncaptured_n++].to = to;
     }
+}
+
+void window_lose_side(struct window *w, int channel, int64_t from)
+{
+    w->side_lost[channel] = from;
 }
 
 void window_add_pauses(struct window *w, const struct job *j, int64_t start_us, uint32_t rate)
@@ -57,13 +64,15 @@ void window_add_pauses(struct window *w, const struct job *j, int64_t start_us, 
     }
 }
 
-static enum gap_reason reason_at(const struct window *w, int64_t pos, uint8_t state)
+static enum gap_reason reason_at(const struct window *w, int channel, int64_t pos, uint8_t state)
 {
     for (size_t i = 0; i < w->paused_n; i++)
         if (pos >= w->paused[i].from && pos < w->paused[i].to)
             return GAP_PAUSED;
     if (state == WINDOW_CODEC)
         return GAP_CODEC;
+    if (pos >= w->side_lost[channel])
+        return GAP_NOT_CAPTURED;
     for (size_t i = 0; i < w->uncaptured_n; i++) {
         if (pos >= w->uncaptured[i].from && pos < w->uncaptured[i].to)
             return GAP_NOT_CAPTURED;
@@ -83,8 +92,9 @@ static void close_gap(struct window *w, int channel)
 }
 
 // The first frame behind pos, and before `to`, at which another reason may begin.
-static int64_t reason_ends(const struct window *w, int64_t pos, int64_t to)
+static int64_t reason_ends(const struct window *w, int channel, int64_t pos, int64_t to)
 {
+    to = w->side_lost[channel] > pos && w->side_lost[channel] < to ? w->side_lost[channel] : to;
     for (size_t i = 0; i < w->paused_n; i++) {
         to = w->paused[i].from > pos && w->paused[i].from < to ? w->paused[i].from : to;
         to = w->paused[i].to > pos && w->paused[i].to < to ? w->paused[i].to : to;
@@ -105,8 +115,8 @@ static void note_run(struct window *w, int channel, int64_t from, int64_t to, ui
         return;
     }
     while (from < to) {
-        enum gap_reason r = reason_at(w, from, state);
-        int64_t end = reason_ends(w, from, to);
+        enum gap_reason r = reason_at(w, channel, from, state);
+        int64_t end = reason_ends(w, channel, from, to);
         if (g->to >= 0 && g->reason != r)
             close_gap(w, channel);
         if (g->to < 0)

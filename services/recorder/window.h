@@ -53,6 +53,8 @@ struct window {
         int64_t from, to;
     } paused[JOB_PAUSES_MAX];
     size_t paused_n;
+    int64_t
+        side_lost[2]; // frames: from here on what is missing of the side was sent, and is not here
     struct gap open[2]; // the run being made, to < 0: none
     struct gap gaps[WINDOW_GAPS_MAX];
     size_t gaps_n;
@@ -63,6 +65,8 @@ void window_init(struct window *w, struct sink *sink, enum wav_format format, in
 // What is missing there was kept back on purpose; stronger than all other reasons.
 void window_add_pauses(struct window *w, const struct job *j, int64_t start_us, uint32_t rate);
 void window_add_uncaptured(struct window *w, int64_t from, int64_t to);
+// Media of this side was sent from this frame on and is not here.
+void window_lose_side(struct window *w, int channel, int64_t from);
 // Makes room so that [pos, pos + n) is in the window; writes out what slides off.
 void window_reach(struct window *w, int64_t pos, int64_t n);
 // Samples of a packet, codes or 16-bit linear as the format, where nothing of the same or a higher rank stands. Returns how many
