@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mono.h"
 #include "codec.h"
+#include "feeds.h"
 
 #define STREAMS_PER_CALL 4u
 // After this long a call that we have reported and that callstate still calls pending is cut again.
@@ -147,6 +148,7 @@ static void fill_stream(struct job_stream *s, const Callmesh__V1__CallStream *m)
                                                            : 0;
     s->first_at_us = m->info->first_at_us;
     s->reported = m->packets;
+    s->harvester = feeds_name(m->harvester ? m->harvester : "");
     s->srtp = m->srtp;
     copy_text(s->codec, sizeof(s->codec), m->codec);
     for (size_t i = 0; i < m->n_payload_map && s->maps < JOB_MAP_MAX; i++) {

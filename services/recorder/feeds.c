@@ -17,6 +17,20 @@ uint64_t feeds_key(const char *publisher, const uint8_t incarnation[16])
     return XXH3_64bits_withSeed(publisher, strlen(publisher), seed);
 }
 
+uint64_t feeds_name(const char *publisher)
+{
+    return XXH3_64bits(publisher, strlen(publisher));
+}
+
+bool feeds_heard(const struct feeds *f, uint64_t name)
+{
+    for (size_t i = 0; i < FEEDS_MAX; i++) {
+        if (f->feed[i].used && feeds_name(f->feed[i].publisher) == name)
+            return true;
+    }
+    return false;
+}
+
 struct feed *feeds_by_key(struct feeds *f, uint64_t key)
 {
     for (size_t i = 0; i < FEEDS_MAX; i++) {

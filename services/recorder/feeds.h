@@ -54,6 +54,10 @@ uint64_t feeds_key(const char *publisher, const uint8_t incarnation[16]);
 // Intake. The feed of a slot, or of a publisher that was here before the restart, or a new one; NULL when full.
 struct feed *feeds_bind(struct feeds *f, uint32_t slot, const char *publisher,
                         const uint8_t incarnation[16], const char *site);
+// Of a publisher's name alone.
+uint64_t feeds_name(const char *publisher);
+// Intake. Has a publisher of this name sent media here?
+bool feeds_heard(const struct feeds *f, uint64_t name);
 struct feed *feeds_by_key(struct feeds *f, uint64_t key);
 
 enum feeds_state {

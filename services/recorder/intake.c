@@ -228,6 +228,7 @@ static void find_media(struct intake *in, struct job *j)
     for (uint32_t i = 0; i < j->streams; i++) {
         struct job_stream *js = &j->stream[i];
         struct stream *st = streams_by_id(in->streams, &js->id);
+        js->elsewhere = !st && !feeds_heard(in->feeds, js->harvester);
         if (!st)
             continue;
         (void)streams_write(in->streams, st);

@@ -33,9 +33,11 @@ struct job_stream {
     struct job_codec map[JOB_MAP_MAX];
     char codec[15]; // by callstate, "" unknown
     int64_t first_at_us;
-    uint64_t reported; // packets by the harvester's report
+    uint64_t reported;  // packets by the harvester's report
+    uint64_t harvester; // feeds_name of the publisher that reported it
     // From here on intake fills in.
-    bool known; // media of it is in the spool, or was
+    bool known;     // media of it is in the spool, or was
+    bool elsewhere; // its harvester has never sent media to this recorder: another one's
     struct spool_pos head;
     uint32_t blocks;
     uint64_t packets;

@@ -33,14 +33,15 @@ static bool is_not_here(const struct render *r, const struct job_stream *s)
 }
 
 // Media that was told and is not here is lost, and never taken for silence: with nothing else the recording has failed, beside a
-// stream that is here the silence of that side, from where the other began, is no longer `not_sent`.
+// stream that is here the silence of that side, from where the other began, is no longer `not_sent`. What another recorder has
+// (a second tap's) is missing only when nothing is here.
 void render_tell_not_here(const struct render *r, const struct job *j, struct render_result *res)
 {
     int64_t first_us = 0;
     for (uint32_t i = 0; i < j->streams && j->pauses == 0;
          i++) { // a pause keeps packets back that are told
         const struct job_stream *s = &j->stream[i];
-        if (!is_not_here(r, s))
+        if (!is_not_here(r, s) || (s->elsewhere && res->verdict != RENDER_EMPTY))
             continue;
         int64_t at_us = s->first_at_us > 0 ? s->first_at_us : j->started_us;
         first_us = res->missing == 0 || at_us < first_us ? at_us : first_us;

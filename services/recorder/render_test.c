@@ -486,6 +486,9 @@ static void a_side_that_was_forgotten_is_not_captured(void **state)
     struct job_stream *gone = kit_stream(&w, 3, 1); // told of, and not here
     gone->reported = 100;
     gone->first_at_us = T0 + 2 * US_PER_S;
+    struct job_stream *other = kit_stream(&w, 4, 0); // a second tap's, in another recorder
+    other->reported = 50;
+    other->elsewhere = true;
     for (uint32_t i = 0; i < 250; i++) {
         if (i < 50 || i >= 200)
             say(&w, &a, i * 160, 160, T0 + i * 20000, (uint16_t)(i < 50 ? i : i - 150), i * 160,
