@@ -1,6 +1,6 @@
 // Slots stand in one block. Beside them a generation for each slot (odd: in use) and a free list
 // that hands out the slot that was given back longest ago, so a stale handle meets a reused slot as
-// late as possible.
+// late as possible (slab_give_first: at once, for slots without handles).
 #include "base/slab.h"
 
 #include <stdlib.h>
@@ -79,7 +79,7 @@ struct slab *slab_free(struct slab *s)
     return NULL;
 }
 
-void *slab_take(struct slab *s)
+void *slab_take_as_left(struct slab *s)
 {
     uint32_t i = s->free_first;
     if (i == NONE) {
@@ -95,7 +95,14 @@ void *slab_take(struct slab *s)
         s->used_max = s->used;
     void *slot = s->mem + i * s->stride;
     ASAN_UNPOISON_MEMORY_REGION(slot, s->slot_size);
-    memset(slot, 0, s->slot_size);
+    return slot;
+}
+
+void *slab_take(struct slab *s)
+{
+    void *slot = slab_take_as_left(s);
+    if (slot)
+        memset(slot, 0, s->slot_size);
     return slot;
 }
 
@@ -108,21 +115,39 @@ size_t slab_index_of(const struct slab *s, const void *slot)
     return at / s->stride;
 }
 
+// Out of use. Its index; the free list is the caller's.
+static uint32_t retire(struct slab *s, void *slot)
+{
+    uint32_t i = (uint32_t)slab_index_of(s, slot);
+    must(s->gen[i] & 1); // given twice
+    s->gen[i] = (s->gen[i] + 1) & GEN_MASK;
+    s->used--;
+    ASAN_POISON_MEMORY_REGION(slot, s->stride);
+    return i;
+}
+
+void slab_give_first(struct slab *s, void *slot)
+{
+    if (!slot)
+        return;
+    uint32_t i = retire(s, slot);
+    s->next[i] = s->free_first;
+    s->free_first = i;
+    if (s->free_last == NONE)
+        s->free_last = i;
+}
+
 void slab_give(struct slab *s, void *slot)
 {
     if (!slot)
         return;
-    uint32_t i = (uint32_t)slab_index_of(s, slot);
-    must(s->gen[i] & 1); // given twice
-    s->gen[i] = (s->gen[i] + 1) & GEN_MASK;
+    uint32_t i = retire(s, slot);
     s->next[i] = NONE;
     if (s->free_last == NONE)
         s->free_first = i;
     else
         s->next[s->free_last] = i;
     s->free_last = i;
-    s->used--;
-    ASAN_POISON_MEMORY_REGION(slot, s->stride);
 }
 
 slab_handle slab_handle_of(const struct slab *s, const void *slot)

@@ -15,6 +15,10 @@ struct slab *slab_free(struct slab *s);
 // A zeroed slot or NULL when full (refused is counted).
 void *slab_take(struct slab *s);
 void slab_give(struct slab *s, void *slot);
+// For slots that are written over as a whole and that nobody has a handle of: as it was left, and given back to be the next one
+// that is taken, while its memory is still near.
+void *slab_take_as_left(struct slab *s);
+void slab_give_first(struct slab *s, void *slot);
 slab_handle slab_handle_of(const struct slab *s, const void *slot);
 void *slab_get(const struct slab *s, slab_handle h);
 // Slot by index 0 .. slots-1 when in use, else NULL: for sweeps.

@@ -74,6 +74,31 @@ static void a_given_slot_comes_back_last(void **state)
     slab_free(s);
 }
 
+static void a_slot_without_handles_comes_back_first(void **state)
+{
+    (void)state;
+    struct slab *s = slab_new("things", 3, sizeof(struct thing));
+    struct thing *a = slab_take_as_left(s), *b = slab_take_as_left(s), *c = slab_take_as_left(s);
+    slab_handle h = slab_handle_of(s, b);
+    assert_null(slab_take_as_left(s));
+    b->a = 7;
+    slab_give_first(s, b);
+    slab_give_first(s, NULL);
+    assert_null(slab_get(s, h)); // an old handle finds nothing here either
+    assert_ptr_equal(slab_take_as_left(s), b);
+    assert_int_equal(b->a, 7);
+    slab_give(s, a); // last in the list, and both kinds of it together
+    slab_give_first(s, c);
+    slab_give_first(s, b);
+    assert_int_equal(slab_stat(s).used, 0);
+    assert_ptr_equal(slab_take(s), b);
+    assert_int_equal(b->a, 0);
+    assert_ptr_equal(slab_take(s), c);
+    assert_ptr_equal(slab_take(s), a);
+    assert_null(slab_take(s));
+    assert_null(slab_free(s));
+}
+
 static void late_memory_is_counted(void **state)
 {
     (void)state;
@@ -110,6 +135,7 @@ int main(void)
         cmocka_unit_test(fill_pass_drain),
         cmocka_unit_test(old_handles_find_nothing),
         cmocka_unit_test(a_given_slot_comes_back_last),
+        cmocka_unit_test(a_slot_without_handles_comes_back_first),
         cmocka_unit_test(late_memory_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

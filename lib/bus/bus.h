@@ -146,6 +146,9 @@ struct feed_msg {
 int feed_sub_next(struct feed_sub *s, int64_t timeout_us, struct feed_msg *ret);
 // Unpacks a payload in the sub's arena (fixed, no malloc); NULL when it is not such a message or too large.
 void *feed_sub_unpack(struct feed_sub *s, const ProtobufCMessageDescriptor *d, struct span payload);
+// The same, but the n bytes fields from number `first` on stay where they lie and are given as views (column batches).
+void *feed_sub_unpack_columns(struct feed_sub *s, const ProtobufCMessageDescriptor *d,
+                              struct span payload, uint32_t first, struct span *ret, size_t n);
 // Everything of this publisher up to seq is durable here: its journal may forget it.
 void feed_sub_commit(struct feed_sub *s, uint32_t slot, uint64_t seq);
 // Before the first feed_sub_next: where a publisher was (from PostgreSQL, from the spool).

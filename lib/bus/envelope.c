@@ -7,6 +7,7 @@ struct field {
     uint32_t number;
     uint64_t value;    // of a varint
     struct span bytes; // of a length-delimited field
+    bool is_bytes;
 };
 
 static uint64_t varint_read(struct cur *c)
@@ -42,6 +43,7 @@ static bool field_next(struct cur *c, struct field *f)
             c->failed = true;
         else
             f->bytes = cur_take(c, (size_t)n);
+        f->is_bytes = true;
         break;
     }
     case 5:
@@ -194,6 +196,26 @@ bool envelope_read(struct span bytes, struct envelope *ret)
         return false;
     *ret = e;
     return true;
+}
+
+bool envelope_split(struct span bytes, uint32_t first, struct span *ret, size_t n, uint8_t *rest,
+                    size_t *ret_rest)
+{
+    struct cur c = cur_of(bytes);
+    struct field f;
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++)
+        ret[i] = span_of(bytes.p, 0);
+    for (const uint8_t *from = c.p; bytes.n > 0 && field_next(&c, &f); from = c.p) {
+        if (f.number >= first && f.number - first < n && f.is_bytes) {
+            ret[f.number - first] = f.bytes;
+            continue;
+        }
+        memcpy(rest + used, from, (size_t)(c.p - from));
+        used += (size_t)(c.p - from);
+    }
+    *ret_rest = used;
+    return !c.failed;
 }
 
 bool ask_read(struct span bytes, struct ask_msg *ret)

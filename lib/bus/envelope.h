@@ -26,6 +26,11 @@ size_t envelope_head(uint8_t *buf, const struct envelope *e);
 // False: not such a message, or a name that is too long, or no incarnation of 16 bytes.
 bool envelope_read(struct span bytes, struct envelope *ret);
 
+// Fields `first` and the n-1 behind it, bytes of a large message, as views; all else into rest (at least bytes.n) as it is on the
+// wire, for the generated code. Of several of one number the last counts. False: not well formed.
+bool envelope_split(struct span bytes, uint32_t first, struct span *ret, size_t n, uint8_t *rest,
+                    size_t *ret_rest);
+
 struct ask_msg {
     uint64_t version, epoch, first_seq, head_seq, kind, committed_seq, backfill_from;
     int64_t sent_at_us, clock_offset_us;

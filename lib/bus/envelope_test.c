@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "callmesh/v1/capture.pb-c.h"
 #include "callmesh/v1/envelope.pb-c.h"
 #include "envelope.h"
 
@@ -122,6 +123,44 @@ static void ask_same_as_generated(void **state)
 }
 
 // One byte shorter at every length: refused, or read within its bounds (the copy is exactly as long).
+// Columns stay where they lie, the rest is the same message without them.
+static void split_same_as_generated(void **state)
+{
+    (void)state;
+    uint8_t buf[1024], rest[1024];
+    Callmesh__V1__RtpBatch b = CALLMESH__V1__RTP_BATCH__INIT;
+    uint32_t ended[] = {7, 300};
+    b.index = (ProtobufCBinaryData){20, (uint8_t *)body};
+    b.data = (ProtobufCBinaryData){sizeof(body), (uint8_t *)body};
+    b.watermark_us = 77;
+    b.ended = ended;
+    b.n_ended = 2;
+    b.end_of_input = true;
+    size_t n = callmesh__v1__rtp_batch__pack(&b, buf), used;
+    struct span c[2];
+    assert_true(envelope_split(span_of(buf, n), 2, c, 2, rest, &used));
+    assert_true(span_eq(c[0], span_of(body, 20)) && span_eq(c[1], span_of(body, sizeof(body))));
+    assert_true(c[0].p >= buf && c[1].p + c[1].n <= buf + n);
+    Callmesh__V1__RtpBatch *g = callmesh__v1__rtp_batch__unpack(NULL, used, rest);
+    assert_non_null(g);
+    assert_true(g->index.len == 0 && g->data.len == 0 && g->watermark_us == 77 && g->n_ended == 2 &&
+                g->ended[1] == 300 && g->end_of_input);
+    callmesh__v1__rtp_batch__free_unpacked(g, NULL);
+    for (size_t k = 0; k < n; k++) { // cut anywhere: refused, or a message that ends there
+        uint8_t *p = malloc(k + 1);
+        memcpy(p, buf, k);
+        if (envelope_split(span_of(p, k), 2, c, 2, rest, &used))
+            assert_true(used + c[0].n + c[1].n <= k);
+        free(p);
+    }
+    assert_true(envelope_split(span_of(buf, 0), 2, c, 2, rest, &used));
+    assert_true(used == 0 && c[0].n == 0 && c[1].n == 0);
+    // A number in a column's place is no column: it stays for the generated code to judge. Of two columns the last counts.
+    assert_true(envelope_split(SPAN_LIT("\x10\x05\x1a\x01x\x1a\x02yz"), 2, c, 2, rest, &used));
+    assert_true(used == 2 && c[0].n == 0 && span_eq(c[1], SPAN_LIT("yz")));
+    assert_false(envelope_split(SPAN_LIT("\x12\x05x"), 2, c, 2, rest, &used));
+}
+
 static void every_length(void **state)
 {
     (void)state;
@@ -188,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_as_generated),
         cmocka_unit_test(ask_same_as_generated),
+        cmocka_unit_test(split_same_as_generated),
         cmocka_unit_test(every_length),
         cmocka_unit_test(refuses),
     };

@@ -353,6 +353,16 @@ void *feed_sub_unpack(struct feed_sub *s, const ProtobufCMessageDescriptor *d, s
     return protobuf_c_message_unpack(d, &al, payload.n, payload.p);
 }
 
+void *feed_sub_unpack_columns(struct feed_sub *s, const ProtobufCMessageDescriptor *d,
+                              struct span payload, uint32_t first, struct span *ret, size_t n)
+{
+    size_t used;
+    uint8_t *rest = arena_take(s->arena, payload.n + 1);
+    if (!rest || !envelope_split(payload, first, ret, n, rest, &used))
+        return NULL;
+    return feed_sub_unpack(s, d, span_of(rest, used));
+}
+
 void feed_sub_commit(struct feed_sub *s, uint32_t slot, uint64_t seq)
 {
     pthread_mutex_lock(&s->lock);

@@ -11,7 +11,10 @@
 #include "cursor.h"
 #include "stats.h"
 
-#define INDEX_BYTES 20u
+#define INDEX_BYTES   20u
+#define INDEX_STREAM  8u // where the stream's number stands in it
+#define COLUMNS_FIELD 2u // index, data (capture.proto)
+#define AHEAD         8u // packets: its stream is asked for; half of them: the place in its block
 
 static void restore(void *ctx, const struct spool_head *h, struct spool_pos pos)
 {
@@ -95,8 +98,15 @@ static void announce(struct intake *in, struct feed *f, const Callmesh__V1__Stre
     live_on_stream(in->live, st);
 }
 
-static void take_packet(struct intake *in, struct feed *f, uint64_t seq, uint32_t index,
-                        struct cur *c, struct span data, int64_t now_us)
+static uint32_t stream_no_at(struct span index, size_t i)
+{
+    struct cur c = cur_of(span_sub(index, i * INDEX_BYTES + INDEX_STREAM, 4));
+    return cur_u32le(&c);
+}
+
+// False: not taken, and counted.
+static bool take_packet(struct intake *in, struct feed *f, uint64_t seq, uint32_t index,
+                        struct cur *c, struct span data, int64_t now_us, size_t *bytes)
 {
     struct spool_record rec;
     rec.at_us = (int64_t)cur_u64le(c);
@@ -105,7 +115,7 @@ static void take_packet(struct intake *in, struct feed *f, uint64_t seq, uint32_
     rec.flags = cur_u16le(c);
     if (offset > data.n || rec.length > data.n - offset) {
         count(STAT_REF_FORM, 1);
-        return;
+        return false;
     }
     struct span packet = span_sub(data, offset, rec.length);
     struct stream *st = streams_by_no(in->streams, f->key, f->epoch, stream_no);
@@ -113,15 +123,31 @@ static void take_packet(struct intake *in, struct feed *f, uint64_t seq, uint32_
         st = streams_add(in->streams, f->key, f->epoch, stream_no, now_us);
     if (!st) {
         count(STAT_REF_CHAIN, 1);
-        return;
+        return false;
     }
     if (streams_put(in->streams, st, f, seq, index, rec, packet, now_us) != 0)
-        return;
-    f->bytes += packet.n;
-    count(STAT_PACKETS, 1);
-    count(STAT_BYTES, packet.n);
+        return false;
+    *bytes += packet.n;
     if (st->tap != 0)
         live_packet(in->live, st, rec.at_us, packet);
+    return true;
+}
+
+static void take_packets(struct intake *in, struct feed *f, uint64_t seq, struct span index,
+                         struct span data, int64_t now_us)
+{
+    struct cur c = cur_of(index);
+    size_t n = index.n / INDEX_BYTES, bytes = 0, packets = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            streams_near(in->streams, f->key, stream_no_at(index, i + AHEAD));
+        if (i + AHEAD / 2 < n)
+            streams_nearer(in->streams, f->key, stream_no_at(index, i + AHEAD / 2));
+        packets += take_packet(in, f, seq, (uint32_t)i, &c, data, now_us, &bytes);
+    }
+    f->bytes += bytes;
+    count(STAT_PACKETS, packets);
+    count(STAT_BYTES, bytes);
 }
 
 static void note_loss(struct intake *in, struct feed *f, const Callmesh__V1__Loss *l)
@@ -132,18 +158,16 @@ static void note_loss(struct intake *in, struct feed *f, const Callmesh__V1__Los
 
 static void take_batch(struct intake *in, const struct feed_msg *m, struct feed *f, int64_t now_us)
 {
-    const Callmesh__V1__RtpBatch *b =
-        feed_sub_unpack(in->sub, &callmesh__v1__rtp_batch__descriptor, m->payload);
-    if (!b || b->index.len % INDEX_BYTES != 0) {
+    struct span column[2]; // index, data
+    const Callmesh__V1__RtpBatch *b = feed_sub_unpack_columns(
+        in->sub, &callmesh__v1__rtp_batch__descriptor, m->payload, COLUMNS_FIELD, column, 2);
+    if (!b || column[0].n % INDEX_BYTES != 0) {
         count(STAT_BAD_BATCH, 1);
         return;
     }
     for (size_t i = 0; i < b->n_streams; i++)
         announce(in, f, b->streams[i], now_us);
-    struct cur c = cur_of(span_of(b->index.data, b->index.len));
-    struct span data = span_of(b->data.data, b->data.len);
-    for (uint32_t i = 0; cur_left(&c) >= INDEX_BYTES; i++)
-        take_packet(in, f, m->env->seq, i, &c, data, now_us);
+    take_packets(in, f, m->env->seq, column[0], column[1], now_us);
     for (size_t i = 0; i < b->n_losses; i++)
         note_loss(in, f, b->losses[i]);
     live_flush(in->live);

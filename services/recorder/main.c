@@ -185,6 +185,7 @@ static void settings(const struct conf *c)
 
 static int open_all(const struct conf *c, char *err, size_t err_cap)
 {
+    mem_want_huge_pages();
     feeds_init(&feeds);
     intake.feeds = mesh.feeds = &feeds;
     intake.orders = mesh.orders = ring_new(ORDERS_RING, sizeof(struct order));

@@ -226,7 +226,7 @@ static void announced_and_without_a_packet_keeps_its_name(void **state)
     assert_int_equal(put(&w, 7, 0, 1, 0), 0);
     struct stream *st = streams_by_id(w.streams, &id);
     assert_non_null(st);
-    assert_int_equal(st->packets, 1);
+    assert_int_equal(st->count, 1);
     streams_write_feed(w.streams, w.feed, INT64_MAX);
     streams_trim(w.streams, STREAMS_ANNOUNCED_US);
     assert_null(streams_by_no(w.streams, w.feed->key, 1, 8));
@@ -257,6 +257,29 @@ static void full_tables_have_a_rule(void **state)
         streams_put(w.streams, stream_of(&w, 40), w.feed, 50, 0, rec, span_of(big, sizeof(big)), 0),
         -EMSGSIZE);
     assert_int_equal(streams_stat(w.streams).too_large, 1);
+    world_close(&w);
+}
+
+// Numbers that meet in the table of those found last: each is found, also when the other was in between, or has gone.
+static void streams_that_share_a_place_are_apart(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 64 << 20, 4 << 20, 64, 16);
+    uint64_t key = w.feed->key;
+    struct stream *a = streams_add(w.streams, key, 1, 5, 0),
+                  *b = streams_add(w.streams, key, 2, 5, 0),
+                  *c = streams_add(w.streams, key, 1, 5 + 64, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_ptr_equal(streams_by_no(w.streams, key, 1, 5), a);
+        assert_ptr_equal(streams_by_no(w.streams, key, 2, 5), b);
+        assert_ptr_equal(streams_by_no(w.streams, key, 1, 5 + 64), c);
+        assert_null(streams_by_no(w.streams, key + 64, 1, 5));
+    }
+    streams_trim(w.streams, STREAMS_ANNOUNCED_US + 1); // all three go
+    assert_int_equal(streams_stat(w.streams).chains.used, 0);
+    assert_null(streams_by_no(w.streams, key, 1, 5 + 64));
+    assert_null(streams_by_no(w.streams, key, 2, 5));
     world_close(&w);
 }
 
@@ -455,6 +478,7 @@ int main(void)
         cmocka_unit_test(streams_without_a_block_left_are_forgotten),
         cmocka_unit_test(announced_and_without_a_packet_keeps_its_name),
         cmocka_unit_test(full_tables_have_a_rule),
+        cmocka_unit_test(streams_that_share_a_place_are_apart),
         cmocka_unit_test(what_comes_again_is_known),
         cmocka_unit_test(killed_writer_loses_nothing_durable),
         cmocka_unit_test(torn_tail_is_cut_off),

@@ -5,6 +5,9 @@
 #include <string.h>
 #include "base/fail.h"
 #include "base/map.h"
+#include "base/mem.h"
+
+#define NEAR_MAX 65536u // places: streams that get packets at once, and more
 
 struct key {
     uint64_t feed_key, epoch;
@@ -15,6 +18,9 @@ struct streams {
     struct spool *spool; // borrowed
     struct slab *chains, *blocks;
     struct map *by_no, *by_id;
+    struct stream **
+        near; // of by_no, the one found last at each place: numbers are dense, so streams rarely meet there
+    size_t near_mask;
     struct stream *lru_first, *lru_last; // quiet longest first
     struct feed *filling[FEEDS_MAX];     // feeds that have unwritten blocks
     streams_wait_fn wait; // NULL: a block that the disk does not take is lost, and counted
@@ -54,7 +60,12 @@ struct streams *streams_new(size_t chains, size_t blocks, struct spool *spool)
     s->blocks = slab_new("blocks", blocks, SPOOL_BLOCK_BYTES);
     s->by_no = map_new(chains, eq_no, s);
     s->by_id = map_new(chains, eq_id, s);
-    if (!s->chains || !s->blocks || !s->by_no || !s->by_id)
+    size_t places = 64;
+    while (places < chains && places < NEAR_MAX)
+        places *= 2;
+    s->near_mask = places - 1;
+    s->near = mem_take(places * sizeof(struct stream *));
+    if (!s->chains || !s->blocks || !s->by_no || !s->by_id || !s->near)
         return streams_free(s);
     return s;
 }
@@ -63,6 +74,8 @@ struct streams *streams_free(struct streams *s)
 {
     if (!s)
         return NULL;
+    if (s->near)
+        mem_give(s->near, (s->near_mask + 1) * sizeof(struct stream *));
     s->by_id = map_free(s->by_id);
     s->by_no = map_free(s->by_no);
     s->blocks = slab_free(s->blocks);
@@ -76,11 +89,39 @@ static struct key key_of(uint64_t feed_key, uint64_t epoch, uint32_t stream_no)
     return (struct key){feed_key, epoch, stream_no};
 }
 
+static struct stream **near_of(const struct streams *s, uint64_t feed_key, uint32_t stream_no)
+{
+    return &s->near[(stream_no + feed_key) & s->near_mask];
+}
+
 struct stream *streams_by_no(struct streams *s, uint64_t feed_key, uint64_t epoch,
                              uint32_t stream_no)
 {
+    struct stream **near = near_of(s, feed_key, stream_no), *st = *near;
+    if (st && st->stream_no == stream_no && st->feed_key == feed_key && st->epoch == epoch)
+        return st;
     struct key k = key_of(feed_key, epoch, stream_no);
-    return slab_get(s->chains, map_get(s->by_no, map_hash(&k, sizeof(k)), &k));
+    st = slab_get(s->chains, map_get(s->by_no, map_hash(&k, sizeof(k)), &k));
+    if (st)
+        *near = st;
+    return st;
+}
+
+void streams_near(const struct streams *s, uint64_t feed_key, uint32_t stream_no)
+{
+    const struct stream *st = *near_of(s, feed_key, stream_no);
+    if (st)
+        __builtin_prefetch(st, 1);
+}
+
+void streams_nearer(const struct streams *s, uint64_t feed_key, uint32_t stream_no)
+{
+    const struct stream *st = *near_of(s, feed_key, stream_no);
+    if (!st || !st->block)
+        return;
+    const uint8_t *p = st->block + sizeof(struct spool_head) + st->used;
+    for (size_t i = 0; i < 256; i += 64)
+        __builtin_prefetch(p + i, 1);
 }
 
 struct stream *streams_by_id(struct streams *s, const struct uuid *id)
@@ -122,6 +163,9 @@ static void dirty_append(struct feed *f, struct stream *st)
 static void forget(struct streams *s, struct stream *st)
 {
     slab_handle h = slab_handle_of(s->chains, st);
+    struct stream **near = near_of(s, st->feed_key, st->stream_no);
+    if (*near == st)
+        *near = NULL;
     struct key k = key_of(st->feed_key, st->epoch, st->stream_no);
     (void)map_del(s->by_no, map_hash(&k, sizeof(k)), h);
     if (!uuid_is_zero(&st->id))
@@ -201,7 +245,7 @@ int streams_write(struct streams *s, struct stream *st)
                            .last_seq = st->last_seq,
                            .last_index = st->last_index,
                            .blocks = st->blocks + 1,
-                           .packets = st->packets};
+                           .packets = st->packets + st->count};
     memcpy(h.stream_id, &st->id, sizeof(h.stream_id));
     int r = spool_append(s->spool, &h, st->block, &st->head);
     while (r < 0 && s->wait && s->wait(s->wait_ctx))
@@ -210,7 +254,9 @@ int streams_write(struct streams *s, struct stream *st)
         st->blocks++;
     else
         s->lost_on_disk += st->count;
-    slab_give(s->blocks, st->block);
+    st->packets += st->count;
+    st->count = 0;
+    slab_give_first(s->blocks, st->block);
     st->block = NULL;
     dirty_remove(st);
     st->feed = NULL;
@@ -245,11 +291,11 @@ static void note_filling(struct streams *s, struct feed *feed)
 static void open_block(struct streams *s, struct stream *st, struct feed *feed, uint64_t seq,
                        int64_t at_us, int64_t now_us)
 {
-    st->block = slab_take(s->blocks);
+    st->block = slab_take_as_left(s->blocks); // spool_append writes its head
     if (!st->block) {
         s->early_blocks++;
         (void)streams_write(s, oldest_dirty(s));
-        st->block = slab_take(s->blocks);
+        st->block = slab_take_as_left(s->blocks);
         must(st->block);
     }
     if (!feed->dirty_first)
@@ -285,7 +331,6 @@ int streams_put(struct streams *s, struct stream *st, struct feed *feed, uint64_
     memcpy(p + SPOOL_RECORD_BYTES, packet.p, packet.n);
     st->used += (uint32_t)need;
     st->count++;
-    st->packets++;
     st->last_at_us = rec.at_us;
     st->last_seq = seq;
     st->last_index = index;

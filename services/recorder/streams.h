@@ -13,25 +13,30 @@
 #include "spool.h"
 
 struct stream {
-    uint64_t feed_key, epoch;
+    // One line of the cache: all that a packet touches.
+    _Alignas(64) uint64_t feed_key;
+    uint64_t epoch;
+    uint8_t *block;    // being filled; NULL: none
+    uint64_t last_seq; // envelope and place in it of the last packet taken: each is taken once
+    int64_t last_at_us;
+    uint32_t last_index;
     uint32_t stream_no;
-    uint32_t tap;          // place in the tap table + 1, 0 none
+    uint32_t used, count; // bytes and packets in the block
+    uint32_t tap;         // place in the tap table + 1, 0 none
+    // What a block touches.
+    uint32_t blocks;
     struct uuid id;        // zero until announced
     struct spool_pos head; // last block on disk
-    uint32_t blocks;
-    uint64_t packets; // on disk and in the block
-    uint64_t
-        last_seq; // envelope and place in it of the last packet taken: each packet is taken once
-    uint32_t last_index;
-    uint8_t *block;                  // being filled; NULL: none
-    uint32_t used, count;            // bytes and packets in it
-    int64_t first_at_us, last_at_us; // of the block
-    uint64_t block_seq;              // envelope of its first packet
-    int64_t opened_us; // monotonic: of the block; before the first: of the announcement
-    struct feed *feed; // while it has a block
+    uint64_t packets;      // in blocks that are done, see count
+    int64_t first_at_us;   // of the block
+    uint64_t block_seq;    // envelope of its first packet
+    int64_t opened_us;     // monotonic: of the block; before the first: of the announcement
+    struct feed *feed;     // while it has a block
     struct stream *dirty_prev, *dirty_next;
     struct stream *lru_prev, *lru_next;
 };
+
+_Static_assert(offsetof(struct stream, blocks) <= 64, "a packet's line");
 
 struct streams;
 struct streams *streams_new(size_t chains, size_t blocks, struct spool *spool);
@@ -41,6 +46,9 @@ typedef bool (*streams_wait_fn)(void *ctx);
 void streams_on_no_disk(struct streams *s, streams_wait_fn wait, void *ctx);
 struct stream *streams_by_no(struct streams *s, uint64_t feed_key, uint64_t epoch,
                              uint32_t stream_no);
+// Asks for the memory that a packet of this stream will touch, in two steps some packets apart.
+void streams_near(const struct streams *s, uint64_t feed_key, uint32_t stream_no);
+void streams_nearer(const struct streams *s, uint64_t feed_key, uint32_t stream_no);
 struct stream *streams_by_id(struct streams *s, const struct uuid *id);
 // A new one; NULL only when every known stream has an unwritten block and none can be written.
 struct stream *streams_add(struct streams *s, uint64_t feed_key, uint64_t epoch, uint32_t stream_no,

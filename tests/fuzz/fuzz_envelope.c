@@ -9,9 +9,23 @@ static bool same(struct span s, ProtobufCBinaryData d)
     return s.n == d.len && (s.n == 0 || memcmp(s.p, d.data, s.n) == 0);
 }
 
+// Its columns and the rest are all of it, and nothing twice.
+static void split(struct span all)
+{
+    static uint8_t rest[1 << 20];
+    struct span c[2];
+    size_t n;
+    if (all.n > sizeof rest || !envelope_split(all, 2, c, 2, rest, &n))
+        return;
+    fuzz_inside(c[0], all);
+    fuzz_inside(c[1], all);
+    fuzz_check(n + c[0].n + c[1].n <= all.n);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span all = span_of(data, size);
+    split(all);
     struct envelope e, again;
     if (!envelope_read(all, &e))
         return 0;
