@@ -474,7 +474,7 @@ void rows_flush_dirty(struct world *w)
         struct publisher *p = &w->publisher[i];
         if (!p->used || !p->dirty)
             continue;
-        if (table_rows(w->batch->t[ROWS_HARVESTERS]) == BATCH_HARVESTERS)
+        if (!table_fits(w->batch->t[ROWS_HARVESTERS], HARVESTER_BYTES))
             break; // still dirty: in the next batch
         rows_site(w, &w->site[p->site]);
         rows_publisher(w, p);
