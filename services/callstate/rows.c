@@ -162,7 +162,7 @@ static void real_or_null(struct table *t, bool known, double v)
 // Eleven columns.
 static void stream_quality(struct table *t, const struct stream *s)
 {
-    const Callmesh__V1__StreamQuality *q = &s->quality;
+    const struct quality *q = &s->quality;
     bool rated = s->rated && q->rated;
     char text[256];
     real_or_null(t, rated, (double)q->mos_f1);
