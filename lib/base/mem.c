@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,6 +13,9 @@ static _Atomic uint64_t total, late;
 static _Atomic bool ready, huge;
 
 #define HUGE_BYTES ((size_t)2 << 20)
+#define LARGE_BYTES                                                                                \
+    (128 << 10) // glibc's own first value, which it raises by itself when it is not said
+#define TRIM_BYTES (1 << 20)
 
 static size_t round64(size_t bytes)
 {
@@ -21,6 +25,13 @@ static size_t round64(size_t bytes)
 void mem_want_huge_pages(void)
 {
     atomic_store_explicit(&huge, true, memory_order_relaxed);
+}
+
+void mem_keep_small(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 }
 
 // A kernel that has none refuses, and small ones do.
@@ -62,6 +73,18 @@ void mem_give(void *p, size_t bytes)
     uint64_t before = atomic_fetch_sub_explicit(&total, n, memory_order_relaxed);
     must(before >= n);
     free(p);
+}
+
+void mem_add_foreign(size_t bytes)
+{
+    atomic_fetch_add_explicit(&total, round64(bytes), memory_order_relaxed);
+}
+
+void mem_sub_foreign(size_t bytes)
+{
+    uint64_t n = round64(bytes);
+    uint64_t before = atomic_fetch_sub_explicit(&total, n, memory_order_relaxed);
+    must(before >= n);
 }
 
 uint64_t mem_total(void)

@@ -11,6 +11,12 @@ void *mem_take(size_t bytes);
 // that is never forked while it runs (a shared huge page is copied in small ones). Before the first mem_take.
 void mem_want_huge_pages(void);
 void mem_give(void *p, size_t bytes);
+// What libraries take and give back while the service runs (messages of nng, results of libpq) stays near what is in use: one pool for
+// all threads instead of one for every few, and large blocks go back to the kernel. Before the first thread.
+void mem_keep_small(void);
+// What a library has taken for itself and keeps (a compressor's context): counted with the rest. Start only.
+void mem_add_foreign(size_t bytes);
+void mem_sub_foreign(size_t bytes);
 // Taken and not given back, now.
 uint64_t mem_total(void);
 // Start-up is over: what is taken from here on counts as late.

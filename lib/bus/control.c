@@ -15,7 +15,7 @@
 #include "sock.h"
 
 #define CONTROL_ARENA (UINT64_C(8) << 20)
-#define ANSWER_ARENA  (UINT64_C(4) << 20) // smaller: a reply that was made here always fits there
+#define ANSWER_ARENA  (UINT64_C(1) << 20) // smaller: a reply that was made here always fits there
 #define RESEND_MS     1000 // requests can be repeated: snapshots and taps are idempotent
 #define POLL_MS       100
 

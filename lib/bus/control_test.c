@@ -30,8 +30,9 @@ static void serve(void *ctx, const Callmesh__V1__ControlRequest *q,
     s->as_of_seq = 42;
     s->token = 7;
     s->next_part = part + 1 < PARTS ? part + 1 : 0;
-    size_t n = part == 99 ? 2 * BUS_MESSAGE_MAX : 100000;
-    uint8_t *id = arena_take(a, n);
+    static uint8_t larger[2 * BUS_MESSAGE_MAX]; // than the arena, too
+    size_t n = part == 99 ? sizeof(larger) : 100000;
+    uint8_t *id = part == 99 ? larger : arena_take(a, n);
     memset(id, (int)part, n);
     Callmesh__V1__MeshChange *c = arena_take(a, sizeof(*c)), **list = arena_take(a, sizeof(*list));
     callmesh__v1__mesh_change__init(c);

@@ -3,18 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
+#include "base/mem.h"
 #include "store/siptext_1.h"
 
 // 1: the higher levels win 2 % on real messages and take twice the time.
 #define LEVEL 1
 
 struct packer {
+    size_t foreign; // bytes that zstd holds for it
     ZSTD_CCtx *ctx;
     ZSTD_CDict *dict;
     uint8_t packed[ZSTD_COMPRESSBOUND(PACKED_RAW_MAX)];
 };
 
 struct unpacker {
+    size_t foreign;
     ZSTD_DCtx *ctx;
     ZSTD_DDict *dict;
     uint8_t stored[PACKED_RAW_MAX];
@@ -33,12 +36,16 @@ static bool warm(struct packer *p)
 
 struct packer *packer_new(void)
 {
-    struct packer *p = calloc(1, sizeof(*p));
+    struct packer *p = mem_take(sizeof(*p));
     if (!p)
         return NULL;
     p->ctx = ZSTD_createCCtx();
     p->dict = ZSTD_createCDict(siptext_1, sizeof(siptext_1), LEVEL);
-    return p->ctx && p->dict && warm(p) ? p : packer_free(p);
+    if (!p->ctx || !p->dict || !warm(p))
+        return packer_free(p);
+    p->foreign = ZSTD_sizeof_CCtx(p->ctx) + ZSTD_sizeof_CDict(p->dict);
+    mem_add_foreign(p->foreign);
+    return p;
 }
 
 struct packer *packer_free(struct packer *p)
@@ -47,7 +54,8 @@ struct packer *packer_free(struct packer *p)
         return NULL;
     (void)ZSTD_freeCCtx(p->ctx);
     (void)ZSTD_freeCDict(p->dict);
-    free(p);
+    mem_sub_foreign(p->foreign);
+    mem_give(p, sizeof(*p));
     return NULL;
 }
 
@@ -71,12 +79,16 @@ struct span packer_pack(struct packer *p, struct span raw, enum packed_form *ret
 
 struct unpacker *unpacker_new(void)
 {
-    struct unpacker *u = calloc(1, sizeof(*u));
+    struct unpacker *u = mem_take(sizeof(*u));
     if (!u)
         return NULL;
     u->ctx = ZSTD_createDCtx();
     u->dict = ZSTD_createDDict(siptext_1, sizeof(siptext_1));
-    return u->ctx && u->dict ? u : unpacker_free(u);
+    if (!u->ctx || !u->dict)
+        return unpacker_free(u);
+    u->foreign = ZSTD_sizeof_DCtx(u->ctx) + ZSTD_sizeof_DDict(u->dict);
+    mem_add_foreign(u->foreign);
+    return u;
 }
 
 struct unpacker *unpacker_free(struct unpacker *u)
@@ -85,7 +97,8 @@ struct unpacker *unpacker_free(struct unpacker *u)
         return NULL;
     (void)ZSTD_freeDCtx(u->ctx);
     (void)ZSTD_freeDDict(u->dict);
-    free(u);
+    mem_sub_foreign(u->foreign);
+    mem_give(u, sizeof(*u));
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/mem.h"
 #include "store/packed.h"
 #include "store/siptext_1.h"
 
@@ -63,14 +64,22 @@ static void memory_stays(void **state)
 {
     (void)state;
     static uint8_t big[PACKED_RAW_MAX];
+    uint64_t total = mem_total();
     struct packer *p = packer_new();
     size_t before = packer_memory(p), beside = unpacker_memory(u);
     assert_true(before + beside < 1 << 20);
+    // The gauge of a service's memory has it, what zstd holds too.
+    assert_in_range(mem_total() - total, before, before + 128);
     for (size_t n = 1; n <= sizeof(big); n += 977)
         back(p, span_of(big, n), n > 100 ? PACKED_1 : ANY);
     assert_int_equal(packer_memory(p), before);
     assert_int_equal(unpacker_memory(u), beside);
     p = packer_free(p);
+    assert_int_equal(mem_total(), total);
+    struct unpacker *other = unpacker_new();
+    assert_in_range(mem_total() - total, beside, beside + 128);
+    other = unpacker_free(other);
+    assert_int_equal(mem_total(), total);
 }
 
 static void what_is_not_ours_is_said(void **state)

@@ -7,8 +7,8 @@
 #include "stats.h"
 
 #define CHANGES_MAX   24
-#define BYTES_MAX     (512u << 10)
-#define ARENA_BYTES   (1u << 20) // the largest call takes a tenth of it
+#define BYTES_MAX     (128u << 10)
+#define ARENA_BYTES   (256u << 10) // the largest call takes 100 KiB; full: what is there goes first
 #define CALL_PAUSE_US (100 * US_PER_MS)
 #define DIGEST_US     (5 * US_PER_S)
 

@@ -1,6 +1,6 @@
 // announce.h: changes of the world go out on the mesh feed: a Call always whole, a change of state at once, other changes of
 // a call at most every 100 ms; harvesters at most once a second; taps and recordings as they come.
-// Limits: 24 changes and 512 KiB a message (far below BUS_MESSAGE_MAX). Owner: the state thread.
+// Limits: 24 changes and 128 KiB a message (far below BUS_MESSAGE_MAX). Owner: the state thread.
 #pragma once
 #include "base/arena.h"
 #include "bus/bus.h"

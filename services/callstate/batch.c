@@ -6,9 +6,8 @@
 // the others are written as they come and look for room first.
 #define OPEN_BYTES                                                                                 \
     2560u // of a call with a leg, two streams, four addresses: 1.9 KiB at most; larger ones: fewer a batch
-#define HARVESTER_BYTES (28u << 10)  // counters as JSON
-#define MESSAGE_BYTES   1536u        // far above the mean; a batch of large ones is full earlier
-#define MESSAGES_LEAST  (384u << 10) // the longest SIP message several times
+#define MESSAGE_BYTES  1536u        // far above the mean; a batch of large ones is full earlier
+#define MESSAGES_LEAST (384u << 10) // the longest SIP message several times
 
 size_t batch_calls_max(size_t rows)
 {
@@ -67,7 +66,7 @@ static struct size size_of(enum row_table t, size_t rows)
                                                                    : MESSAGES_LEAST};
     case ROWS_SITES:
     case ROWS_HARVESTERS:
-        return (struct size){BATCH_HARVESTERS, 0, BATCH_HARVESTERS * HARVESTER_BYTES};
+        return (struct size){BATCH_HARVESTERS, 0, BATCH_HARVESTERS * HARVESTER_BYTES / 4};
     case ROWS_LOSSES:
         return (struct size){batch_losses_max(rows), 0, 0};
     case ROWS_RECORDINGS:

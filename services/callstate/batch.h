@@ -73,3 +73,5 @@ size_t batch_losses_max(size_t rows);
 #define STORY_BYTES      2560 // of a call's row, at most
 #define BATCH_RECORDINGS 24
 #define BATCH_HARVESTERS 16 // the rows of further ones wait for the next batch
+#define HARVESTER_BYTES                                                                            \
+    (28u << 10) // counters as JSON at most; four such rows a batch, 16 of usual ones

@@ -6,6 +6,8 @@
 #include "media_hosts.h"
 #include "media_join.h"
 #include "pause.h"
+#include "stats.h"
+#include "transfer.h"
 
 // One direction or the other over the same fields. Native byte order: the mark at the start tells.
 struct blob {
@@ -202,7 +204,7 @@ size_t blob_bound(const struct call *c)
 {
     // 1.1 KiB of fixed fields; what may still be added before the batch is sealed has the spare room of world_batch_full.
     size_t n = 1280 + 2 * (sizeof(struct agent_ref) + AGENT_NAME_MAX + AGENT_TEAM_MAX) +
-               sizeof(struct decision) + sizeof c->pause + c->call_id_kept +
+               sizeof(struct decision) + c->pauses * sizeof c->pause + c->call_id_kept +
                tag_bytes(&c->from_tag) + party_bytes(&c->from) + party_bytes(&c->to) +
                c->publishers * (size_t)97;
     for (const struct leg *l = c->legs; l; l = l->next)
@@ -240,10 +242,16 @@ static void edge(struct blob *b, struct edge *e)
 static void transfers(struct blob *b, struct call *c)
 {
     for (size_t i = 0; i < TRANSFERS_MAX; i++) {
-        struct transfer *t = &c->transfer[i];
-        F(b, t->kind);
-        if (!t->kind)
+        struct transfer none = {.kind = 0}, *t = c->transfer[i];
+        uint8_t kind = t ? t->kind : 0;
+        F(b, kind);
+        if (!kind || b->failed)
             continue;
+        if (b->reading && !(t = transfer_take(b->w, c, i))) {
+            count(STAT_FULL_TRANSFERS);
+            t = &none; // there is no more room: read over
+        }
+        t->kind = kind;
         F(b, t->result);
         F(b, t->by);
         F(b, t->target_n);
@@ -310,16 +318,25 @@ static void decision_fields(struct blob *b, struct decision *d)
 
 static void pause_fields(struct blob *b, struct call *c)
 {
-    F(b, c->pauses);
-    if (c->pauses > CALL_PAUSES) {
+    uint8_t n = c->pauses, kept = 0;
+    F(b, n);
+    if (n > CALL_PAUSES)
         b->failed = true;
-        c->pauses = 0;
-    }
-    for (uint8_t i = 0; i < c->pauses; i++) {
-        struct call_pause *p = &c->pause[i];
+    for (uint8_t i = 0; i < n && !b->failed; i++) {
+        struct call_pause x = {0}, *p = b->reading ? &x : call_pause_at(c, i);
         F(b, *p);
         p->by[sizeof p->by - 1] = p->reason[sizeof p->reason - 1] = 0;
+        if (!b->reading)
+            continue;
+        c->pauses = kept;
+        if (pause_room(b->w, c))
+            *call_pause_at(c, kept++) = x;
+        else if (kept) // wider, never narrower
+            call_pause_at(c, kept - 1)->to_us = x.to_us,
+                                    call_pause_at(c, kept - 1)->until_us = x.until_us;
     }
+    if (b->reading)
+        c->pauses = kept;
 }
 
 static void agent(struct blob *b, struct call *c, struct party *p)

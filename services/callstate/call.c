@@ -312,6 +312,8 @@ void call_drop(struct world *w, struct call *c)
     }
     if (c->block)
         slab_give(w->texts, c->block);
+    if (c->more_pauses)
+        slab_give(w->pauses_more, c->more_pauses);
     for (uint8_t i = 0; i < c->publishers; i++) {
         must(w->publisher[c->publisher[i]].calls > 0);
         w->publisher[c->publisher[i]].calls--;

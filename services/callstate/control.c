@@ -11,11 +11,11 @@
 #include "stats.h"
 
 #define PART_CHANGES 24
-#define PART_BYTES   (512u << 10)
+#define PART_BYTES   (128u << 10) // packed and unpacked they stand in an arena of 1 MiB
 
 // Views into the world are only good while the state thread stands still, and the reply is packed by the other thread
 // later: so each change is copied, by packing it and unpacking it into the reply's arena.
-#define VIEW_BYTES (1u << 20)
+#define VIEW_BYTES (256u << 10) // one object at a time; the largest call takes 100 KiB
 
 struct control {
     struct arena *views;

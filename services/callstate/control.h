@@ -2,7 +2,7 @@
 // SRTP need no world and are answered on the socket's thread (srtp_keys.h).
 // The answering socket has a thread of its own; the world belongs to the state thread: the request is handed over
 // and the asking thread waits (one request at a time, state thread looks at least every few ms, also under back-pressure).
-// Limits: a part has at most 24 changes or 512 KiB; taps: limits.taps, full: refused, counted.
+// Limits: a part has at most 24 changes or 128 KiB; taps: limits.taps, full: refused, counted.
 #pragma once
 #include "bus/bus.h"
 #include "world.h"

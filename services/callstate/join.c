@@ -224,7 +224,7 @@ void join_check(struct world *w, struct call *c, int64_t now_us)
     if (!p || parts_relation(c) != CALLMESH__V1__PART_RELATION__PART_RELATION_LEG)
         return;
     for (const struct call *x = parts_first(c); x; x = x->next_part)
-        if (x->transfer[0].kind) // then one side may well go on without the other
+        if (x->transfer[0]) // then one side may well go on without the other
             return;
     const struct call *ended = c->ended_us ? c : p, *open = c->ended_us ? p : c;
     // Its BYE may just be lost: only sound tells that the talk goes on. And a side that was never answered is a try that

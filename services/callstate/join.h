@@ -7,7 +7,7 @@
 // The digest by which numbers are compared: the last seven digits, or the whole user when it is no number. 0: none.
 uint64_t join_number_key(struct span user);
 void join_key(struct world *w, struct call *c, enum call_key key, uint64_t digest); // 0: forgotten
-void join_target(struct world *w, struct call *c, size_t transfer); // its target_key has changed
+void join_target(struct world *w, struct transfer *t); // its target_key has changed
 // A message has told something new about c (the first INVITE, an SDP, a Session-ID): looks for calls that it is one with.
 void join_look(struct world *w, struct call *c, const struct message *m);
 // A REFER of c that names the dialog of another call (RFC 3891): they are one.

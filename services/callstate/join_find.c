@@ -8,6 +8,7 @@
 #include "join.h"
 #include "parts.h"
 #include "stats.h"
+#include "transfer.h"
 #include "wire/sip_story.h"
 
 #define LOOK_MAX     32
@@ -70,12 +71,12 @@ void join_key(struct world *w, struct call *c, enum call_key key, uint64_t diges
         chain_add(w->by_key, hash_key(c->site, class_of(key), digest), place_of(w, c, key));
 }
 
-void join_target(struct world *w, struct call *c, size_t transfer)
+void join_target(struct world *w, struct transfer *t)
 {
-    size_t place = slab_index_of(w->calls, c) * TRANSFERS_MAX + transfer;
+    size_t place = slab_index_of(w->transfers, t);
     chain_del(w->by_target, place);
-    if (c->transfer[transfer].kind && c->transfer[transfer].target_key)
-        chain_add(w->by_target, hash_key(c->site, 3, c->transfer[transfer].target_key), place);
+    if (t->target_key)
+        chain_add(w->by_target, hash_key(t->call->site, 3, t->target_key), place);
 }
 
 void join_rekey(struct world *w, struct call *c)
@@ -84,7 +85,8 @@ void join_rekey(struct world *w, struct call *c)
         if (c->key[k])
             chain_add(w->by_key, hash_key(c->site, class_of(k), c->key[k]), place_of(w, c, k));
     for (size_t i = 0; i < TRANSFERS_MAX; i++)
-        join_target(w, c, i);
+        if (c->transfer[i])
+            join_target(w, c->transfer[i]);
 }
 
 void join_forget(struct world *w, struct call *c)
@@ -92,7 +94,7 @@ void join_forget(struct world *w, struct call *c)
     for (enum call_key k = 0; k < CALL_KEYS; k++)
         chain_del(w->by_key, place_of(w, c, k));
     for (size_t i = 0; i < TRANSFERS_MAX; i++)
-        chain_del(w->by_target, slab_index_of(w->calls, c) * TRANSFERS_MAX + i);
+        transfer_drop(w, c, i);
 }
 
 // ---- candidates ---------------------------------------------------------------------------------------------------
@@ -292,8 +294,8 @@ static void by_target(struct look *l)
             count(STAT_JOIN_LOOKS_CUT);
             return;
         }
-        struct call *x = slab_at(w->calls, i / TRANSFERS_MAX);
-        const struct transfer *t = &x->transfer[i % TRANSFERS_MAX];
+        const struct transfer *t = slab_at(w->transfers, i);
+        struct call *x = t->call;
         bool park = t->kind == CALLMESH__V1__TRANSFER_KIND__TRANSFER_KIND_PARK;
         int64_t age = l->c->started_us - t->at_us;
         if (x == l->c || x->site != l->c->site || age < 0 || age > (park ? PARKED_US : REFER_US) ||

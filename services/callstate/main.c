@@ -54,8 +54,10 @@ static const struct conf_def defs[] = {
      "SIP messages a transaction: larger gains nothing measurable", false},
     {"store.batch-time", CONF_DURATION, "20ms", 1000, 1000000,
      "age at which a batch goes: 50 commits a second", false},
-    {"store.batches", CONF_INT, "3", 2, 16,
-     "batches in memory; all in use: intake waits, the journals keep", false},
+    {"store.batches", CONF_INT, "2", 2, 16,
+     "batches in memory, one filled while one is written; all in use: intake waits, the journals "
+     "keep",
+     false},
     {"store.timeout", CONF_DURATION, "30s", 100000, 600000000,
      "limit of one answer of the database", false},
     {"store.other-messages", CONF_STR, "all", 0, 0,
@@ -424,6 +426,7 @@ static int open_agents(const struct conf *c)
 
 static int start(const struct conf *c)
 {
+    mem_keep_small();
     g.conf = c;
     (void)snprintf(g.holder, sizeof g.holder, "%s/%s", conf_str(c, "site"), conf_str(c, "node"));
     stats_setup();

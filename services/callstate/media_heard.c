@@ -55,9 +55,27 @@ void media_take_quality(struct stream *s, const Callmesh__V1__StreamQuality *q)
     s->rated = q != NULL;
     if (!q)
         return;
-    s->quality = *q; // numbers alone
-    s->quality.base.n_unknown_fields = 0;
-    s->quality.base.unknown_fields = NULL;
+    s->quality = (struct quality){
+        .late_f1 = q->late_f1,
+        .late_f2 = q->late_f2,
+        .late_adaptive = q->late_adaptive,
+        .capture_lost = q->capture_lost,
+        .mos_f1 = q->mos_f1,
+        .mos_f2 = q->mos_f2,
+        .mos_adaptive = q->mos_adaptive,
+        .mos_min = q->mos_min,
+        .mos_avg = q->mos_avg,
+        .r_adaptive = q->r_adaptive,
+        .burst_density = q->burst_density,
+        .gap_density = q->gap_density,
+        .burst_ms = q->burst_ms,
+        .gap_ms = q->gap_ms,
+        .skew_ppm = q->skew_ppm,
+        .bursts = q->bursts,
+        .rated = q->rated,
+        .skew_known = q->skew_known,
+        .capture_lost_bound = q->capture_lost_bound,
+    };
 }
 
 void media_heard_report(struct world *w, struct stream *s)

@@ -118,6 +118,34 @@ static bool payload_map(struct arena *a, const struct stream *s, Callmesh__V1__C
     return true;
 }
 
+static Callmesh__V1__StreamQuality *quality(struct arena *a, const struct quality *in)
+{
+    Callmesh__V1__StreamQuality *q = TAKE(a, Callmesh__V1__StreamQuality);
+    if (!q)
+        return NULL;
+    callmesh__v1__stream_quality__init(q);
+    q->late_f1 = in->late_f1;
+    q->late_f2 = in->late_f2;
+    q->late_adaptive = in->late_adaptive;
+    q->capture_lost = in->capture_lost;
+    q->mos_f1 = in->mos_f1;
+    q->mos_f2 = in->mos_f2;
+    q->mos_adaptive = in->mos_adaptive;
+    q->mos_min = in->mos_min;
+    q->mos_avg = in->mos_avg;
+    q->r_adaptive = in->r_adaptive;
+    q->burst_density = in->burst_density;
+    q->gap_density = in->gap_density;
+    q->burst_ms = in->burst_ms;
+    q->gap_ms = in->gap_ms;
+    q->skew_ppm = in->skew_ppm;
+    q->bursts = in->bursts;
+    q->rated = in->rated;
+    q->skew_known = in->skew_known;
+    q->capture_lost_bound = in->capture_lost_bound;
+    return q;
+}
+
 static Callmesh__V1__CallStream *stream(struct arena *a, const struct world *w,
                                         const struct stream *in)
 {
@@ -147,11 +175,8 @@ static Callmesh__V1__CallStream *stream(struct arena *a, const struct world *w,
     s->srtp = in->srtp;
     s->last_at_us = in->last_us;
     s->harvester = borrow(w->publisher[in->publisher].name);
-    union { // packing does not write
-        const Callmesh__V1__StreamQuality *in;
-        Callmesh__V1__StreamQuality *out;
-    } quality = {.in = &in->quality};
-    s->quality = in->rated ? quality.out : NULL;
+    if (in->rated && !(s->quality = quality(a, &in->quality)))
+        return NULL;
     return payload_map(a, in, s) ? s : NULL;
 }
 
@@ -182,11 +207,12 @@ static bool fill_pauses(struct arena *a, const struct call *in, Callmesh__V1__Ca
         if (!p)
             return false;
         callmesh__v1__recording_pause__init(p);
-        p->from_us = in->pause[i].from_us;
-        p->to_us = in->pause[i].to_us;
-        p->until_us = in->pause[i].until_us;
-        p->by = borrow(in->pause[i].by);
-        p->reason = borrow(in->pause[i].reason);
+        const struct call_pause *x = i ? &in->more_pauses[i - 1] : &in->pause;
+        p->from_us = x->from_us;
+        p->to_us = x->to_us;
+        p->until_us = x->until_us;
+        p->by = borrow(x->by);
+        p->reason = borrow(x->reason);
         c->pauses[c->n_pauses++] = p;
     }
     return c->pauses != NULL;

@@ -48,8 +48,8 @@ static bool fill_transfers(struct arena *a, const struct call *in, Callmesh__V1_
         return false;
     for (const struct call *p = in; p; p = parts_is_merged(in) ? NULL : p->next_part)
         for (size_t i = 0; i < TRANSFERS_MAX; i++) {
-            const struct transfer *x = &p->transfer[i];
-            if (!x->kind || x->kind == CALLMESH__V1__TRANSFER_KIND__TRANSFER_KIND_REDIRECT)
+            const struct transfer *x = p->transfer[i];
+            if (!x || x->kind == CALLMESH__V1__TRANSFER_KIND__TRANSFER_KIND_REDIRECT)
                 continue;
             Callmesh__V1__Transfer *t = TAKE(a, Callmesh__V1__Transfer);
             if (!t)

@@ -53,7 +53,7 @@ struct pauses *pauses_free(struct pauses *p)
 
 bool pause_is_on(const struct call *c)
 {
-    return c->pauses && !c->pause[c->pauses - 1].to_us;
+    return c->pauses && !call_pause_last(c)->to_us;
 }
 
 static bool is_listed(const struct pauses *p, const struct uuid *id)
@@ -72,12 +72,22 @@ static void say(struct world *w, struct call *c, const char *type, const char *b
     call_touch(w, c, true);
 }
 
+// For one more; the first is the call's own. False: the last one is stretched instead.
+bool pause_room(struct world *w, struct call *c)
+{
+    if (c->pauses && c->pauses < CALL_PAUSES && !c->more_pauses &&
+        !(c->more_pauses = slab_take(w->pauses_more)))
+        count(STAT_FULL_PAUSES_MORE);
+    gauge(STAT_USED_PAUSES_MORE, slab_stat(w->pauses_more).used);
+    return !c->pauses || (c->pauses < CALL_PAUSES && c->more_pauses);
+}
+
 static bool start_part(struct world *w, struct call *c, int64_t until_us, struct span by,
                        struct span reason)
 {
     struct pauses *p = w->pauses;
     if (pause_is_on(c)) {
-        c->pause[c->pauses - 1].until_us = until_us;
+        call_pause_at(c, c->pauses - 1)->until_us = until_us;
         call_touch(w, c, true);
         return true;
     }
@@ -85,8 +95,8 @@ static bool start_part(struct world *w, struct call *c, int64_t until_us, struct
         count(STAT_FULL_PAUSES);
         return false;
     }
-    bool stretch = c->pauses == CALL_PAUSES;
-    struct call_pause *x = &c->pause[stretch ? CALL_PAUSES - 1 : c->pauses++];
+    bool stretch = !pause_room(w, c);
+    struct call_pause *x = call_pause_at(c, stretch ? c->pauses - 1 : c->pauses++);
     int64_t from_us = stretch ? x->from_us : w->wall_us;
     *x = (struct call_pause){.from_us = from_us, .until_us = until_us};
     (void)span_utf8(by, x->by, sizeof x->by);
@@ -102,7 +112,7 @@ static void stop_part(struct world *w, struct call *c, const char *by)
     struct pauses *p = w->pauses;
     if (!pause_is_on(c))
         return;
-    struct call_pause *x = &c->pause[c->pauses - 1];
+    struct call_pause *x = call_pause_at(c, c->pauses - 1);
     x->to_us = w->wall_us > x->from_us ? w->wall_us : x->from_us + 1;
     for (size_t i = 0; i < p->n; i++)
         if (memcmp(p->on[i].b, c->id.b, sizeof c->id.b) == 0)
@@ -187,7 +197,7 @@ static void make_order(struct world *w, struct call *c, struct order *o)
     ProtobufCBinaryData call_id = {c->call_id_kept, c->call_id};
     all_places(c, &p);
     m.call_id = (ProtobufCBinaryData){sizeof c->id.b, c->id.b};
-    m.until_us = c->pause[c->pauses - 1].until_us;
+    m.until_us = call_pause_last(c)->until_us;
     m.at = p.list;
     m.n_at = p.n;
     m.sip_call_ids = &call_id;
@@ -264,7 +274,7 @@ void pauses_round(struct world *w)
             p->on[i] = p->on[--p->n];
         } else if (c->state == ENDED) {
             stop_part(w, c, "end of the call");
-        } else if (c->pause[c->pauses - 1].until_us <= w->wall_us) {
+        } else if (call_pause_last(c)->until_us <= w->wall_us) {
             count(STAT_PAUSES_OVER);
             stop_part(w, c, "time limit");
         } else {

@@ -1,8 +1,8 @@
 // pause.h: calls whose audio is not to leave the harvesters for a while: a card number is being said. Started by API, SIP header or
 // digits of SIP INFO, each time with a limit at which it ends by itself, in the harvesters too. What harvesters are to drop is a level, never an
 // edge: each reply to an Ask may carry the whole of it, so a lost word, a new life here or there repairs itself.
-// Limits: PAUSES calls at a time (full: refused, counted), PAUSE_BYTES each on the wire, CALL_PAUSES intervals kept of a call (full: the
-// last one is stretched: wider than it was, never narrower).
+// Limits: PAUSES calls at a time (full: refused, counted), PAUSE_BYTES each on the wire, CALL_PAUSES intervals kept of a call, the first in its slot, the others in
+// one of a sixteenth of the calls (full: the last one is stretched: wider than it was, never narrower).
 // Owner: the state thread; board_orders is called by the bus's threads.
 #pragma once
 #include "callmesh/v1/capture.pb-c.h"
@@ -22,6 +22,8 @@ struct pauses *pauses_free(struct pauses *p);
 bool pause_start(struct world *w, struct call *c, int64_t until_us, struct span by,
                  struct span reason);
 void pause_stop(struct world *w, struct call *c, struct span by);
+// A place for one more pause of this call, for what reads one back too. False: there is none.
+bool pause_room(struct world *w, struct call *c);
 bool pause_is_on(const struct call *c);
 // Each round: ends what is over and says to the harvesters what stands.
 void pauses_round(struct world *w);

@@ -96,8 +96,7 @@ static float real32(const struct store_result *r, size_t i, size_t col)
 // at: the first of QUALITY_COLUMNS.
 static void one_quality(struct stream *s, const struct store_result *r, size_t i, size_t at)
 {
-    Callmesh__V1__StreamQuality *q = &s->quality;
-    callmesh__v1__stream_quality__init(q);
+    struct quality *q = &s->quality;
     s->rated = store_bool(r, i, at);
     q->rated = store_bool(r, i, at + 1);
     q->mos_f1 = real32(r, i, at + 2);

@@ -162,7 +162,7 @@ static void real_or_null(struct table *t, bool known, double v)
 // Eleven columns.
 static void stream_quality(struct table *t, const struct stream *s)
 {
-    const Callmesh__V1__StreamQuality *q = &s->quality;
+    const struct quality *q = &s->quality;
     bool rated = s->rated && q->rated;
     char text[256];
     real_or_null(t, rated, (double)q->mos_f1);
@@ -474,7 +474,7 @@ void rows_flush_dirty(struct world *w)
         struct publisher *p = &w->publisher[i];
         if (!p->used || !p->dirty)
             continue;
-        if (table_rows(w->batch->t[ROWS_HARVESTERS]) == BATCH_HARVESTERS)
+        if (!table_fits(w->batch->t[ROWS_HARVESTERS], HARVESTER_BYTES))
             break; // still dirty: in the next batch
         rows_site(w, &w->site[p->site]);
         rows_publisher(w, p);

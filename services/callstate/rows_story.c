@@ -150,9 +150,9 @@ static int transfers_json(struct json *j, const struct call *c)
     json_arr(j);
     for (const struct call *p = c; p; p = parts_is_merged(c) ? NULL : p->next_part)
         for (size_t i = 0; i < TRANSFERS_MAX && shown < TRANSFERS_SHOWN; i++)
-            if (p->transfer[i].kind &&
-                p->transfer[i].kind != CALLMESH__V1__TRANSFER_KIND__TRANSFER_KIND_REDIRECT) {
-                transfer_json(j, p, &p->transfer[i]);
+            if (p->transfer[i] &&
+                p->transfer[i]->kind != CALLMESH__V1__TRANSFER_KIND__TRANSFER_KIND_REDIRECT) {
+                transfer_json(j, p, p->transfer[i]);
                 shown++;
             }
     json_arr_end(j);
@@ -179,7 +179,7 @@ static void decision_json(struct json *j, const struct decision *d)
 
 static void paused_json(struct json *j, const struct call *c)
 {
-    const struct call_pause *p = &c->pause[c->pauses - 1];
+    const struct call_pause *p = call_pause_last(c);
     json_obj(j);
     json_ktime(j, "from", p->from_us);
     json_ktime(j, "until", p->until_us);

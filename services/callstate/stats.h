@@ -26,6 +26,11 @@
     X(USED_ADDRESSES, "callstate_table_used", "table=\"addresses\"", "Slots in use", STAT_GAUGE)   \
     X(USED_PENDING, "callstate_table_used", "table=\"pending\"", "Slots in use", STAT_GAUGE)       \
     X(USED_TEXTS, "callstate_table_used", "table=\"texts\"", "Slots in use", STAT_GAUGE)           \
+    X(USED_TRANSFERS, "callstate_table_used", "table=\"transfers\"", "Slots in use", STAT_GAUGE)   \
+    X(USED_PAUSES_MORE, "callstate_table_used", "table=\"pauses_more\"",                           \
+      "Slots in use: calls with more than one pause", STAT_GAUGE)                                  \
+    X(FULL_PAUSES_MORE, "callstate_table_refused_total", "table=\"pauses_more\"",                  \
+      "Pauses after the first of a call that made the last one longer", STAT_COUNTER)              \
     X(USED_WAITS, "callstate_table_used", "table=\"recordings_awaited\"", "Slots in use",          \
       STAT_GAUGE)                                                                                  \
     X(USED_EXTENSIONS, "callstate_table_used", "table=\"extensions\"", "Slots in use", STAT_GAUGE) \

@@ -1,5 +1,6 @@
 #include "transfer.h"
 #include <string.h>
+#include "base/slab.h"
 #include "event.h"
 #include "join.h"
 #include "parts.h"
@@ -17,31 +18,53 @@
 
 static bool is_open(const struct transfer *t)
 {
-    return t->kind && t->kind != REDIRECT && t->result != SUCCEEDED && t->result != FAILED;
+    return t && t->kind != REDIRECT && t->result != SUCCEEDED && t->result != FAILED;
 }
 
-// A place for one more: an empty one, else the oldest that is done, else the oldest.
-static struct transfer *place(struct call *c)
+struct transfer *transfer_take(struct world *w, struct call *c, size_t i)
+{
+    c->transfer[i] = slab_take(w->transfers);
+    if (c->transfer[i])
+        c->transfer[i]->call = c;
+    gauge(STAT_USED_TRANSFERS, slab_stat(w->transfers).used);
+    return c->transfer[i];
+}
+
+void transfer_drop(struct world *w, struct call *c, size_t i)
+{
+    if (!c->transfer[i])
+        return;
+    chain_del(w->by_target, slab_index_of(w->transfers, c->transfer[i]));
+    slab_give(w->transfers, c->transfer[i]);
+    c->transfer[i] = NULL;
+    gauge(STAT_USED_TRANSFERS, slab_stat(w->transfers).used);
+}
+
+// A place for one more: an empty one, else the oldest that is done, else the oldest. NULL: none, and the call has none to give up.
+static struct transfer *place(struct world *w, struct call *c)
 {
     struct transfer *best = NULL;
     for (size_t i = 0; i < TRANSFERS_MAX; i++) {
-        struct transfer *t = &c->transfer[i];
-        if (!t->kind)
+        struct transfer *t = c->transfer[i];
+        if (!t && (t = transfer_take(w, c, i)))
             return t;
-        if (!best || (is_open(best) && !is_open(t)) ||
-            (is_open(best) == is_open(t) && t->at_us < best->at_us))
+        if (t && (!best || (is_open(best) && !is_open(t)) ||
+                  (is_open(best) == is_open(t) && t->at_us < best->at_us)))
             best = t;
     }
-    if (is_open(best))
+    if (!best || is_open(best))
         count(STAT_FULL_TRANSFERS);
     return best;
 }
 
-static struct transfer *begin(struct world *w, struct call *c, const struct message *m,
-                              uint8_t kind, struct span target)
+static void begin(struct world *w, struct call *c, const struct message *m, uint8_t kind,
+                  struct span target)
 {
-    struct transfer *t = place(c);
-    *t = (struct transfer){.kind = kind,
+    struct transfer *t = place(w, c);
+    if (!t)
+        return;
+    *t = (struct transfer){.call = c,
+                           .kind = kind,
                            .by = (uint8_t)m->sender,
                            .cseq = m->sip->cseq,
                            .at_us = m->when_us,
@@ -50,8 +73,7 @@ static struct transfer *begin(struct world *w, struct call *c, const struct mess
     t->target_n = (uint8_t)kept.n;
     if (kept.n)
         memcpy(t->target, kept.p, kept.n);
-    join_target(w, c, (size_t)(t - c->transfer));
-    return t;
+    join_target(w, t);
 }
 
 static bool is_park(const struct world *w, struct span target)
@@ -90,12 +112,12 @@ static void on_refer(struct world *w, struct call *c, const struct message *m)
         m->sender == SIDE_NONE)
         return;
     for (size_t i = 0; i < TRANSFERS_MAX; i++)
-        if (c->transfer[i].kind && c->transfer[i].cseq == m->sip->cseq &&
-            c->transfer[i].by == m->sender)
+        if (c->transfer[i] && c->transfer[i]->cseq == m->sip->cseq &&
+            c->transfer[i]->by == m->sender)
             return; // asked again with credentials, or on another hop
     struct span target = to.target.user.n ? to.target.user : to.target.host;
     uint8_t kind = to.has_replaces ? ATTENDED : is_park(w, target) ? PARK : BLIND;
-    (void)begin(w, c, m, kind, target);
+    begin(w, c, m, kind, target);
     event_note(w, c, m->leg, m->when_us, "transfer_requested", m->sender, 0, "%s to %s",
                transfer_kind_name(kind), event_text(target).s);
     if (to.has_replaces)
@@ -119,7 +141,7 @@ static void on_refer_answer(struct world *w, struct call *c, const struct messag
 {
     uint16_t status = m->sip->status;
     for (size_t i = 0; i < TRANSFERS_MAX; i++) {
-        struct transfer *t = &c->transfer[i];
+        struct transfer *t = c->transfer[i];
         if (!is_open(t) || t->cseq != m->sip->cseq || t->by == m->sender)
             continue;
         if (status >= 200 && status < 300 && !t->result) {
@@ -145,7 +167,7 @@ static struct transfer *of_notify(struct call *c, const struct message *m)
     if (sip_param(span_sub(event, semicolon, event.n), SPAN_LIT("id"), &id))
         (void)span_u32(id, UINT32_MAX, &cseq);
     for (size_t i = 0; i < TRANSFERS_MAX; i++) {
-        struct transfer *t = &c->transfer[i];
+        struct transfer *t = c->transfer[i];
         if (!is_open(t) || t->by == m->sender || (cseq && t->cseq != cseq))
             continue;
         if (!latest || t->at_us > latest->at_us)
@@ -176,9 +198,10 @@ static void on_redirect(struct world *w, struct call *c, const struct message *m
     if (!sip_list_next(&list, &item) || !sip_addr_parse(item, &a) || !a.user.n)
         return;
     for (size_t i = 0; i < TRANSFERS_MAX; i++)
-        if (c->transfer[i].kind == REDIRECT && c->transfer[i].cseq == m->sip->cseq)
+        if (c->transfer[i] && c->transfer[i]->kind == REDIRECT &&
+            c->transfer[i]->cseq == m->sip->cseq)
             return; // another hop
-    (void)begin(w, c, m, REDIRECT, a.user);
+    begin(w, c, m, REDIRECT, a.user);
     event_note(w, c, m->leg, m->when_us, "redirected", m->sender, m->sip->status, "to %s",
                event_text(a.user).s);
 }
@@ -203,10 +226,12 @@ void transfer_on_outcome(struct world *w, struct call *c, bool answered, int64_t
 {
     for (struct call *p = c->head; p; p = p->next_part)
         for (size_t i = 0; p != c && i < TRANSFERS_MAX; i++) {
-            struct transfer *t = &p->transfer[i];
+            struct transfer *t = p->transfer[i];
+            if (!is_open(t))
+                continue;
             bool by_number = t->target_key && t->target_key == c->key[KEY_TO];
             bool by_dialog = t->kind == ATTENDED && edge_has(&c->edge, EVIDENCE_REPLACES);
-            if (!is_open(t) || c->started_us < t->at_us || (!by_number && !by_dialog))
+            if (c->started_us < t->at_us || (!by_number && !by_dialog))
                 continue;
             finish(w, p, t, answered ? SUCCEEDED : FAILED, answered ? 200 : c->status, at_us);
         }

@@ -20,7 +20,11 @@ static bool make_tables(struct world *w)
     w->pending = slab_new("pending", l->pending, sizeof(struct pending));
     w->waits = slab_new("waits", l->waits, sizeof(struct wait));
     w->texts = slab_new("texts", limits_texts(l), TEXTS_BLOCK);
-    return w->calls && w->legs && w->streams && w->addresses && w->pending && w->waits && w->texts;
+    w->transfers = slab_new("transfers", limits_transfers(l), sizeof(struct transfer));
+    w->pauses_more = slab_new("pauses_more", limits_pauses_more(l),
+                              (CALL_PAUSES - 1) * sizeof(struct call_pause));
+    return w->calls && w->legs && w->streams && w->addresses && w->pending && w->waits &&
+           w->texts && w->transfers && w->pauses_more;
 }
 
 static bool make_chains(struct world *w)
@@ -38,7 +42,7 @@ static bool make_chains(struct world *w)
         {&w->pending_by_call_id, w->lim.pending},
         {&w->wait_by_id, w->lim.waits},
         {&w->by_key, w->lim.calls * CALL_KEYS},
-        {&w->by_target, w->lim.calls * TRANSFERS_MAX},
+        {&w->by_target, limits_transfers(&w->lim)},
         {&w->leg_by_hosts, w->lim.legs},
         {&w->stream_by_hosts, w->lim.streams},
     };
@@ -73,8 +77,8 @@ struct world *world_new(const struct limits *lim)
     if (!w->site || !w->publisher || !w->counter_name || !w->tap || !w->sip || !w->sip_pending ||
         !w->sdp || !w->ua || !make_tables(w) || !make_chains(w))
         return world_free(w);
-    struct slab *slabs[] = {w->calls,   w->legs,  w->streams, w->addresses,
-                            w->pending, w->waits, w->texts};
+    struct slab *slabs[] = {w->calls, w->legs,  w->streams,   w->addresses,  w->pending,
+                            w->waits, w->texts, w->transfers, w->pauses_more};
     for (size_t i = 0; i < sizeof slabs / sizeof slabs[0]; i++)
         w->memory += slab_stat(slabs[i]).bytes;
     w->memory += lim->publishers * sizeof *w->publisher + lim->sites * sizeof *w->site;
@@ -92,6 +96,8 @@ struct world *world_free(struct world *w)
     slab_free(w->pending);
     slab_free(w->waits);
     slab_free(w->texts);
+    slab_free(w->transfers);
+    slab_free(w->pauses_more);
     struct chain *chains[] = {
         w->by_call_id, w->by_id,      w->by_stream,          w->by_src,
         w->by_dst,     w->by_address, w->pending_by_call_id, w->wait_by_id,

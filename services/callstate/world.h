@@ -4,7 +4,7 @@
 //   site --- publisher --- call --- leg --- address (what an SDP of the leg named)
 //                            \------ stream (joined), streams without a call wait in the same table
 //
-// A little over 450 lines: one place where the size of everything is seen. Limits: struct limits below; each table refuses when full and counts it. Times are capture times in Unix us.
+// Over 450 lines: one place where the size of everything is seen. Limits: struct limits below; each table refuses when full and counts it. Times are capture times in Unix us.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -68,8 +68,8 @@ struct site {
     512 // of all publishers: those of one kind have the same; a name more is not kept, and counted
 struct counter {
     uint64_t value;
-    uint16_t name; // of counter_name
-};
+    uint16_t name;                     // of counter_name
+} __attribute__((packed, aligned(2))); // 256 a publisher
 struct counter_name {
     char s[72];
 };
@@ -171,6 +171,15 @@ struct leg {
     uint8_t address_count;
 };
 
+// StreamQuality of mesh.proto without what protobuf-c has beside its fields.
+struct quality {
+    uint64_t late_f1, late_f2, late_adaptive, capture_lost;
+    float mos_f1, mos_f2, mos_adaptive, mos_min, mos_avg, r_adaptive;
+    float burst_density, gap_density, burst_ms, gap_ms, skew_ppm;
+    uint32_t bursts;
+    bool rated, skew_known, capture_lost_bound;
+};
+
 struct stream {
     struct stream *next; // of the call
     struct call *call;
@@ -194,7 +203,7 @@ struct stream {
     bool rtcp_xr; // voip is set
     struct rtcp_voip voip;
     bool rated; // quality was told
-    Callmesh__V1__StreamQuality quality;
+    struct quality quality;
     uint64_t packets_early;            // when the call was not answered yet
     struct link dirty_link, idle_link; // idle: its call has left memory
 };
@@ -251,7 +260,8 @@ enum call_key {
 };
 
 #define TRANSFERS_MAX 2
-struct transfer {
+struct transfer { // in a slot of its own: few calls have one
+    struct call *call;
     uint8_t kind, result; // numbers of mesh.proto
     uint8_t by;           // side that sent the REFER
     uint8_t target_n;
@@ -324,7 +334,8 @@ struct call {
         [POLICY_CODE]; // the last that was entered, and when: two taps and two ways (RFC 4733, INFO) tell it twice
     int64_t code_us;
     uint8_t pauses;
-    struct call_pause pause[CALL_PAUSES];
+    struct call_pause pause;        // the first; each call may have it
+    struct call_pause *more_pauses; // CALL_PAUSES - 1, in a slot of their own; NULL: none
     // Its story beside its own dialogs (story.c, join.c, transfer.c).
     uint8_t end_reason; // numbers of mesh.proto
     uint16_t q850;      // of a Reason header; of what ended a call that is not SIP
@@ -334,9 +345,9 @@ struct call {
     uint8_t session[2][16]; // RFC 7989: caller's, callee's; zero: none
     uint32_t session_expires;
     int64_t refreshed_us, last_rtcp_us;
-    uint32_t events; // numbered
-    struct transfer transfer[TRANSFERS_MAX];
-    uint64_t key[CALL_KEYS]; // 0: none
+    uint32_t events;                          // numbered
+    struct transfer *transfer[TRANSFERS_MAX]; // NULL: none
+    uint64_t key[CALL_KEYS];                  // 0: none
     // Its place among the calls that are one (parts.c). head: NULL when it stands alone.
     struct call *head, *next_part, *parent;
     struct uuid parent_id; // read back, until all are there
@@ -423,7 +434,8 @@ struct world {
     struct publisher *publisher;
     struct counter_name *counter_name;
     size_t counter_names;
-    struct slab *calls, *legs, *streams, *addresses, *pending, *waits, *texts;
+    struct slab *calls, *legs, *streams, *addresses, *pending, *waits, *texts, *transfers,
+        *pauses_more;
     struct chain *by_call_id, *by_id, *by_stream, *by_src, *by_dst, *by_address,
         *pending_by_call_id, *wait_by_id, *by_key, *by_target, *leg_by_hosts, *stream_by_hosts;
     struct link dirty_calls, dirty_streams, tell_now, tell_later, ended, pending_age, wait_age,
@@ -455,6 +467,27 @@ struct world {
 static inline size_t limits_texts(const struct limits *l)
 {
     return l->calls / 16 + 1;
+}
+
+// A transfer, a redirection or a park in one call of two; more than one pause in one of sixteen.
+static inline size_t limits_transfers(const struct limits *l)
+{
+    return l->calls / 2 + 1;
+}
+
+static inline size_t limits_pauses_more(const struct limits *l)
+{
+    return l->calls / 16 + 1;
+}
+
+static inline struct call_pause *call_pause_at(struct call *c, uint8_t i)
+{
+    return i ? &c->more_pauses[i - 1] : &c->pause;
+}
+
+static inline const struct call_pause *call_pause_last(const struct call *c)
+{
+    return c->pauses > 1 ? &c->more_pauses[c->pauses - 2] : &c->pause;
 }
 
 static inline struct span call_id_span(const struct call *c)

@@ -34,6 +34,8 @@ static void assert_empty(struct kit *k)
     assert_int_equal(used(k->w->addresses), 0);
     assert_int_equal(used(k->w->streams), 0);
     assert_int_equal(used(k->w->pending), 0);
+    assert_int_equal(used(k->w->transfers), 0);
+    assert_int_equal(used(k->w->pauses_more), 0);
     for (size_t i = 0; i < k->w->lim.publishers; i++)
         assert_int_equal(k->w->publisher[i].calls, 0);
     for (size_t i = 0; i < k->w->lim.sites; i++)
@@ -787,6 +789,34 @@ static void transfers_fill_up(void **state)
     assert_non_null(strstr(k.events, "9 x transferred callee 200 blind: bob sends alice to 302"));
     drain(&k, 20);
     assert_empty(&k);
+    assert_int_equal(slab_stat(k.w->transfers).used, 0);
+    kit_close(&k);
+    // The table of all calls: who has one gives it up for the next, who has none gets none.
+    kit_open(&k, NULL);
+    tell(&k, "0 A>B INVITE id=c1");
+    tell(&k, "1 B>A 200 id=c1 t=b");
+    tell(&k, "2 B>A REFER id=c1 f=b t=f n=5 x=Refer-To:<sip:301@h>");
+    refused = stat(STAT_FULL_TRANSFERS);
+    size_t places = slab_stat(k.w->transfers).slots - 1;
+    struct transfer *other[64];
+    assert_true(places <= sizeof other / sizeof other[0]);
+    for (size_t i = 0; i < places; i++)
+        other[i] = slab_take(k.w->transfers);
+    tell(&k, "3 B>A REFER id=c1 f=b t=f n=6 x=Refer-To:<sip:302@h>");
+    assert_int_equal(stat(STAT_FULL_TRANSFERS), refused + 1);
+    tell(&k, "4 A>B NOTIFY id=c1 t=b n=4 x=Event:refer;id=6 frag=200");
+    assert_non_null(strstr(k.events, "4 c1 transferred callee 200 blind: bob sends alice to 302"));
+    tell(&k, "5 A>B INVITE id=c2 f=g");
+    tell(&k, "6 B>A 200 id=c2 f=g t=h");
+    tell(&k, "7 B>A REFER id=c2 f=h t=g n=5 x=Refer-To:<sip:303@h>");
+    tell(&k, "8 A>B NOTIFY id=c2 f=g t=h n=4 x=Event:refer;id=5 frag=200");
+    assert_int_equal(stat(STAT_FULL_TRANSFERS), refused + 2);
+    assert_null(strstr(k.events, "sends alice to 303"));
+    for (size_t i = 0; i < places; i++)
+        slab_give(k.w->transfers, other[i]);
+    drain(&k, 20);
+    assert_empty(&k);
+    assert_int_equal(slab_stat(k.w->transfers).used, 0);
     kit_close(&k);
 }
 
