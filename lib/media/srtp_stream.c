@@ -55,12 +55,22 @@ struct question {
     size_t *ret_n;
 };
 
-static bool key_fits(const struct srtp_key *key, uint32_t ssrc, uint32_t from,
-                     const struct question *q, struct srtp_pass *ret)
+// False: it is used up.
+static bool spend(struct srtp_stream *s, uint32_t tries)
 {
-    if (srtp_in_open(&ret->in, key, ssrc) < 0)
+    if (!s->budget)
+        return true;
+    bool enough = *s->budget >= tries;
+    *s->budget = enough ? *s->budget - tries : 0;
+    return enough;
+}
+
+static bool key_fits(struct srtp_stream *s, const struct srtp_key *key, uint32_t ssrc,
+                     uint32_t from, const struct question *q, struct srtp_pass *ret)
+{
+    if (!spend(s, SRTP_STREAM_OPEN) || srtp_in_open(&ret->in, key, ssrc) < 0)
         return false;
-    for (uint32_t roc = from; roc <= q->roc_max; roc++) {
+    for (uint32_t roc = from; roc <= q->roc_max && spend(s, 1); roc++) {
         srtp_in_set_roc(&ret->in, roc);
         if (srtp_in_take(&ret->in, q->packet, q->out, q->ret_n) == SRTP_CLEAR) {
             ret->top = (uint64_t)roc << 16 | q->seq;
@@ -76,7 +86,7 @@ static bool search(struct srtp_stream *s, struct srtp_ssrc *c, const struct ques
     for (uint32_t i = 0; i < s->n; i++) {
         struct srtp_pass found = {.key = i};
         uint32_t from = roc_min(c, i, q->seq);
-        if (from > q->roc_max || !key_fits(&s->keys[i], c->ssrc, from, q, &found))
+        if (from > q->roc_max || !key_fits(s, &s->keys[i], c->ssrc, from, q, &found))
             continue;
         srtp_in_close(&c->before.in);
         c->before = c->now;

@@ -3,7 +3,7 @@
 // counter that its time allows; a key that changes in mid-call is looked for when the present one no longer fits; the one before stays for
 // packets that come late. A pass begins with srtp_stream_open. One thread.
 // Limits: SRTP_STREAM_SSRCS at a time (full: the one opened first goes), two contexts each; SRTP_STREAM_KEYS keys. When no key has fitted
-// SRTP_STREAM_TRIES packets one after the other, only each SRTP_STREAM_REST-th is tried.
+// SRTP_STREAM_TRIES packets one after the other, only each SRTP_STREAM_REST-th is tried. Who may not be held up gives a budget of tries.
 #pragma once
 #include "media/srtp.h"
 
@@ -13,6 +13,7 @@
 #define SRTP_STREAM_REST  250u
 #define SRTP_STREAM_ROCS  256u // 65,536 packets each: 93 hours at 20 ms
 #define SRTP_STREAM_DUPS  8u   // one after the other: it may be another key's count
+#define SRTP_STREAM_OPEN  8u   // a context that is made takes as long as so many tries
 
 // One key at work.
 struct srtp_pass {
@@ -35,6 +36,8 @@ struct srtp_stream {
     uint32_t oldest;
     uint64_t clear, duplicates, failed; // packets
     uint64_t used;                      // keys that fitted: bits
+    uint32_t *
+        budget; // borrowed: tries that a search may still make, set after srtp_stream_open; NULL: any number
 };
 
 void srtp_stream_open(struct srtp_stream *s, const struct srtp_key *keys, uint32_t n);

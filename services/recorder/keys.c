@@ -7,11 +7,9 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/mono.h"
-#include "bus/secret.h"
 #include "stats.h"
 
 #define ANSWER_US   (3 * US_PER_S)
-#define PLAIN_BYTES 32768u
 #define ARENA_BYTES 131072u
 
 int keys_open(struct keys *k, const char *control_url, const char *name, const char *site,
@@ -28,6 +26,13 @@ void keys_wipe(struct keys *k)
     srtp_key_wipe(k->key, SRTP_STREAM_KEYS);
     k->n = 0;
     k->why[0] = '\0';
+}
+
+void keys_close(struct keys *k)
+{
+    keys_wipe(k);
+    k->arena = arena_free(k->arena);
+    k->ask = NULL;
 }
 
 // Into the form of the door. False: no key of SRTP.
@@ -62,26 +67,26 @@ static void take_keys(struct keys *k, const Callmesh__V1__SrtpKeys *m)
 // What was sealed for this question alone. False: it was not.
 static bool open_answer(struct keys *k, const struct secret_box *box, struct span sealed)
 {
-    static uint8_t plain[PLAIN_BYTES + SECRET_OVERHEAD]; // one thread
-    if (sealed.n < SECRET_OVERHEAD || sealed.n > sizeof(plain))
+    if (sealed.n < SECRET_OVERHEAD || sealed.n > sizeof(k->plain))
         return false;
-    size_t n = secret_open(box, sealed, plain);
+    size_t n = secret_open(box, sealed, k->plain);
     bool good = n > 0 || sealed.n == SECRET_OVERHEAD; // no keys at all are no bytes
     ProtobufCAllocator al = bus_arena_allocator(k->arena);
     arena_reset(k->arena);
-    const Callmesh__V1__SrtpKeys *m = good ? callmesh__v1__srtp_keys__unpack(&al, n, plain) : NULL;
+    const Callmesh__V1__SrtpKeys *m =
+        good ? callmesh__v1__srtp_keys__unpack(&al, n, k->plain) : NULL;
     if (m)
         take_keys(k, m);
-    secret_wipe(plain, sizeof(plain));
+    secret_wipe(k->plain, sizeof(k->plain));
     return m != NULL;
 }
 
-static const Callmesh__V1__ControlReply *ask(struct keys *k, const struct job *j,
+static const Callmesh__V1__ControlReply *ask(struct keys *k, const struct uuid *call_id,
                                              const struct secret_box *box)
 {
     struct secret_question s = {.what = SPAN_LIT("srtp-keys"),
                                 .site = span_str(k->site),
-                                .subject = span_of(&j->call_id, sizeof(j->call_id)),
+                                .subject = span_of(call_id, sizeof(*call_id)),
                                 .box_key = span_of(box->public, sizeof(box->public))};
     uint8_t signature[SECRET_SIGNATURE];
     Callmesh__V1__SrtpKeysRequest r = CALLMESH__V1__SRTP_KEYS_REQUEST__INIT;
@@ -104,27 +109,54 @@ static void say(struct keys *k, const char *what)
     (void)snprintf(k->why, sizeof(k->why), "SRTP without keys: %.120s", what);
 }
 
-// True: not now.
-static bool fetch(struct keys *k, const struct job *j, const struct secret_box *box)
+static enum keys_answer read_reply(struct keys *k, const Callmesh__V1__ControlReply *a,
+                                   const struct secret_box *box, bool *ret_stored)
 {
-    const Callmesh__V1__ControlReply *a = ask(k, j, box);
     if (!a || strcmp(a->error, SECRET_LATER) == 0) {
-        count(STAT_KEYS_AWAY, 1);
         say(k, a ? SECRET_LATER : "callstate does not answer");
-        return true;
+        return KEYS_AWAY;
     }
     if (a->error[0] != '\0' || a->reply_case != CALLMESH__V1__CONTROL_REPLY__REPLY_SRTP_KEYS) {
-        count(STAT_KEYS_REFUSED, 1);
         say(k, a->error[0] != '\0' ? a->error : "callstate does not know the question");
         log_warn("no keys of SRTP", "why=\"%s\"", k->why);
-        return false;
+        return KEYS_REFUSED;
     }
     if (!open_answer(k, box, span_of(a->srtp_keys->sealed.data, a->srtp_keys->sealed.len))) {
-        count(STAT_KEYS_REFUSED, 1);
         say(k, "the answer was not for this recorder");
-        return false;
+        return KEYS_REFUSED;
     }
-    if (!a->srtp_keys->stored)
+    *ret_stored = a->srtp_keys->stored;
+    return KEYS_TOLD;
+}
+
+enum keys_answer keys_ask(struct keys *k, const struct uuid *call_id, bool *ret_stored)
+{
+    struct secret_box box;
+    keys_wipe(k);
+    if (secret_box_new(&box) < 0) {
+        say(k, "no random bytes");
+        return KEYS_REFUSED;
+    }
+    enum keys_answer r = read_reply(k, ask(k, call_id, &box), &box, ret_stored);
+    secret_wipe(&box, sizeof(box));
+    return r;
+}
+
+// True: not now.
+static bool fetch(struct keys *k, const struct job *j)
+{
+    bool stored = false;
+    switch (keys_ask(k, &j->call_id, &stored)) {
+    case KEYS_AWAY:
+        count(STAT_KEYS_AWAY, 1);
+        return true;
+    case KEYS_REFUSED:
+        count(STAT_KEYS_REFUSED, 1);
+        return false;
+    case KEYS_TOLD:
+        break;
+    }
+    if (!stored)
         return true; // what is there may not be all
     count(k->n > 0 ? STAT_KEYS_GOT : STAT_KEYS_NONE, 1);
     return false;
@@ -147,13 +179,10 @@ static void wait_a_little(const _Atomic bool *stop)
 
 bool keys_fetch(struct keys *k, const struct job *j, const _Atomic bool *stop)
 {
-    struct secret_box box;
     keys_wipe(k);
-    if (!k->ask || !wanted(j) || secret_box_new(&box) < 0)
+    if (!k->ask || !wanted(j))
         return false;
-    bool later = fetch(k, j, &box);
-    secret_wipe(&box, sizeof(box));
-    if (!later || j->key_rounds >= KEYS_ROUNDS)
+    if (!fetch(k, j) || j->key_rounds >= KEYS_ROUNDS)
         return false;
     wait_a_little(stop);
     return true;

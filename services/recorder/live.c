@@ -23,12 +23,16 @@ struct tap {
     struct uuid call_id;
     int64_t lease_us;
     struct tap_stream stream[LIVE_STREAMS_PER_TAP];
+    struct ear *ear;            // of a call with encrypted streams; NULL: none, or no place
     struct heard_once heard[3]; // by side
+    struct heard_once
+        closed[3]; // what no key opens: it need not be what it says, and takes no place in heard
 };
 
 struct live {
     struct cast_pub *pub; // NULL: none
     const char *recorder; // borrowed
+    struct ears *ears;    // borrowed
     uint64_t epoch, seq;
     struct tap *taps;
     size_t cap, used, waiting; // waiting: streams of taps that are not known yet
@@ -66,6 +70,11 @@ struct live *live_free(struct live *l)
     free(l->taps);
     free(l); // the socket stays open until the process ends (rule of the bus)
     return NULL;
+}
+
+void live_ears(struct live *l, struct ears *e)
+{
+    l->ears = e;
 }
 
 static struct tap *find(struct live *l, const struct uuid *call_id)
@@ -138,8 +147,11 @@ void live_tap(struct live *l, struct streams *s, const struct order *o)
     }
     t->lease_us = o->lease_us;
     for (uint32_t i = 0; i < o->job.streams; i++) {
-        if (o->job.stream[i].side != 0)
-            add_stream(l, s, t, &o->job.stream[i]);
+        if (o->job.stream[i].side == 0)
+            continue;
+        add_stream(l, s, t, &o->job.stream[i]);
+        if (o->job.stream[i].srtp && !t->ear && l->ears)
+            t->ear = ear_take(l->ears, &t->call_id, o->job.started_us);
     }
 }
 
@@ -155,6 +167,7 @@ static void end_tap(struct live *l, struct streams *s, struct tap *t)
         if (st && st->tap == number_of(l, t, i))
             st->tap = 0;
     }
+    t->ear = t->ear ? ear_give(l->ears, t->ear) : NULL;
     memset(t, 0, sizeof(*t));
     l->used--;
 }
@@ -168,6 +181,8 @@ void live_untap(struct live *l, struct streams *s, const struct uuid *call_id)
 
 void live_expire(struct live *l, struct streams *s, int64_t wall_us)
 {
+    if (l->ears)
+        ears_tick(l->ears, mono_now_us());
     for (size_t i = 0; l->used > 0 && i < l->cap; i++) {
         if (l->taps[i].used && l->taps[i].lease_us < wall_us)
             end_tap(l, s, &l->taps[i]);
@@ -185,28 +200,42 @@ void live_on_stream(struct live *l, struct stream *st)
     }
 }
 
+// What an ear may have of a packet, and what it is called. False: nothing.
+static bool understand(struct live *l, struct tap *t, struct tap_stream *ts, int64_t at_us,
+                       struct span packet, struct rtp *ret, struct codec *ret_codec)
+{
+    struct span clear = packet;
+    bool closed = ts->info.srtp;
+    if (closed && t->ear) {
+        enum srtp_verdict v =
+            ear_hear(l->ears, t->ear, (uint32_t)(ts - t->stream), at_us, packet, &clear);
+        if (v == SRTP_DUPLICATE || v == SRTP_OLD)
+            return false;
+        closed = v != SRTP_CLEAR;
+    }
+    if (rtp_parse(closed ? packet : clear, ret) != WIRE_NONE || ret->payload.n == 0)
+        return false;
+    *ret_codec = codec_of(&ts->info, ret->payload_type, ret->payload.n);
+    if (ret_codec->kind == CODEC_EVENT || ret_codec->kind == CODEC_NOISE)
+        return false; // digits are not for the ear
+    if (closed) {     // who listens is told what it is, and hears no noise
+        ret_codec->name = "SRTP";
+        ret->payload.n = 0;
+    }
+    struct heard_once *h = closed ? t->closed : t->heard;
+    return ret->payload.n <= PAYLOAD_BYTES &&
+           (ts->info.side >= 3 || heard_first(&h[ts->info.side], ret->ssrc, ret->seq));
+}
+
 void live_packet(struct live *l, struct stream *st, int64_t at_us, struct span packet)
 {
     struct tap *t = &l->taps[(st->tap - 1) / LIVE_STREAMS_PER_TAP];
     struct tap_stream *ts = &t->stream[(st->tap - 1) % LIVE_STREAMS_PER_TAP];
     struct rtp r;
-    if (!ts->used || rtp_parse(packet, &r) != WIRE_NONE || r.payload.n == 0)
+    struct codec c;
+    if (!ts->used)
         return;
-    struct codec c = codec_of(&ts->info, r.payload_type, r.payload.n);
-    if (c.kind == CODEC_EVENT || c.kind == CODEC_NOISE) {
-        l->st.skipped++; // digits are not for the ear
-        return;
-    }
-    if (ts->info
-            .srtp) { // keys are asked for when the call is cut: who listens is told what it is, and hears no noise
-        c.name = "SRTP";
-        r.payload.n = 0;
-    }
-    if (r.payload.n > PAYLOAD_BYTES) {
-        l->st.skipped++;
-        return;
-    }
-    if (ts->info.side < 3 && !heard_first(&t->heard[ts->info.side], r.ssrc, r.seq)) {
+    if (!understand(l, t, ts, at_us, packet, &r, &c)) {
         l->st.skipped++;
         return;
     }

@@ -1,14 +1,16 @@
-// live.h: tapped calls, and their packets on the way to api, as captured. A tap lives by its lease. Owner: intake.
+// live.h: tapped calls, and their packets on the way to api, as captured; those of SRTP in the clear when ear.h has the keys, else
+// frames named SRTP without payload. A tap lives by its lease. Owner: intake.
 // Limits: `taps` calls (full: refused, counted), 8 streams each; frames of one envelope of the feed go out together, at most
 // LIVE_FRAMES in a message. No journal: what api does not get is a gap in its numbers.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/span.h"
+#include "ear.h"
 #include "job.h"
 #include "streams.h"
 
-#define LIVE_STREAMS_PER_TAP 8u
+#define LIVE_STREAMS_PER_TAP EAR_STREAMS
 #define LIVE_FRAMES          128u
 
 struct live;
@@ -16,6 +18,8 @@ struct live;
 struct live *live_new(const char *url, const char *recorder, const char *site, size_t taps,
                       char *err, size_t err_cap);
 struct live *live_free(struct live *l);
+// Who opens SRTP, borrowed; before the first tap. Without: none is opened.
+void live_ears(struct live *l, struct ears *e);
 // New, or renewed with the streams as they are now.
 void live_tap(struct live *l, struct streams *s, const struct order *o);
 void live_untap(struct live *l, struct streams *s, const struct uuid *call_id);

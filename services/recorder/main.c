@@ -1,5 +1,5 @@
 // main.c: settings, the rings between the threads, start and stop order. intake (media, owner of the spool), mesh (calls),
-// cutter (files), report (results, disk).
+// cutter (files), report (results, disk), ear (keys of SRTP that is listened to).
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,6 +85,10 @@ static const struct conf_def defs[] = {
     {"cut.renderer-wait", CONF_DURATION, "2s", 1000, INT64_MAX / 2,
      "how long a recording waits for it, beside a quarter of the sound that it gives", false},
     {"live.taps", CONF_INT, "256", 1, 65536, "calls that can be listened to at once", false},
+    {"live.srtp", CONF_INT, "32", 1, 65536,
+     "of these, calls of SRTP with keys in SDP: 31 KiB each, and 10 to 320 KiB of libsrtp2 while "
+     "somebody listens",
+     false},
     {"journal.dir", CONF_STR, "/var/lib/callmesh/journal", 0, 0, "journal of the reports", false},
     {"journal.bytes", CONF_BYTES, "16M", 1 << 20, INT64_MAX / 2,
      "its size: some 16,000 reports while callstate is away", false},
@@ -98,6 +102,7 @@ static struct cutter cutter;
 static struct report reporter;
 static struct upload upload;
 static struct feeds feeds;
+static struct ears *ears;
 static char name[160], journal_path[4096];
 
 static int make_dir(const char *dir)
@@ -203,7 +208,14 @@ static int open_all(const struct conf *c, char *err, size_t err_cap)
     cutter.disk_low = &intake.disk_low;
     intake.live = live_new(conf_str(c, "bus.live-url"), name, conf_str(c, "site"),
                            (size_t)conf_int(c, "live.taps"), err, err_cap);
-    int r = intake.live ? upload_open(&upload, err, err_cap) : -ENOMEM;
+    struct ears_opts eo = {.control_url = conf_str(c, "bus.control-url"),
+                           .name = name,
+                           .site = conf_str(c, "site"),
+                           .calls = (size_t)conf_int(c, "live.srtp")};
+    ears = intake.live ? ears_new(&eo, err, err_cap) : NULL;
+    if (ears)
+        live_ears(intake.live, ears);
+    int r = ears ? upload_open(&upload, err, err_cap) : -ENOMEM;
     if (r == 0 && upload.o.depot.on && !(cutter.s3 = s3_new(&upload.o.depot.s3)))
         r = -ENOMEM;
     if (r == 0)
@@ -252,6 +264,8 @@ static int start(const struct conf *c)
     if (r == 0)
         r = cutter_start(&cutter);
     if (r == 0)
+        r = ears_start(ears);
+    if (r == 0)
         r = intake_start(&intake);
     if (r == 0)
         r = mesh_start(&mesh);
@@ -267,6 +281,8 @@ static void stop(void)
     thread_ask_stop(&cutter.thread);
     mesh_stop(&mesh);
     intake_stop(&intake);
+    ears_stop(ears);
+    ears = ears_free(ears);
     cutter_stop(&cutter);
     upload_stop(&upload);
     report_stop(&reporter);

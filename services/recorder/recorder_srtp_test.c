@@ -179,8 +179,25 @@ static void srtp_is_cut_with_keys_that_are_asked_for(void **state)
     kit_close(k);
 }
 
-// Who listens is told that it is SRTP, frame by frame, and gets no byte of it.
-static void a_tap_of_srtp_is_silent(void **state)
+// Frame by frame: what a key has opened is what was said, to the byte; the rest is told to be SRTP and has no byte.
+static void check_frame(const Callmesh__V1__LiveFrame *f, uint32_t heard[3], uint32_t shut[3])
+{
+    assert_in_range(f->side, 1, 2);
+    if (strcmp(f->codec, "SRTP") == 0) {
+        assert_int_equal(f->payload.len, 0);
+        shut[f->side]++;
+        return;
+    }
+    assert_string_equal(f->codec, "PCMU");
+    assert_int_equal(f->payload.len, 160);
+    uint32_t i = (f->rtp_timestamp - 4294900000u - f->side) / 160;
+    for (uint32_t n = 0; n < 160; n++)
+        assert_int_equal(f->payload.data[n], sound(f->side, i * 160 + n));
+    heard[f->side]++;
+}
+
+// The callee's key is stored a second after the caller's: it is asked for again.
+static void a_tap_of_srtp_is_heard(void **state)
 {
     (void)state;
     struct kit *k = kit_next();
@@ -189,10 +206,12 @@ static void a_tap_of_srtp_is_silent(void **state)
     for (uint8_t i = 0; i < 2; i++)
         srtp_out_open(&srtp_sender[i], &srtp_keys[i], i + 1u);
     k->other = answer_keys;
+    asked = LATER;
     kit_set(k, 2, true);
     kit_spawn(k);
-    uint32_t i = 0, frames = 0;
-    for (int64_t end = mono_now_us() + 20 * US_PER_S; mono_now_us() < end && frames < 20; i += 10) {
+    uint32_t i = 0, heard[3] = {0}, shut[3] = {0};
+    for (int64_t end = mono_now_us() + 30 * US_PER_S;
+         mono_now_us() < end && (heard[1] < 20 || heard[2] < 20 || shut[2] == 0); i += 10) {
         if (i % 100 == 0)
             kit_send_tap(k, wall_now_us() + 5 * US_PER_S);
         send_srtp(k, i, i + 10);
@@ -201,13 +220,15 @@ static void a_tap_of_srtp_is_silent(void **state)
             const Callmesh__V1__LiveBatch *b =
                 cast_sub_unpack(k->live, &callmesh__v1__live_batch__descriptor, bytes);
             assert_non_null(b);
-            for (size_t f = 0; f < b->n_frames; f++, frames++) {
-                assert_string_equal(b->frames[f]->codec, "SRTP");
-                assert_int_equal(b->frames[f]->payload.len, 0);
-            }
+            for (size_t f = 0; f < b->n_frames; f++)
+                check_frame(b->frames[f], heard, shut);
         }
     }
-    assert_true(frames >= 20);
+    assert_true(heard[1] >= 20 && heard[2] >= 20 && shut[2] > 0);
+    (void)pthread_mutex_lock(&k->lock);
+    assert_in_range(asked, LATER + 2, LATER + 4); // not for each packet
+    (void)pthread_mutex_unlock(&k->lock);
+    assert_false(lies_there(k, srtp_keys[0].bytes) || lies_there(k, srtp_keys[1].bytes));
     assert_int_equal(kit_term(k), 0);
     for (int n = 0; n < 2; n++)
         srtp_out_close(&srtp_sender[n]);
@@ -218,7 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(srtp_is_cut_with_keys_that_are_asked_for, kit_end),
-        cmocka_unit_test_teardown(a_tap_of_srtp_is_silent, kit_end),
+        cmocka_unit_test_teardown(a_tap_of_srtp_is_heard, kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

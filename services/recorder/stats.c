@@ -1,6 +1,6 @@
 // stats.c: writers of the cells: intake all but those of mesh (CALLS*, PENDING, SNAPSHOTS), cutter (REC_*, recordings)
 // report (REPORTS, DISK_*) and upload
-// (UP_*).
+// (UP_*), ear (EAR_TOLD, EAR_NONE, EAR_DENIED, EAR_AWAY).
 #include "stats.h"
 
 #define DEF(id, n, l, k, h) {.name = (n), .labels = (l), .help = (h), .kind = STAT_##k},

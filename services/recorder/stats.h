@@ -49,6 +49,23 @@
     X(LIVE_FRAMES, "recorder_live_frames_total", NULL, COUNTER, "packets sent to api")             \
     X(LIVE_SKIPPED, "recorder_live_skipped_total", NULL, COUNTER,                                  \
       "packets of tapped calls that are not audio, or did not fit")                                \
+    X(EARS, "recorder_live_srtp_calls", NULL, GAUGE, "calls of SRTP being listened to")            \
+    X(EARS_REFUSED, "recorder_live_srtp_refused_total", NULL, COUNTER,                             \
+      "calls of SRTP that stay unheard: as many are being listened to as may be")                  \
+    X(EAR_CLEAR, "recorder_live_srtp_packets_total", "result=\"clear\"", COUNTER,                  \
+      "packets of SRTP of tapped calls")                                                           \
+    X(EAR_DUP, "recorder_live_srtp_packets_total", "result=\"duplicate\"", COUNTER,                \
+      "packets of SRTP of tapped calls")                                                           \
+    X(EAR_CLOSED, "recorder_live_srtp_packets_total", "result=\"closed\"", COUNTER,                \
+      "packets of SRTP of tapped calls")                                                           \
+    X(EAR_TOLD, "recorder_live_srtp_keys_total", "answer=\"keys\"", COUNTER,                       \
+      "questions for the keys of a call that is listened to")                                      \
+    X(EAR_NONE, "recorder_live_srtp_keys_total", "answer=\"none\"", COUNTER,                       \
+      "questions for the keys of a call that is listened to")                                      \
+    X(EAR_DENIED, "recorder_live_srtp_keys_total", "answer=\"refused\"", COUNTER,                  \
+      "questions for the keys of a call that is listened to")                                      \
+    X(EAR_AWAY, "recorder_live_srtp_keys_total", "answer=\"away\"", COUNTER,                       \
+      "questions for the keys of a call that is listened to")                                      \
     X(CALLS, "recorder_mesh_calls", NULL, GAUGE, "calls in the mirror of the mesh")                \
     X(CALLS_REFUSED, "recorder_mesh_refused_total", NULL, COUNTER, "calls beyond the mirror")      \
     X(PENDING, "recorder_calls_pending", NULL, GAUGE, "ended calls that wait for their cut")       \

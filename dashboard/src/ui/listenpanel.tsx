@@ -84,7 +84,7 @@ export function ListenPanel() {
           <Figures />
         </>
       )}
-      {view.unplayable ? <p class="dock-message">This cannot be heard live: a codec that is not played here, or SRTP, whose keys are asked for when the recording is made.</p> : null}
+      {view.unplayable ? <p class="dock-message">This cannot be heard live: a codec that is not played here, or SRTP whose keys are not known.</p> : null}
       <div class="dock-end">
         {view.status === "failed" ? (
           <button type="button" class="button" onClick={() => void startListening(call)}>Listen again</button>

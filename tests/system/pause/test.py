@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.request
 
-from harness import Wav, check, wait_for
+from harness import BIN, Wav, check, wait_for
 
 SPACING = 0.02
 REACH = 1.0  # an order is with the worker by then; half a second on a quiet machine
@@ -248,3 +248,36 @@ def test_a_pause_by_api(t):
     check(words.count("recording_paused") == 2 and words.count("recording_resumed") == 2, f"{words}")
     status, answer = post(t, f"/calls/{call}/pause", {"seconds": 5})
     check(status == 409 and answer["code"] == "call_over", f"{status} {answer}")
+
+
+def frames_of(stream):
+    """(side, codec, rtp_seq, payload) of each whole audio frame of a listen stream."""
+    at, found = 0, []
+    while at + 4 <= len(stream):
+        kind, _, n = struct.unpack_from("<BBH", stream, at)
+        if at + 4 + n > len(stream):
+            break
+        if kind == 2:
+            side, codec, seq = struct.unpack_from("<BBH", stream, at + 4)
+            found.append((side, codec, seq, stream[at + 20:at + 4 + n]))
+        at += 4 + n
+    return found
+
+
+def test_a_call_of_srtp_is_heard(t):
+    """The traffic maker's frames say which they are; its first one has the sequence number 65500, so the numbers roll over while somebody listens."""
+    known = {c["id"] for c in t.get("/calls/active")["data"]}
+    p = t.spawn(os.path.join(BIN, "callmesh-traffic"), "--wire", "--calls", "1", "--concurrent", "1", "--talk", "60", "--ring", "0.2", "--mix", "1,0,0,0", "--hold", "0",
+                "--codec", "pcmu", "--audio", "count", "--seq", "65500", "--srtp", "AES_CM_128_HMAC_SHA1_80")
+    call = wait_for("the call", lambda: next((c["id"] for c in t.get("/calls/active")["data"] if c["id"] not in known and c["state"] == "answered"), None), 20)
+    ear = Ear(t, call)
+    ear.start()
+    clear = lambda side: [f for f in frames_of(bytes(ear.heard)) if f[0] == side and f[1] == 0]
+    wait_for("a second of each side", lambda: len(clear(1)) >= 50 and len(clear(2)) >= 50, 30)
+    p.terminate()
+    for side in (1, 2):
+        for _, _, seq, payload in clear(side):
+            frame = (seq - 65500) & 0xFFFF
+            check(len(payload) == 160 and payload[:2] == b"\xc3\x5a" and payload[6:10] == struct.pack(">I", (side - 1) << 24 | frame), f"side {side}, seq {seq}: {payload[:10].hex()}")
+    check(any(f[2] < 1000 for f in clear(1)), "the numbers did not roll over: nothing was tested")
+    check(not [f for f in frames_of(bytes(ear.heard)) if f[1] == 255 and f[3]], "encrypted bytes were sent to the ear")
