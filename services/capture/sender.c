@@ -15,9 +15,11 @@
 #include "daemon/daemon.h"
 #include "pause_file.h"
 
-// A file waits for its consumers: more memory would only hold more of it at once.
-#define FILE_JOURNAL_BYTES (32u << 20)
-#define KEEP_AGAIN_US      (1 * US_PER_S)
+// A file waits for its consumers: more memory would only hold more of it at once, and clearing it is a good part of a short file's
+// time. Signalling of 8 MiB is some 10,000 messages.
+#define FILE_MEDIA_BYTES      (32u << 20)
+#define FILE_SIGNALLING_BYTES (8u << 20)
+#define KEEP_AGAIN_US         (1 * US_PER_S)
 #define FORERUNNER_US                                                                              \
     (10 * US_PER_S) // a stop takes 5 s, and the end of a process that waits for a disk longer
 
@@ -86,8 +88,9 @@ static int open_feed(struct feed_pub **ret, const struct sender_opts *o, bool me
         .wait_when_full = !o->live,
         .keeps_orders = o->live,
     };
-    if (!o->live && f.journal_bytes > FILE_JOURNAL_BYTES)
-        f.journal_bytes = FILE_JOURNAL_BYTES;
+    uint64_t most = media ? FILE_MEDIA_BYTES : FILE_SIGNALLING_BYTES;
+    if (!o->live && f.journal_bytes > most)
+        f.journal_bytes = most;
     if (o->live) {
         journal_path(path, sizeof path, o->journal_dir, media ? "rtp" : "sig", o->publisher);
         f.journal_path = path;
