@@ -93,6 +93,29 @@ size_t span_utf8_char(struct span s, bool *ret_good)
     return need + 1;
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+// Is a byte of these eight a control or not ASCII? It may say so of a few others: they are looked at one by one.
+static bool has_odd(uint64_t x)
+{
+    uint64_t del = x ^ EACH(0x7F);
+    return ((x | (x - EACH(0x20)) | (del - EACH(1))) & EACH(0x80)) != 0;
+}
+
+// Printable ASCII at the front, which nearly all texts are.
+static size_t plain_run(struct span s, size_t max)
+{
+    size_t n = s.n < max ? s.n : max, i = 0;
+    for (uint64_t x; n - i >= sizeof(x); i += sizeof(x)) {
+        memcpy(&x, s.p + i, sizeof(x));
+        if (has_odd(x))
+            break;
+    }
+    while (i < n && s.p[i] >= 0x20 && s.p[i] < 0x7F)
+        i++;
+    return i;
+}
+
 size_t span_utf8(struct span s, char *dst, size_t cap)
 {
     static const uint8_t bad[3] = {0xEF, 0xBF, 0xBD};
@@ -101,6 +124,13 @@ size_t span_utf8(struct span s, char *dst, size_t cap)
     size_t out = 0;
     while (s.n > 0) {
         bool good;
+        size_t plain = plain_run(s, cap - 1 - out);
+        if (plain > 0) {
+            memcpy(dst + out, s.p, plain);
+            out += plain;
+            s = span_of(s.p + plain, s.n - plain);
+            continue;
+        }
         size_t n = span_utf8_char(s, &good);
         uint8_t b = s.p[0];
         if ((b < 0x20 && b != '\t') || b == 0x7F || (good && b == 0xC2 && s.p[1] < 0xA0))

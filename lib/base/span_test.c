@@ -100,6 +100,35 @@ static void text_is_cut_between_characters(void **state)
     assert_string_equal(b, "");
 }
 
+// Eight bytes are looked at together: each byte there is, at each place, cut at each length.
+static void each_byte_at_each_place(void **state)
+{
+    (void)state;
+    const char plain[] = "sip:alice@example.org~";
+    for (size_t at = 0; at < sizeof(plain) - 1; at++)
+        for (int v = 0; v < 256; v++) {
+            char in[sizeof(plain)], want[sizeof(plain) + 3], out[sizeof(plain) + 3];
+            memcpy(in, plain, sizeof(in));
+            in[at] = (char)v;
+            bool good = v == '\t' || (v >= 0x20 && v < 0x7F);
+            size_t bad = good ? 0 : 3;
+            memcpy(want, in, at + 1);
+            if (bad)
+                memcpy(want + at, "\xEF\xBF\xBD", 3);
+            memcpy(want + at + (good ? 1 : 3), in + at + 1, sizeof(plain) - at - 1);
+            for (size_t cap = 1; cap <= sizeof(out); cap++) {
+                size_t n = span_utf8(span_of(in, sizeof(in) - 1), out, cap);
+                size_t whole = strlen(plain) + (good ? 0 : 2),
+                       fits = cap - 1 < whole ? cap - 1 : whole;
+                if (!good && fits > at && fits < at + 3)
+                    fits = at; // not in the middle of a character
+                assert_int_equal(n, fits);
+                assert_memory_equal(out, want, fits);
+                assert_int_equal(out[fits], 0);
+            }
+        }
+}
+
 static void cursor_never_passes_the_end(void **state)
 {
     (void)state;
@@ -139,6 +168,7 @@ int main(void)
         cmocka_unit_test(copies_are_cut),
         cmocka_unit_test(wire_bytes_become_text),
         cmocka_unit_test(text_is_cut_between_characters),
+        cmocka_unit_test(each_byte_at_each_place),
         cmocka_unit_test(cursor_never_passes_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 // Pauses: what harvesters are told to drop, for how long, and what a call keeps of it.
+// Over 450 lines: one case after the other, all on the same call.
 #include "pause.h"
 #include "bus/bus.h"
 #include "stats.h"
