@@ -18,4 +18,9 @@ if [ -n "$out" ]; then
     echo "$out" | sed 's/$/: not in form; tools\/check\/format.sh --fix/'
     exit 1
 fi
+marks=$(git grep -nE '^(<{7}|>{7}) ' 2>/dev/null || true)
+if [ -n "$marks" ]; then
+    echo "$marks" | sed 's/$/: a merge that was not finished/'
+    exit 1
+fi
 echo "format: $(echo "$files" | wc -l) files are good"
