@@ -38,6 +38,7 @@ const NAMES: Record<AlertKind, [string, string]> = {
   harvester_away: ["Harvester away", " s"],
   drops: ["Packets dropped", ""],
   recordings_missing: ["Recordings missing", ""],
+  certificate_used: ["Certificate not renewed, life used", "%"],
 };
 
 export function kindWord(kind: AlertKind): string {

@@ -231,7 +231,7 @@ export interface CallQuality {
 }
 
 export type AlertKind =
-  | "failed_share" | "short_calls" | "mos_low" | "one_way" | "loss" | "harvester_away" | "drops" | "recordings_missing";
+  | "failed_share" | "short_calls" | "mos_low" | "one_way" | "loss" | "harvester_away" | "drops" | "recordings_missing" | "certificate_used";
 export interface Alert {
   id: string;
   rule: string;

@@ -271,6 +271,39 @@ static void a_revoked_site_is_cut_off(void **state)
     assert_int_equal(n, 50);
 }
 
+// The file of a running publisher is another one; it goes on with what it has opened, and when that is cut, comes back with the new one.
+static void a_renewed_certificate_is_shown_without_a_restart(void **state)
+{
+    (void)state;
+    uint64_t n = 0, refused = stat_get(&in[IN_REFUSED_UNKNOWN]);
+    pid_t pid = spawn(&ports, "ca", "berlin", "berlin", "berlin", "1500");
+    struct bus_admitted a[] = {admitted("berlin", "berlin", false), {{0}, {0}, {0}, false}};
+    struct feed_msg m;
+    int code;
+    while ((code = ended(pid)) < 0) {
+        if (feed_sub_next(sub, 20000, &m) != 1)
+            continue;
+        feed_sub_commit(sub, m.slot, m.env->seq);
+        if (++n == 100) {
+            sh("cd %s && openssl x509 -req -in berlin.csr -CA ca.crt -CAkey ca.key -CAcreateserial "
+               "-days 2 -extfile ext 2>/dev/null >next.crt && cat ca.crt >>next.crt && mv next.crt "
+               "berlin.crt",
+               dir);
+            a[1] = admitted("berlin", "berlin", false);
+            assert_memory_not_equal(a[0].certificate, a[1].certificate, BUS_PRINT_BYTES);
+            bus_admit(a, 2); // the one before counts as well: nothing is cut
+        }
+        if (n == 300) {
+            assert_int_equal(stat_get(&in[IN_REFUSED_UNKNOWN]), refused);
+            bus_admit(a + 1, 1); // only the new one: standing connections are
+        }
+    }
+    assert_int_equal(code, 0); // all is committed
+    assert_int_equal(n, 1500);
+    struct bus_admitted all[] = {a[1], admitted("paris", "paris", false)};
+    bus_admit(all, 2);
+}
+
 static void every_changed_byte_is_seen(void **state)
 {
     (void)state;
@@ -354,6 +387,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_admitted_site_is_served),
         cmocka_unit_test(strangers_are_refused_and_counted),
+        cmocka_unit_test(a_renewed_certificate_is_shown_without_a_restart),
         cmocka_unit_test(a_revoked_site_is_cut_off),
         cmocka_unit_test(every_changed_byte_is_seen),
         cmocka_unit_test(what_it_costs),

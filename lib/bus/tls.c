@@ -130,6 +130,7 @@ static int secure_tls(const struct bus_secure_opts *o, char *err, size_t err_cap
         snprintf(err, err_cap, "bus.tls-cert and bus.tls-key: one needs the other");
         return -EINVAL;
     }
+    tls_engine_files(is_set(o->cert) ? o->cert : "", is_set(o->cert) ? o->key : "");
     int r = tls_engine_register();
     if (r < 0)
         snprintf(err, err_cap, "TLS: nng %s does not take our engine", nng_version());

@@ -1,9 +1,15 @@
 // The engine's settings: authority, own certificate, whom to trust. See tls_engine.h.
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "base/log.h"
+#include "tls_engine.h"
 #include "tls_engine_impl.h"
 
 #define PIN_PREFIX "sha256:"
@@ -62,6 +68,71 @@ static int verify_admitted(X509_STORE_CTX *sc, void *arg)
     return a == GUARD_GOOD;
 }
 
+// ---- a renewed certificate ----------------------------------------------------------------------------------------
+
+// What the file of the own certificate says now, for all connections of the process: looked at when one is made, which is rare.
+static struct {
+    pthread_mutex_t lock;
+    char cert[4096], key[4096];
+    struct stat seen;
+    SSL_CTX
+    *holds; // NULL: the settings' own is the newest. Only for its certificate, chain and key
+} files = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void tls_engine_files(const char *cert, const char *key)
+{
+    (void)pthread_mutex_lock(&files.lock);
+    (void)snprintf(files.cert, sizeof(files.cert), "%s", cert);
+    (void)snprintf(files.key, sizeof(files.key), "%s", key);
+    if (stat(files.cert, &files.seen) != 0)
+        memset(&files.seen, 0, sizeof(files.seen));
+    SSL_CTX_free(files.holds);
+    files.holds = NULL;
+    (void)pthread_mutex_unlock(&files.lock);
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static void look_at_files(void)
+{
+    struct stat st;
+    if (!files.cert[0] || stat(files.cert, &st) != 0 || is_same(&st, &files.seen))
+        return;
+    SSL_CTX *x = SSL_CTX_new(TLS_method());
+    bool good = x && SSL_CTX_use_certificate_chain_file(x, files.cert) == 1 &&
+                SSL_CTX_use_PrivateKey_file(x, files.key, SSL_FILETYPE_PEM) == 1 &&
+                SSL_CTX_check_private_key(x) == 1;
+    ERR_clear_error();
+    if (!good) { // half written, or another key's: the one that we have stays, and the file is looked at again
+        SSL_CTX_free(x);
+        return;
+    }
+    SSL_CTX_free(files.holds);
+    files.holds = x;
+    files.seen = st;
+    log_info("the own certificate is another one now", "file=%s", files.cert);
+}
+
+// Called in a handshake when a certificate is to be shown.
+static int show_newest(SSL *ssl, void *arg)
+{
+    STACK_OF(X509) *chain = NULL;
+    int good = 1;
+    (void)arg;
+    (void)pthread_mutex_lock(&files.lock);
+    look_at_files();
+    if (files.holds)
+        good = SSL_CTX_get0_chain_certs(files.holds, &chain) == 1 &&
+               SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(files.holds),
+                                    SSL_CTX_get0_privatekey(files.holds), chain, 1) == 1;
+    (void)pthread_mutex_unlock(&files.lock);
+    return good;
+}
+
 static int config_init(nng_tls_engine_config *cfg, nng_tls_mode mode)
 {
     cfg->server = mode == NNG_TLS_MODE_SERVER;
@@ -72,6 +143,7 @@ static int config_init(nng_tls_engine_config *cfg, nng_tls_mode mode)
     SSL_CTX_set_num_tickets(cfg->ctx, 0); // each connection shows its certificate
     SSL_CTX_set_session_cache_mode(cfg->ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(cfg->ctx, cfg->server ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_cb(cfg->ctx, show_newest, NULL);
     if (cfg->server)
         SSL_CTX_set_cert_verify_callback(cfg->ctx, verify_admitted, NULL);
     return 0;

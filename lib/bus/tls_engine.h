@@ -5,5 +5,8 @@
 // Threads: nng calls the engine under the lock of each connection; nothing here is shared but the guard.
 #pragma once
 
+// The files of the own certificate and key as they were read for the settings: each handshake looks whether the certificate's is another one
+// since, and shows that, when it fits the key. Before the first socket; "" for none.
+void tls_engine_files(const char *cert, const char *key);
 // Before the first wss socket, once. 0 or negative errno.
 int tls_engine_register(void);

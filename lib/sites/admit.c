@@ -26,6 +26,7 @@ struct admit {
     int64_t every_us;
     struct bus_admitted *list;
     bool said_full;
+    int64_t ending; // certificates, at the last look
 };
 
 static struct {
@@ -39,6 +40,7 @@ enum {
     ADMIT_KEYS,
     ADMIT_READS,
     ADMIT_FAILED,
+    ADMIT_ENDING,
     ADMIT_N
 };
 static const struct stat_def defs[ADMIT_N] = {
@@ -48,6 +50,8 @@ static const struct stat_def defs[ADMIT_N] = {
     [ADMIT_FAILED] = {"sites_reads_failed_total", NULL,
                       "times the table of sites could not be read: the last one holds",
                       STAT_COUNTER},
+    [ADMIT_ENDING] = {"sites_certificates_ending", NULL,
+                      "certificates of which less than a fifth of their life is left", STAT_GAUGE},
 };
 static struct stat_cell cells[ADMIT_N];
 
@@ -66,11 +70,24 @@ uint64_t admit_realms_generation(void)
     return atomic_load(&realms.generation);
 }
 
+// A machine asks when a third is left; who has less than a fifth has not been heard, or cannot write it down.
+static void say_ending(struct admit *a, int64_t n)
+{
+    if (n > a->ending)
+        log_warn("certificates of sites near their end and were not renewed: ./callmesh site list",
+                 "machines=%lld", (long long)n);
+    a->ending = n;
+    stat_set(&cells[ADMIT_ENDING], (uint64_t)n);
+}
+
 static int read_keys(struct admit *a)
 {
     static const char sql[] =
-        "SELECT site, sign_key, certificate, revoked_at IS NOT NULL FROM site_keys"
-        " ORDER BY joined_at DESC, sign_key LIMIT $1";
+        "SELECT site, sign_key, x.print, revoked_at IS NOT NULL, count(*) FILTER (WHERE x.n = 1 "
+        "AND revoked_at IS NULL AND expires_at > now() AND expires_at - now() < (expires_at - "
+        "coalesce(renewed_at, joined_at)) / 5) OVER () FROM site_keys CROSS JOIN LATERAL (VALUES "
+        "(1, certificate), (2, previous)) x (n, print) WHERE x.print IS NOT NULL ORDER BY x.n, "
+        "joined_at DESC, sign_key LIMIT $1";
     struct store_args args;
     store_args_init(&args);
     store_arg_int(&args, BUS_ADMITTED_MAX + 1);
@@ -93,6 +110,7 @@ static int read_keys(struct admit *a)
             store_bytes(r, i, 2, k->certificate, sizeof(k->certificate)) == sizeof(k->certificate);
         k->revoked = !good || store_bool(r, i, 3);
     }
+    say_ending(a, n ? store_int(r, 0, 4) : 0);
     store_result_free(r);
     bus_admit(a->list, n);
     stat_set(&cells[ADMIT_KEYS], n);

@@ -116,15 +116,17 @@ static bool set_serial(X509 *x)
     return good;
 }
 
-static bool fill(X509 *x, struct issuer *i, EVP_PKEY *key, const char *site, int64_t days)
+static bool fill(X509 *x, struct issuer *i, EVP_PKEY *key, const char *site, int64_t life_s)
 {
     X509_NAME *name = X509_get_subject_name(x);
     return X509_set_version(x, 2) == 1 && set_serial(x) &&
            X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)site, -1, -1,
                                       0) == 1 &&
            X509_set_issuer_name(x, X509_get_subject_name(i->cert)) == 1 &&
-           X509_gmtime_adj(X509_getm_notBefore(x), -DAY_S) && // clocks of sites may be behind
-           X509_gmtime_adj(X509_getm_notAfter(x), (long)(days * DAY_S)) &&
+           X509_gmtime_adj(
+               X509_getm_notBefore(x),
+               -(long)(life_s < DAY_S ? life_s : DAY_S)) && // clocks of sites may be behind
+           X509_gmtime_adj(X509_getm_notAfter(x), (long)life_s) &&
            X509_set_pubkey(x, key) == 1 &&
            add_extension(x, i->cert, NID_basic_constraints, "critical,CA:FALSE") &&
            add_extension(x, i->cert, NID_key_usage, "critical,digitalSignature") &&
@@ -132,14 +134,14 @@ static bool fill(X509 *x, struct issuer *i, EVP_PKEY *key, const char *site, int
            X509_sign(x, i->key, EVP_sha256()) > 0;
 }
 
-int issuer_sign(struct issuer *i, struct span csr_pem, const char *site, int64_t days,
+int issuer_sign(struct issuer *i, struct span csr_pem, const char *site, int64_t life_us,
                 struct issued *ret)
 {
     EVP_PKEY *key = request_key(csr_pem);
     if (!key)
         return -EINVAL;
     X509 *x = X509_new();
-    int r = x && fill(x, i, key, site, days) ? 0 : -EIO;
+    int r = x && fill(x, i, key, site, life_us / US_PER_S) ? 0 : -EIO;
     unsigned n = 0;
     uint8_t print[EVP_MAX_MD_SIZE];
     int at = r == 0 ? pem_of(x, ret->pem, sizeof(ret->pem)) : -1;
@@ -149,7 +151,7 @@ int issuer_sign(struct issuer *i, struct span csr_pem, const char *site, int64_t
     if (r == 0) {
         memcpy(ret->print, print, sizeof(ret->print));
         snprintf(ret->pem + at, sizeof(ret->pem) - (size_t)at, "%s", i->pem);
-        ret->expires_us = wall_now_us() + days * DAY_S * US_PER_S;
+        ret->expires_us = wall_now_us() + life_us;
     }
     X509_free(x);
     EVP_PKEY_free(key);

@@ -20,5 +20,5 @@ struct issued {
     int64_t expires_us;
 };
 // 0, or -EINVAL: not a request for a P-256 key, or its own signature is wrong.
-int issuer_sign(struct issuer *i, struct span csr_pem, const char *site, int64_t days,
+int issuer_sign(struct issuer *i, struct span csr_pem, const char *site, int64_t life_us,
                 struct issued *ret);

@@ -10,6 +10,8 @@
 
 #include "sites/issue.h"
 
+#define DAY_US INT64_C(86400000000)
+
 static char dir[64];
 
 __attribute__((format(printf, 1, 2))) static void sh(const char *form, ...)
@@ -78,7 +80,7 @@ static void a_certificate_says_what_we_say(void **state)
     static char csr[8192], text[16384];
     static struct issued is;
     size_t n = slurp("good.csr", csr, sizeof(csr));
-    assert_int_equal(issuer_sign(issuer, span_of(csr, n), "berlin", 30, &is), 0);
+    assert_int_equal(issuer_sign(issuer, span_of(csr, n), "berlin", 30 * DAY_US, &is), 0);
     char path[128];
     (void)snprintf(path, sizeof(path), "%s/site.crt", dir);
     FILE *f = fopen(path, "we");
@@ -107,18 +109,18 @@ static void others_are_not_signed(void **state)
     static const char *const bad[] = {"rsa.csr", "p384.csr", "ca.crt", "ca.key"};
     for (size_t i = 0; i < 4; i++) {
         size_t n = slurp(bad[i], csr, sizeof(csr));
-        assert_int_equal(issuer_sign(issuer, span_of(csr, n), "x", 1, &is), -22);
+        assert_int_equal(issuer_sign(issuer, span_of(csr, n), "x", DAY_US, &is), -22);
     }
     // Shorter at every length: the last line alone is left out at the end, so stop before it.
     size_t n = slurp("good.csr", csr, sizeof(csr));
     for (size_t k = 0; k + 40 < n; k++)
-        assert_int_equal(issuer_sign(issuer, span_of(csr, k), "x", 1, &is), -22);
+        assert_int_equal(issuer_sign(issuer, span_of(csr, k), "x", DAY_US, &is), -22);
     // Changed: not even one character passes (base64 has spare bits in its last group only).
     size_t signed_anyway = 0;
     for (size_t k = 40; k + 60 < n; k++) {
         char was = csr[k];
         csr[k] = was == 'A' ? 'B' : 'A';
-        signed_anyway += issuer_sign(issuer, span_of(csr, n), "x", 1, &is) == 0;
+        signed_anyway += issuer_sign(issuer, span_of(csr, n), "x", DAY_US, &is) == 0;
         csr[k] = was;
     }
     assert_int_equal(signed_anyway, 0);

@@ -21,7 +21,7 @@ struct join {
     struct answer *answer;
     struct issuer *issuer;
     struct store *store; // the answering thread's
-    int64_t days;
+    int64_t life_us;
 };
 
 enum {
@@ -142,7 +142,7 @@ static void admit_machine(struct join *j, const Callmesh__V1__JoinRequest *q,
         return;
     }
     if (q->sign_key.len != BUS_KEY_BYTES ||
-        issuer_sign(j->issuer, span_of(q->csr.data, q->csr.len), t.site, j->days, cert) < 0) {
+        issuer_sign(j->issuer, span_of(q->csr.data, q->csr.len), t.site, j->life_us, cert) < 0) {
         refuse(reply, a, JOIN_REFUSED, "the request has no P-256 key or no signing key");
         return;
     }
@@ -180,7 +180,7 @@ int join_open(struct join **ret, const struct join_opts *o, char *err, size_t er
     if (!j)
         return -ENOMEM;
     stat_register(defs, cells, JOIN_N);
-    j->days = o->certificate_days;
+    j->life_us = o->certificate_us;
     j->store = store_new(&so);
     int r = j->store ? issuer_open(&j->issuer, o->ca_cert, o->ca_key, err, err_cap) : -ENOMEM;
     if (r == 0)

@@ -10,7 +10,7 @@ struct join_opts {
     const char *url; // wss://, listened on; who comes shows no certificate
     const char *dsn, *app;
     const char *ca_cert, *ca_key; // PEM files
-    int64_t certificate_days;
+    int64_t certificate_us;       // its life
 };
 int join_open(struct join **ret, const struct join_opts *o, char *err, size_t err_cap);
 void join_stop(struct join *j);

@@ -2,7 +2,7 @@
 #pragma once
 #include "store/conn.h"
 
-#define STORE_SCHEMA_VERSION 18
+#define STORE_SCHEMA_VERSION 19
 
 enum {
     SCHEMA_OK = 0,

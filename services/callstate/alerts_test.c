@@ -53,7 +53,8 @@ static int64_t ask(const char *sql)
 
 static void begin(void)
 {
-    script("DELETE FROM calls; DELETE FROM streams; DELETE FROM losses; DELETE FROM harvesters; "
+    script("DELETE FROM site_keys; DELETE FROM calls; DELETE FROM streams; DELETE FROM losses; "
+           "DELETE FROM harvesters; "
            "DELETE FROM sites; DELETE FROM alerts; "
            "DELETE FROM alert_watch; DELETE FROM alert_rules");
 }
@@ -190,6 +191,11 @@ static void each_kind(void **state)
          "place, count, from_at, to_at) SELECT 'k', 'h', 1, i, 'kernel', 5, "
          "min(started_at), min(started_at) FROM calls, generate_series(1, 3) i GROUP BY i",
          15, "h"},
+        {"certificate_used",
+         "INSERT INTO site_keys (sign_key, site, certificate, node, joined_at, expires_at) SELECT "
+         "'a', 'k', 'b', 'h', min(started_at) - interval '40 s', min(started_at) + interval '60 s' "
+         "FROM calls",
+         80, "h"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char sql[700];
@@ -270,7 +276,7 @@ static void bounds(void **state)
 static void the_rules_that_come_with_it(void **state)
 {
     (void)state;
-    assert_int_equal(ask("SELECT count(*) FROM alert_rules WHERE enabled"), 8);
+    assert_int_equal(ask("SELECT count(*) FROM alert_rules WHERE enabled"), 9);
     look(0, NULL);
     assert_int_equal(up(), 0);
 }

@@ -7,6 +7,7 @@
 #include "parts.h"
 #include "pause.h"
 #include "recordings.h"
+#include "sites/renew.h"
 #include "srtp_keys.h"
 #include "stats.h"
 
@@ -22,6 +23,7 @@ struct control {
     struct world *w;
     struct cast_pub *mesh;
     struct srtp_keys *keys; // borrowed
+    struct renew *renew;    // the same; NULL: this centre signs no certificates
     pthread_mutex_t lock;
     pthread_cond_t changed;
     const Callmesh__V1__ControlRequest *q; // set: one waits
@@ -30,7 +32,8 @@ struct control {
     _Atomic bool waiting, closed;
 };
 
-struct control *control_new(struct world *w, struct cast_pub *mesh, struct srtp_keys *keys)
+struct control *control_new(struct world *w, struct cast_pub *mesh, struct srtp_keys *keys,
+                            struct renew *renew)
 {
     struct control *c = mem_take(sizeof *c);
     if (!c)
@@ -38,6 +41,7 @@ struct control *control_new(struct world *w, struct cast_pub *mesh, struct srtp_
     c->w = w;
     c->mesh = mesh;
     c->keys = keys;
+    c->renew = renew;
     c->views = arena_new(VIEW_BYTES);
     if (!c->views)
         return control_free(c);
@@ -72,6 +76,10 @@ void control_answer(void *ctx, const Callmesh__V1__ControlRequest *q,
     }
     if (q->request_case == CALLMESH__V1__CONTROL_REQUEST__REQUEST_SRTP_KEYS && c->keys) {
         srtp_keys_answer(c->keys, q->srtp_keys, reply, a);
+        return;
+    }
+    if (q->request_case == CALLMESH__V1__CONTROL_REQUEST__REQUEST_RENEW) {
+        renew_answer(c->renew, q->renew, reply, a);
         return;
     }
     (void)pthread_mutex_lock(&c->lock);

@@ -10,7 +10,9 @@
 struct control;
 struct srtp_keys;
 // keys is borrowed; NULL: such requests are unknown here.
-struct control *control_new(struct world *w, struct cast_pub *mesh, struct srtp_keys *keys);
+struct renew; // sites/renew.h
+struct control *control_new(struct world *w, struct cast_pub *mesh, struct srtp_keys *keys,
+                            struct renew *renew);
 struct control *control_free(struct control *c);
 // The answer_fn.
 void control_answer(void *ctx, const Callmesh__V1__ControlRequest *q,

@@ -15,6 +15,7 @@
 #include "srtp_keys.h"
 #include "sites/admit.h"
 #include "sites/join.h"
+#include "sites/renew.h"
 #include "state.h"
 #include "statistics.h"
 #include "stats.h"
@@ -42,8 +43,10 @@ static const struct conf_def defs[] = {
     {"sites.ca-cert", CONF_STR, "", 0, 0, "PEM file: the authority that signs their certificates",
      false},
     {"sites.ca-key", CONF_STR, "", 0, 0, "PEM file: its private key", false},
-    {"sites.certificate-days", CONF_INT, "3650", 1, 36500,
-     "life of a site's certificate: nothing renews it yet, and a revocation counts at once", false},
+    {"sites.certificate-life", CONF_DURATION, "365d", 10000000, 3153600000000000,
+     "life of a site's certificate: the site renews it when a third is left, so one that was off "
+     "for four months still can",
+     false},
     {"sites.refresh", CONF_DURATION, "1s", 100000, 3600000000,
      "how often the table of admitted sites is read: a revocation counts after that", false},
     {"store.dsn", CONF_STR, "host=/var/run/postgresql dbname=callmesh", 0, 0,
@@ -169,6 +172,7 @@ static struct {
     struct admit *admit;
     struct policy_board policy;
     struct join *join;
+    struct renew *renew;
 } g;
 
 static struct limits limits_of(const struct conf *c)
@@ -359,6 +363,20 @@ static int open_bus(const struct conf *c)
     return 0;
 }
 
+static int open_renew(const struct conf *c)
+{
+    char err[256] = "";
+    struct renew_opts o = {.dsn = conf_str(c, "store.dsn"),
+                           .app = "callmesh-callstate-renew",
+                           .ca_cert = conf_str(c, "sites.ca-cert"),
+                           .ca_key = conf_str(c, "sites.ca-key"),
+                           .certificate_us = conf_int(c, "sites.certificate-life")};
+    int r = o.ca_cert[0] ? renew_open(&g.renew, &o, err, sizeof err) : 0;
+    if (r < 0)
+        log_error("certificates cannot be renewed", "why=\"%s\"", err[0] ? err : strerror(-r));
+    return r < 0 ? EXIT_UNAVAILABLE : 0;
+}
+
 static int open_join(const struct conf *c)
 {
     char err[256] = "";
@@ -367,7 +385,7 @@ static int open_join(const struct conf *c)
                            .app = "callmesh-callstate-join",
                            .ca_cert = conf_str(c, "sites.ca-cert"),
                            .ca_key = conf_str(c, "sites.ca-key"),
-                           .certificate_days = conf_int(c, "sites.certificate-days")};
+                           .certificate_us = conf_int(c, "sites.certificate-life")};
     int r = jo.url[0] ? join_open(&g.join, &jo, err, sizeof err) : 0;
     if (r < 0)
         log_error("sites cannot join", "why=\"%s\"", err[0] ? err : strerror(-r));
@@ -453,6 +471,8 @@ static int start(const struct conf *c)
     if (!r)
         r = open_join(c);
     if (!r)
+        r = open_renew(c);
+    if (!r)
         r = open_bus(c);
     if (r)
         return r;
@@ -464,7 +484,7 @@ static int start(const struct conf *c)
         log_error("cannot start", "why=\"%s\"", err);
         return EXIT_CREATE;
     }
-    g.control = control_new(g.world, g.mesh, g.keys);
+    g.control = control_new(g.world, g.mesh, g.keys, g.renew);
     g.alerts = ring_new(ALERTS_QUEUE, sizeof(struct alert));
     struct state_opts so = {.world = g.world,
                             .sub = g.sub,
@@ -530,6 +550,7 @@ static void stop(void)
     if (g.sub)
         feed_sub_stop(g.sub);
     join_stop(g.join);
+    g.renew = renew_free(g.renew);
     admit_stop(g.admit);
     log_info("stopped", "stored=%s",
              all ? "all" : "not all: the journals of the sites give the rest again");

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
+#include "certificate.h"
 #include "cutter.h"
 #include "daemon/daemon.h"
 #include "intake.h"
@@ -26,6 +27,12 @@ static const struct conf_def defs[] = {
     {"bus.rtp-ask-url", CONF_STR, "tcp://127.0.0.1:7646", 0, 0, "its sure path; listened on",
      false},
     {"bus.mesh-url", CONF_STR, "tcp://127.0.0.1:7643", 0, 0, "the mesh, from callstate; dialled",
+     false},
+    {"bus.renew-every", CONF_DURATION, "1h", 1000000, 86400000000,
+     "how often the end of this machine's certificate is looked at", false},
+    {"bus.renew-at", CONF_INT, "67", 1, 95,
+     "percent of its life that are used when the next one is asked for: a third is left for a link "
+     "that is broken",
      false},
     {"bus.control-url", CONF_STR, "tcp://127.0.0.1:7644", 0, 0,
      "snapshots, from callstate; dialled", false},
@@ -101,6 +108,7 @@ static struct mesh mesh;
 static struct cutter cutter;
 static struct report reporter;
 static struct upload upload;
+static struct certificate certificate;
 static struct feeds feeds;
 static struct ears *ears;
 static char name[160], journal_path[4096];
@@ -177,6 +185,15 @@ static void settings(const struct conf *c)
                                     .drift_us = conf_int(c, "cut.drift"),
                                     .renderer = conf_str(c, "cut.renderer"),
                                     .renderer_wait_us = conf_int(c, "cut.renderer-wait")};
+    certificate = (struct certificate){.cert = conf_str(c, "bus.tls-cert"),
+                                       .key = conf_str(c, "bus.tls-key"),
+                                       .ca = conf_str(c, "bus.tls-ca"),
+                                       .sign_key = conf_str(c, "bus.sign-key"),
+                                       .control_url = conf_str(c, "bus.control-url"),
+                                       .name = name,
+                                       .site = site,
+                                       .every_us = conf_int(c, "bus.renew-every"),
+                                       .used_percent = conf_int(c, "bus.renew-at")};
     reporter.o = (struct report_opts){.name = name,
                                       .site = site,
                                       .sig_url = conf_str(c, "bus.sig-url"),
@@ -269,6 +286,8 @@ static int start(const struct conf *c)
         r = intake_start(&intake);
     if (r == 0)
         r = mesh_start(&mesh);
+    if (r == 0)
+        r = certificate_start(&certificate, err, sizeof(err));
     if (r < 0) {
         log_error("thread not started", "error=\"%s\"", strerror(-r));
         return 69;
@@ -279,6 +298,7 @@ static int start(const struct conf *c)
 static void stop(void)
 {
     thread_ask_stop(&cutter.thread);
+    certificate_stop(&certificate);
     mesh_stop(&mesh);
     intake_stop(&intake);
     ears_stop(ears);

@@ -97,6 +97,12 @@
       "questions for the keys of a call")                                                          \
     X(KEYS_AWAY, "recording_srtp_keys_total", "answer=\"away\"", COUNTER,                          \
       "questions for the keys of a call")                                                          \
+    X(CERTIFICATE_S, "recorder_certificate_seconds", NULL, GAUGE,                                  \
+      "until the end of this machine's certificate; 0 without one")                                \
+    X(CERTIFICATE_RENEWED, "recorder_certificate_renewals_total", "result=\"renewed\"", COUNTER,   \
+      "of this machine's certificate")                                                             \
+    X(CERTIFICATE_FAILED, "recorder_certificate_renewals_total", "result=\"failed\"", COUNTER,     \
+      "of this machine's certificate")                                                             \
     X(RENDER_CODECS, "recorder_renderer_codecs", NULL, GAUGE,                                      \
       "codecs that callmesh-render decodes; 0: it is not there")                                   \
     X(RENDER_STARTS, "recorder_renderer_starts_total", NULL, COUNTER,                              \

@@ -142,13 +142,14 @@ site_list() {
     local sql="SELECT s.site, nullif(s.realm, '') AS realm,
         count(k.*) FILTER (WHERE k.revoked_at IS NULL AND k.expires_at > now()) AS machines, count(k.*) FILTER (WHERE k.revoked_at IS NOT NULL) AS revoked,
         (SELECT count(*) FROM site_tokens t WHERE t.site = s.site AND t.used_at IS NULL AND t.expires_at > now()) AS tokens,
+        floor(min(extract(epoch FROM k.expires_at - now())) FILTER (WHERE k.revoked_at IS NULL) / 86400) AS days_left,
         string_agg(DISTINCT k.node, ',') FILTER (WHERE k.revoked_at IS NULL) AS nodes,
         (SELECT max(h.last_seen_at) FROM harvesters h WHERE h.site = s.site) AS last_seen_at
         FROM sites s LEFT JOIN site_keys k USING (site) GROUP BY s.site, s.realm ORDER BY s.site"
     if [ "${1:-}" = --json ]; then site_sql "SELECT coalesce(json_agg(x), '[]') FROM ($sql) x"
     else
-        { printf 'site\trealm\tmachines\trevoked\topen tokens\tnodes\tlast seen\n'
-          site_sql "SELECT concat_ws(E'\t', site, coalesce(realm, '-'), machines, revoked, tokens, coalesce(nodes, '-'), coalesce(to_char(last_seen_at, 'YYYY-MM-DD HH24:MI:SS'), '-')) FROM ($sql) x"; } | table
+        { printf 'site\trealm\tmachines\trevoked\topen tokens\tdays left\tnodes\tlast seen\n'
+          site_sql "SELECT concat_ws(E'\t', site, coalesce(realm, '-'), machines, revoked, tokens, coalesce(days_left::text, '-'), coalesce(nodes, '-'), coalesce(to_char(last_seen_at, 'YYYY-MM-DD HH24:MI:SS'), '-')) FROM ($sql) x"; } | table
     fi
 }
 
@@ -208,7 +209,7 @@ site_start() { # INTERFACE
     [ -n "$1" ] || die 64 "this machine is of the site '$(site_name)': ./callmesh up --interface IF"
     mapfile -t a < <(joined_args recorder)
     service_start recorder "${a[@]}" --bus.rtp-url="$(bus_url 5)" --bus.rtp-ask-url="$(bus_url 6)" --spool.dir="$CM_VAR/spool" \
-        --recordings.dir="$CM_VAR/recordings" --journal.dir="$CM_VAR/journal" --health.listen="127.0.0.1:$(health_port recorder)"
+        --recordings.dir="$CM_VAR/recordings" --keys.dir="$CM_VAR/keys" --journal.dir="$CM_VAR/journal" --health.listen="127.0.0.1:$(health_port recorder)"
     mapfile -t a < <(joined_args capture)
     capture_start "$1" "$(site_name)" "${a[@]}"
     say " ok site $(site_name): recorder and capture run; the centre is $(setting site-centre)"

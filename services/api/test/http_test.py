@@ -761,7 +761,7 @@ class Suite:
         c, w = self.c, self.w
         v1 = "/api/v1"
         have = c.get(v1 + "/alert-rules").json["data"]
-        assert {r["kind"] for r in have} == {"failed_share", "short_calls", "mos_low", "one_way", "loss", "harvester_away", "drops", "recordings_missing"}, have
+        assert {r["kind"] for r in have} == {"failed_share", "short_calls", "mos_low", "one_way", "loss", "harvester_away", "drops", "recordings_missing", "certificate_used"}, have
         for body in ("{}", '{"name": "x", "kind": "nonsense", "raise_at": 1}', '{"name": "", "kind": "loss", "raise_at": 1}', '{"name": "x", "kind": "loss"}',
                      '{"name": "x", "kind": "loss", "raise_at": 1, "clear_at": 2}', '{"name": "x", "kind": "loss", "raise_at": 1, "window_seconds": 0}',
                      '{"name": "x", "kind": "loss", "raise_at": "many"}', "no json"):

@@ -41,11 +41,42 @@ def site_up(t):
     return [h for h in t.get("/harvesters")["data"] if h["site"] == "berlin" and h["up"]]
 
 
+def psql(t, sql):
+    cmd = ["psql", "-h", os.path.join(t.var, "pg"), "-U", "callmesh", "-d", "callmesh", "-Atc", sql]
+    if os.geteuid() == 0:
+        cmd = ["setpriv", "--reuid=callmesh", "--regid=callmesh", "--clear-groups", *cmd]
+    return subprocess.run(cmd, check=True, stdout=subprocess.PIPE, text=True, cwd="/").stdout.strip()
+
+
+def renewed_without_a_restart(t):
+    crt = os.path.join(t.path("site"), "secrets", "site", "site.crt")
+
+    def content():
+        with open(crt, encoding="utf-8") as f:
+            return f.read()
+    with open(os.path.join(t.path("site"), "run", "capture.pid"), encoding="utf-8") as f:
+        pid = f.read()
+    before, out = content(), refused(t)
+    psql(t, "UPDATE site_keys SET joined_at = now() - interval '200 days' WHERE site = 'berlin'")  # the half of its life: it is due
+    wait_for("the next certificate", lambda: content() != before, 20)
+    check(psql(t, "SELECT count(*) FROM site_keys WHERE previous IS NOT NULL AND renewed_at > now() - interval '1 min'") == "1", "not in the table")
+    check(re.search(r"^berlin +- +1 +0 +0 +(9|10) ", t.callmesh("site", "list").stdout, re.M), t.callmesh("site", "list").stdout)
+    check(site_up(t) and refused(t) == out, f"the link was lost: {out}, {refused(t)}")
+    # The connections that stand were opened with the one before: sent away, they come back with the next one.
+    psql(t, "UPDATE site_keys SET previous = NULL WHERE site = 'berlin'")
+    wait_for("the old connections to be cut", lambda: refused(t) != out, 10)
+    at = psql(t, "SELECT now()")
+    wait_for("the site by its next certificate", lambda: psql(t, f"SELECT count(*) FROM harvesters WHERE site = 'berlin' AND last_seen_at > '{at}'") == "1", 20)
+    with open(os.path.join(t.path("site"), "run", "capture.pid"), encoding="utf-8") as f:
+        check(f.read() == pid, "it was started again")
+
+
 def test_every_command_of_the_page(t):
     if os.getuid() != 0:
         raise Skip("namespaces need root")
     if " 192.0.2." in subprocess.run(["ip", "-4", "-o", "addr"], stdout=subprocess.PIPE, text=True, check=True).stdout:
         raise Skip("192.0.2.0/24, the page's network, is this machine's own: run it in a network namespace")
+    t.env.update(CALLMESH_SITES_CERTIFICATE_LIFE="10d", CALLMESH_BUS_RENEW_EVERY="1s", CALLMESH_BUS_RENEW_AT="1")  # it asks all the time, and it is not due
     t.up()
     open_namespace(t)
     for where, line in commands():
@@ -55,6 +86,7 @@ def test_every_command_of_the_page(t):
             check(args[1].replace("7661", str(t.base + 21)) == t.join_line[1] and args[2::2] == t.join_line[2::2], "the page shows another form")
             args = t.join_line
         if args[:2] == ["site", "revoke"]:
+            renewed_without_a_restart(t)
             t.before = refused(t)
         p = t.callmesh(*args) if where == "centre" else at_site(t, *args)
         if args[:2] == ["site", "add"]:
