@@ -6,6 +6,10 @@ export function agentWords(agents: CallAgent[] | undefined): string {
   return (agents ?? []).map((a) => (a.team ? `${a.name} (${a.team})` : a.name)).join(", ");
 }
 
+export function matchWords(by: CallAgent["matched_by"]): string {
+  return by === "user" ? "SIP user" : by === "number" ? "number" : "phone's address";
+}
+
 export function agentNamed(agents: CallAgent[] | undefined, text: string): boolean {
   return (agents ?? []).some((a) => a.name.toLowerCase().includes(text) || a.team.toLowerCase().includes(text));
 }

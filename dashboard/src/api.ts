@@ -1,7 +1,7 @@
 // Typed client of /api/v1. Same origin, cookie session; a 401 anywhere ends the session on the page.
 import { signal } from "@preact/signals";
 import type {
-  ActiveCalls, Agent, AgentNew, Alert, AlertRule, AudioFormat, Call, CallQuality, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, Team, TimelineEvent,
+  ActiveCalls, Agent, AgentNew, Alert, AlertRule, AudioFormat, Call, CallQuality, DialPlan, DialPlanNew, Evidence, Harvester, Ladder, Leg, ListenTicket, Me, Message, Page, Peaks, Recording, RecordingRule, RecordingRuleChange, RecordingRuleNew, Site, Stream, Team, TimelineEvent,
   StatisticsRow,
 } from "./types";
 
@@ -138,6 +138,9 @@ export const api = {
   },
   statistics: async (query: URLSearchParams, signal?: AbortSignal) => (await get<{ data: StatisticsRow[] }>(`/statistics?${query}`, signal)).data,
   statisticsUrl: (query: URLSearchParams) => `${BASE}/statistics?${query}`,
+  dialPlans: (signal?: AbortSignal) => all<DialPlan>("/dial-plans", signal),
+  writeDialPlan: (plan: DialPlanNew): Promise<unknown> => request("POST", "/dial-plans", JSON.stringify(plan)),
+  removeDialPlan: (site: string): Promise<unknown> => request("DELETE", `/dial-plans/${id(site)}`),
   agents: (team: string, signal?: AbortSignal) => all<Agent>(`/agents${team ? `?team=${id(team)}` : ""}`, signal, 1000),
   teams: (signal?: AbortSignal) => whole<Team>("/teams", signal),
   writeAgent: (agent: AgentNew) => request("POST", "/agents", agent),

@@ -5,7 +5,16 @@ export type CallResult = "answered" | "no_answer" | "busy" | "canceled" | "rejec
 export type RecordingState = "none" | "active" | "pending" | "ready" | "failed";
 export type Time = string;
 
-export interface Party { uri: string; user: string; name: string }
+export interface Party { uri: string; user: string; name: string; e164: string | null }
+
+/** What digits at a site mean. */
+export interface DialPlanNew {
+  site: string; country_code: string; area_code: string; trunk_prefix: string; number_base: string;
+  international_prefixes: string[]; outside_prefixes: string[]; short_numbers: string[];
+  extension_lengths: number[]; national_lengths: number[]; local_lengths: number[];
+  plain: "none" | "national" | "international";
+}
+export interface DialPlan extends DialPlanNew { updated_at: string; updated_by: string }
 export interface Address { ip: string; port: number }
 
 export interface Call {
@@ -55,7 +64,7 @@ export interface Call {
   listeners: number;
 }
 
-export interface CallAgent { id: string; name: string; team: string; side: "caller" | "callee"; matched_by: "user" | "address" }
+export interface CallAgent { id: string; name: string; team: string; side: "caller" | "callee"; matched_by: "user" | "address" | "number" }
 export interface ExtensionNew { site: string; kind: "user" | "address"; value: string; valid_from: Time | null; valid_to: Time | null }
 export type Extension = ExtensionNew;
 export interface AgentNew { name: string; team: string; extensions: ExtensionNew[] }

@@ -32,7 +32,7 @@ enum column_kind {
     COL_INET
 };
 
-#define TABLE_COLUMNS_MAX 40
+#define TABLE_COLUMNS_MAX 44
 
 // What a table of rows is: kinds of its columns, and the statement that takes the arrays $1 .. $n.
 struct table_def {

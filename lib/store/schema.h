@@ -2,7 +2,7 @@
 #pragma once
 #include "store/conn.h"
 
-#define STORE_SCHEMA_VERSION 19
+#define STORE_SCHEMA_VERSION 20
 
 enum {
     SCHEMA_OK = 0,

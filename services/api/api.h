@@ -141,6 +141,8 @@ enum http_next on_alert_rule_remove(struct http_req *q);
 enum http_next on_statistics(struct http_req *q);
 enum http_next on_trunks(struct http_req *q);
 enum http_next on_trunk_remove(struct http_req *q);
+enum http_next on_dial_plans(struct http_req *q);
+enum http_next on_dial_plan_remove(struct http_req *q);
 enum http_next on_events(struct http_req *q);
 enum http_next on_openapi(struct http_req *q);
 enum http_next on_asset(struct http_req *q);

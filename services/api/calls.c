@@ -7,6 +7,7 @@
 #include "events.h"
 #include "listen.h"
 #include "mirror.h"
+#include "numbers.h"
 #include "rows.h"
 #include "sql.h"
 #include "timeline.h"
@@ -144,11 +145,11 @@ static bool flag_is(struct http_req *q, const char *name)
     return v && !strcmp(v, "true");
 }
 
-static bool where_calls(struct http_req *q, struct sql *s)
+static bool where_calls(struct store *st, struct http_req *q, struct sql *s)
 {
-    if (!sql_where_time(q, s, "started_at") || !sql_where_number(q, s, "number", true, true) ||
-        !sql_where_number(q, s, "from", true, false) ||
-        !sql_where_number(q, s, "to", false, true) ||
+    if (!sql_where_time(q, s, "started_at") || !numbers_where(st, q, s, "number", true, true) ||
+        !numbers_where(st, q, s, "from", true, false) ||
+        !numbers_where(st, q, s, "to", false, true) ||
         !sql_where_list(q, s, "site", "site", NULL, 0) ||
         !sql_where_list(q, s, "state", "state", states, COUNT(states)) || !where_result(q, s) ||
         !where_recording(q, s) || !where_call_id(q, s) || !where_mos(q, s) || !where_text(q, s) ||
@@ -175,7 +176,8 @@ static void where_cursor(struct sql *s, const struct page *p)
 // Two forms. A number, a Call-ID or an agent names few calls, but the planner, seeing the LIMIT, would walk the calls from the newest on and
 // look for them one by one (0.8 s in 400,000 calls): so their keys are found first, by their indexes (below 1 ms), and put
 // in order then; a part that was found stands for the call it was merged into. Without such a condition the walk from the newest is right.
-bool calls_question(struct http_req *q, struct sql *s, struct page *p, const char *more)
+bool calls_question(struct store *st, struct http_req *q, struct sql *s, struct page *p,
+                    const char *more)
 {
     bool few = query_get(q, "number") || query_get(q, "from") || query_get(q, "to") ||
                query_get(q, "sip_call_id") || query_get(q, "agent") || query_get(q, "team");
@@ -186,7 +188,7 @@ bool calls_question(struct http_req *q, struct sql *s, struct page *p, const cha
     sql_add(s, few ? "WITH f AS MATERIALIZED (SELECT site, coalesce(merged_into_at, started_at) AS "
                      "started_at, coalesce(merged_into, id) AS id FROM calls WHERE true"
                    : "SELECT * FROM calls WHERE merged_into IS NULL");
-    if (!where_calls(q, s))
+    if (!where_calls(st, q, s))
         return false;
     if (few)
         sql_add(s, ") SELECT k.* FROM (SELECT DISTINCT site, started_at, id FROM f WHERE true");
@@ -208,7 +210,7 @@ static void job_calls(struct store *st, struct http_req *q)
 {
     struct sql s;
     struct page p;
-    if (!page_read(q, &p) || !calls_question(q, &s, &p, ""))
+    if (!page_read(q, &p) || !calls_question(st, q, &s, &p, ""))
         return;
     list_rows(st, q, &s, &p, row_call_json, ROW_CALL_COLUMNS);
 }

@@ -121,7 +121,8 @@ static const char head[] =
     "name,to_"
     "uri,result,sip_status,sip_reason,q850_cause,hangup_by,end_reason,setup_seconds,ring_seconds,"
     "talk_seconds,hold_seconds,hold_count,duration_seconds,codecs,mos_min,loss_pct,recording_state,"
-    "diverted_by,transfers,related,sip_call_ids,agent_names,agent_teams,agents\r\n";
+    "diverted_by,transfers,related,sip_call_ids,agent_names,agent_teams,agents,"
+    "from_e164,to_e164\r\n";
 
 static void csv_row(struct csv *c, const struct call_view *v, struct span agent_names,
                     struct span agent_teams)
@@ -174,6 +175,8 @@ static void csv_row(struct csv *c, const struct call_view *v, struct span agent_
     cell(c, agent_names);
     cell(c, agent_teams);
     cell(c, v->agents);
+    cell(c, v->from_e164);
+    cell(c, v->to_e164);
     memcpy(c->buf + c->n, "\r\n", 2);
     c->n += 2;
 }
@@ -215,7 +218,7 @@ static bool fill(struct store *st, struct http_req *q, int fd, enum format f, st
     for (bool more = true; more && rows < EXPORT_MAX;) {
         struct sql s;
         p->limit = EXPORT_PAGE;
-        if (!calls_question(q, &s, p, f == FORMAT_CSV ? agent_columns : ""))
+        if (!calls_question(st, q, &s, p, f == FORMAT_CSV ? agent_columns : ""))
             return false;
         struct store_result *r = sql_run(st, q, &s);
         if (!r)

@@ -103,6 +103,8 @@ void row_call(const struct store_result *r, size_t i, struct call_row *row)
     v->paused = store_span(r, i, 45);
     v->protocol = store_span(r, i, 46);
     v->agents = store_span(r, i, 47);
+    v->from_e164 = store_span(r, i, 48);
+    v->to_e164 = store_span(r, i, 49);
 }
 
 void row_leg(struct json *j, const struct store_result *r, size_t i)

@@ -19,7 +19,7 @@
     "c.story->'diverted_by', c.story->'transfers', c.story->'related', "                           \
     "coalesce((c.story->>'conference')::boolean, false), "                                         \
     "nullif(c.story->'recording_policy', 'null'), nullif(c.story->'paused', 'null'), "             \
-    "c.protocol, c.story->'agents'"
+    "c.protocol, c.story->'agents', c.from_e164, c.to_e164"
 // A stream is never older than its call by more than the 5 s that joining allows: old partitions are left out.
 #define ROW_CALL_JOIN                                                                              \
     "LEFT JOIN LATERAL (SELECT array_agg(DISTINCT codec) FILTER (WHERE codec <> '') AS codecs, "   \
@@ -31,7 +31,7 @@
     "FROM streams "                                                                                \
     "WHERE call_id = ANY (c.member_ids || c.id) AND first_at >= c.started_at - interval '1 "       \
     "minute') s ON true"
-#define ROW_CALL_COLUMNS 48
+#define ROW_CALL_COLUMNS 50
 struct call_row {
     struct call_view view;
     char keep[8192]; // elements of the arrays

@@ -5,9 +5,6 @@
 
 #include "db.h"
 
-// Beyond so many parameters no further number is taken: one costs 6, the other conditions need 15, store_args has 48.
-#define ARGS_FOR_NUMBERS 26
-
 void sql_init(struct sql *s)
 {
     s->n = 0;
@@ -167,94 +164,4 @@ bool sql_where_time(struct http_req *q, struct sql *s, const char *column)
            where_bound(q, s, "started_at[gt]", column, " > ?") &&
            where_bound(q, s, "started_at[lt]", column, " < ?") &&
            where_bound(q, s, "started_at[lte]", column, " <= ?");
-}
-
-size_t number_digits(struct span typed, char *buf, size_t cap)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < typed.n && n + 1 < cap; i++) {
-        if (typed.p[i] >= '0' && typed.p[i] <= '9')
-            buf[n++] = (char)typed.p[i];
-    }
-    if (n > 2 && buf[0] == '0' && buf[1] == '0') {
-        n -= 2;
-        memmove(buf, buf + 2, n);
-    }
-    buf[n] = 0;
-    return n;
-}
-
-// A letter makes it a name, not a number written with signs.
-static bool is_name(struct span v)
-{
-    for (size_t i = 0; i < v.n; i++) {
-        uint8_t c = v.p[i] | 0x20;
-        if (c >= 'a' && c <= 'z')
-            return true;
-    }
-    return false;
-}
-
-static void match_party(struct sql *s, const char *party, const char *whole, const char *with_00,
-                        const char *last)
-{
-    char piece[160];
-    snprintf(piece, sizeof(piece), "%s_digits IN (?, ?)", party);
-    sql_add(s, piece);
-    store_arg_str(&s->args, whole);
-    store_arg_str(&s->args, with_00);
-    if (!last)
-        return;
-    snprintf(piece, sizeof(piece), " OR reverse(%s_digits) LIKE ?", party);
-    sql_add(s, piece);
-    store_arg_str(&s->args, last);
-}
-
-static void match_one(struct sql *s, struct span v, bool from, bool to)
-{
-    char digits[40], last[48], with_00[48];
-    size_t n = number_digits(v, digits, sizeof(digits));
-    if (n == 0 || is_name(v)) {
-        const char *name = sql_keep(s, v);
-        sql_add(s, from && to ? "from_user = ? OR to_user = ?"
-                   : from     ? "from_user = ?"
-                              : "to_user = ?");
-        store_arg_str(&s->args, name);
-        if (from && to)
-            store_arg_str(&s->args, name);
-        return;
-    }
-    // The last digits stand first in reverse(): a prefix there is what the index is for.
-    for (size_t i = 0; i < n; i++)
-        last[i] = digits[n - 1 - i];
-    last[n] = '%';
-    snprintf(with_00, sizeof(with_00), "00%s", digits);
-    const char *d = sql_keep(s, span_of(digits, n)), *z = sql_keep(s, span_str(with_00));
-    const char *l = n >= 4 ? sql_keep(s, span_of(last, n + 1)) : NULL;
-    if (from)
-        match_party(s, "from", d, z, l);
-    if (from && to)
-        sql_add(s, " OR ");
-    if (to)
-        match_party(s, "to", d, z, l);
-}
-
-bool sql_where_number(struct http_req *q, struct sql *s, const char *param, bool from, bool to)
-{
-    const char *v = query_get(q, param);
-    struct span rest = span_str(v ? v : ""), one;
-    const char *join = " AND (";
-    // 7 values with 6 parameters each leave room for the other conditions.
-    for (int i = 0; query_list_next(&rest, &one); i++) {
-        if (i == 4 || s->args.n > ARGS_FOR_NUMBERS) {
-            http_problem(q, 400, "bad_parameter", "%s: at most 4 numbers in one question", param);
-            return false;
-        }
-        sql_add(s, join);
-        match_one(s, one, from, to);
-        join = " OR ";
-    }
-    if (join[1] == 'O')
-        sql_add(s, ")");
-    return true;
 }

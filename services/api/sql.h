@@ -35,14 +35,10 @@ void page_end(struct json *j, bool more, const char *cursor);
 struct json *page_begin(struct http_req *q);
 
 // Calls, newest first, by the conditions of the request; the last two columns, before those of `more` (constant text), are the key. False: the problem is set. (calls.c)
-bool calls_question(struct http_req *q, struct sql *s, struct page *p, const char *more);
+bool calls_question(struct store *st, struct http_req *q, struct sql *s, struct page *p,
+                    const char *more);
 // AND column = any of the comma list, when the parameter is there. words NULL: any text.
 bool sql_where_list(struct http_req *q, struct sql *s, const char *param, const char *column,
                     const char *const *words, size_t nwords);
 // started_at[gte] and [lt] on this column.
 bool sql_where_time(struct http_req *q, struct sql *s, const char *column);
-
-// A number as it was typed, to its digits: +, 00 in front and all signs left out. Empty: no digits in it. Pure.
-size_t number_digits(struct span typed, char *buf, size_t cap);
-// AND the number (comma: or) is one of the parties: both, or the one of "from" / "to".
-bool sql_where_number(struct http_req *q, struct sql *s, const char *param, bool from, bool to);

@@ -1,7 +1,7 @@
 // Numbers as people type them, and questions put together.
 #include "tests/support/test.h"
 
-#include "sql.h"
+#include "numbers.h"
 
 static void numbers(void **state)
 {

@@ -79,13 +79,14 @@ static void list_json(struct json *j, const char *key, const struct view_list *l
 }
 
 static void party_json(struct json *j, const char *key, struct span uri, struct span user,
-                       struct span name)
+                       struct span name, struct span e164)
 {
     json_key(j, key);
     json_obj(j);
     json_kspan(j, "uri", uri);
     json_kspan(j, "user", user);
     json_kspan(j, "name", name);
+    word_or_null(j, "e164", e164);
     json_obj_end(j);
 }
 
@@ -127,8 +128,8 @@ void call_json_open(struct json *j, const struct call_view *v)
     int_or_null(j, "sip_status", v->sip_status);
     word_or_null(j, "sip_reason", v->sip_reason);
     word_or_null(j, "hangup_by", v->hangup_by);
-    party_json(j, "from", v->from_uri, v->from_user, v->from_name);
-    party_json(j, "to", v->to_uri, v->to_user, v->to_name);
+    party_json(j, "from", v->from_uri, v->from_user, v->from_name, v->from_e164);
+    party_json(j, "to", v->to_uri, v->to_user, v->to_name, v->to_e164);
     call_times_json(j, v);
     json_kreal(j, "hold_seconds", v->hold_seconds, 3);
     json_kint(j, "hold_count", v->hold_count);
@@ -257,11 +258,13 @@ void call_view_of(const Callmesh__V1__Call *c, struct call_view *v)
         v->from_uri = cut(bytes(c->from->uri), VIEW_URI);
         v->from_user = cut(bytes(c->from->user), VIEW_NAME);
         v->from_name = cut(bytes(c->from->display_name), VIEW_NAME);
+        v->from_e164 = cut(bytes(c->from->e164), 16);
     }
     if (c->to) {
         v->to_uri = cut(bytes(c->to->uri), VIEW_URI);
         v->to_user = cut(bytes(c->to->user), VIEW_NAME);
         v->to_name = cut(bytes(c->to->display_name), VIEW_NAME);
+        v->to_e164 = cut(bytes(c->to->e164), 16);
     }
     v->started_us = c->started_at_us;
     v->ringing_us = c->ringing_at_us;

@@ -21,7 +21,7 @@ struct call_view {
     struct span protocol;                                  // sip, sccp, mgcp, iax2, h323
     int64_t sip_status;                                    // 0 is null
     struct span sip_reason;
-    struct span from_uri, from_user, from_name, to_uri, to_user, to_name;
+    struct span from_uri, from_user, from_name, from_e164, to_uri, to_user, to_name, to_e164;
     int64_t started_us, ringing_us, answered_us, ended_us;
     double hold_seconds;
     int64_t hold_count, message_count;

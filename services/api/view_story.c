@@ -17,6 +17,8 @@ static const char *const hangups[] = {NULL, "caller", "callee", "system", "timeo
 static const char *const holders[] = {NULL, "caller", "callee", "both"};
 static const char *const recording_states[] = {"none", "active", "pending", "ready", "failed"};
 
+static const char *const matches[] = {"user", "user", "address", "number"};
+
 #define WORD(names, v) ((size_t)(v) < sizeof(names) / sizeof((names)[0]) ? (names)[v] : NULL)
 
 static struct span word(const char *s)
@@ -181,7 +183,7 @@ static void agent_json(struct json *j, const Callmesh__V1__CallAgent *a)
     json_kspan(j, "team", span_sub(bytes(a->team), 0, 48));
     json_kstr(j, "side", view_side(a->side));
     json_kstr(j, "matched_by",
-              a->matched_by == CALLMESH__V1__AGENT_MATCH__AGENT_MATCH_ADDRESS ? "address" : "user");
+              WORD(matches, a->matched_by) ? WORD(matches, a->matched_by) : "user");
     json_obj_end(j);
 }
 

@@ -9,6 +9,7 @@ enum agent_match { // numbers of mesh.proto
     AGENT_NONE,
     AGENT_BY_USER,
     AGENT_BY_ADDRESS,
+    AGENT_BY_NUMBER, // the same number in E.164, however each of the two is written
 };
 
 #define AGENT_NAME_MAX  64
@@ -35,10 +36,11 @@ static inline struct span agent_team(const struct agent_ref *a)
 
 // An extension of an agent. What is longer than the bounds above is cut.
 struct agent_entry {
-    enum agent_match kind;
+    enum agent_match kind; // by user or by address
     int64_t from_us, to_us;
     struct uuid id;
     struct span site, value, name, team; // site "": any
+    uint64_t e164;                       // of a user; 0: is no number
 };
 
 struct agent_table;
@@ -47,7 +49,7 @@ struct agent_table *agent_table_free(struct agent_table *t);
 void agent_table_clear(struct agent_table *t);
 bool agent_table_add(struct agent_table *t, const struct agent_entry *e); // false: full
 size_t agent_table_used(const struct agent_table *t);
-// The agent of this user or, when there is none, of this address (as text), at this time. An extension of the site itself goes before one of
-// any site, a later one before an earlier one. *ret borrows from the table.
+// The agent of this user or, when there is none, of this number (0: none) or this address (as text), at this time. An extension of the site
+// itself goes before one of any site, a later one before an earlier one. *ret borrows from the table.
 bool agent_table_match(const struct agent_table *t, struct span site, struct span user,
-                       struct span address, int64_t at_us, struct agent_ref *ret);
+                       uint64_t e164, struct span address, int64_t at_us, struct agent_ref *ret);

@@ -8,6 +8,18 @@
 #include <string.h>
 #include "agent_table.h"
 
+// "+49301234" and "+49 30 1234" are the same number here, as the dial plan would say.
+static uint64_t digits(const char *s)
+{
+    uint64_t n = 0;
+    if (*s != '+')
+        return 0;
+    for (; *s; s++)
+        if (*s >= '0' && *s <= '9')
+            n = n * 10 + (uint64_t)(*s - '0');
+    return n;
+}
+
 static bool add(struct agent_table *t, enum agent_match kind, const char *site, const char *value,
                 int64_t from, int64_t to, const char *name)
 {
@@ -16,6 +28,7 @@ static bool add(struct agent_table *t, enum agent_match kind, const char *site, 
                             .value = span_str(value),
                             .from_us = from,
                             .to_us = to,
+                            .e164 = digits(value),
                             .name = span_str(name),
                             .team = SPAN_LIT("sales")};
     return agent_table_add(t, &e);
@@ -25,10 +38,13 @@ static void is(struct agent_table *t, const char *site, const char *user, const 
                int64_t at, const char *want)
 {
     struct agent_ref got = {.by = AGENT_NONE};
-    bool found = agent_table_match(t, span_str(site), span_str(user), span_str(address), at, &got);
+    bool found = agent_table_match(t, span_str(site), span_str(user), digits(user),
+                                   span_str(address), at, &got);
     char text[80];
     (void)snprintf(text, sizeof text, "%.*s%s", got.name_n, (const char *)got.text,
-                   got.by == AGENT_BY_ADDRESS ? " by address" : "");
+                   got.by == AGENT_BY_ADDRESS  ? " by address"
+                   : got.by == AGENT_BY_NUMBER ? " by number"
+                                               : "");
     assert_string_equal(found ? text : "nobody", want);
     if (found)
         assert_true(span_eq(agent_team(&got), SPAN_LIT("sales")));
@@ -63,7 +79,17 @@ static void who_is_who(void **state)
     is(t, "main", "103", "10.0.0.1", 50, "Fay"); // the user says more than the phone
     is(t, "main", "999", "10.0.0.1", 50, "Gil by address");
     is(t, "main", "10.0.0.1", "", 50, "nobody"); // an address is no user
+    assert_true(add(t, AGENT_BY_USER, "", "+49 30 1234", 0, 50, "Ida"));
+    assert_true(add(t, AGENT_BY_USER, "par", "+49 301234", 0, 50, "Jan"));
+    assert_true(add(t, AGENT_BY_ADDRESS, "", "+49401234", 0, 50, "Kim"));
+    is(t, "main", "+49301234", "10.0.0.1", 5, "Ida by number"); // more than the phone
+    is(t, "main", "+49 30 1234", "", 5, "Ida");
+    is(t, "par", "+49301234", "", 5, "Jan by number");
+    is(t, "main", "+49301234", "10.0.0.1", 50, "Gil by address");
+    is(t, "main", "+49301235", "", 5, "nobody");
+    is(t, "main", "+49 401234", "", 5, "nobody"); // an address is no number
     agent_table_clear(t);
+    is(t, "main", "+49301234", "", 5, "nobody");
     is(t, "main", "101", "", 5, "nobody");
     agent_table_free(t);
 }
@@ -121,7 +147,7 @@ static void texts_fill_up(void **state)
                               span_of("000001"
                                       "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv",
                                       64),
-                              span_of("", 0), 5, &got));
+                              0, span_of("", 0), 5, &got));
         assert_int_equal(got.name_n, AGENT_NAME_MAX); // cut at the bound
         assert_memory_equal(agent_name(&got).p, "000001nnn", 9);
         agent_table_clear(t);

@@ -7,16 +7,18 @@
 #include "base/mono.h"
 #include "base/thread.h"
 #include "call.h"
+#include "numbers.h"
 #include "stats.h"
 #include "store/conn.h"
 
 #define LOOK_US US_PER_S
 
-// Of two tables the state thread reads `current`; the other is the loader's while nothing is offered.
+// Of two tables (and the dial plans beside each) the state thread reads `current`; the other is the loader's while nothing is offered.
 struct agents {
     struct store *store;
     struct thread thread;
     struct agent_table *table[2];
+    struct dialplans *plans[2];
     size_t max;
     _Atomic int offered; // index of a table that is ready, -1: none
     int current;         // state thread; read by the loader while nothing is offered
@@ -35,7 +37,10 @@ struct agents *agents_new(const char *dsn, size_t max)
     a->store = store_new(&o);
     a->table[0] = agent_table_new(max);
     a->table[1] = agent_table_new(max);
-    return a->store && a->table[0] && a->table[1] ? a : agents_free(a);
+    a->plans[0] = mem_take(sizeof *a->plans[0]);
+    a->plans[1] = mem_take(sizeof *a->plans[1]);
+    return a->store && a->table[0] && a->table[1] && a->plans[0] && a->plans[1] ? a
+                                                                                : agents_free(a);
 }
 
 struct agents *agents_free(struct agents *a)
@@ -45,6 +50,8 @@ struct agents *agents_free(struct agents *a)
     a->store = store_free(a->store);
     agent_table_free(a->table[0]);
     agent_table_free(a->table[1]);
+    mem_give(a->plans[0], sizeof *a->plans[0]);
+    mem_give(a->plans[1], sizeof *a->plans[1]);
     mem_give(a, sizeof *a);
     return NULL;
 }
@@ -55,7 +62,8 @@ static const char list_sql[] =
     "agents a ON a.id = x.agent_id WHERE x.valid_to > x.valid_from ORDER BY x.valid_to DESC, a.id "
     "LIMIT $1";
 
-static bool add_one(struct agent_table *t, const struct store_result *r, size_t i)
+static bool add_one(struct agent_table *t, const struct dialplans *plans,
+                    const struct store_result *r, size_t i)
 {
     char name[AGENT_NAME_MAX + 1], team[AGENT_TEAM_MAX + 1];
     struct agent_entry e = {.kind =
@@ -65,13 +73,15 @@ static bool add_one(struct agent_table *t, const struct store_result *r, size_t 
                             .from_us = store_null(r, i, 3) ? INT64_MIN : store_time(r, i, 3),
                             .to_us = store_null(r, i, 4) ? INT64_MAX : store_time(r, i, 4)};
     (void)store_uuid(r, i, 5, &e.id);
+    (void)dialplan_number(dialplans_of(plans, e.site), e.value, DIAL_SHOWN, &e.e164);
     // The lengths of the schema are characters: cut at one.
     e.name = span_of(name, span_utf8(store_span(r, i, 6), name, sizeof name));
     e.team = span_of(team, span_utf8(store_span(r, i, 7), team, sizeof team));
     return agent_table_add(t, &e);
 }
 
-static int read_list(struct agents *a, struct store *s, struct agent_table *t)
+static int read_list(struct agents *a, struct store *s, struct agent_table *t,
+                     const struct dialplans *plans)
 {
     struct store_args args;
     struct store_result *r = NULL;
@@ -82,7 +92,7 @@ static int read_list(struct agents *a, struct store *s, struct agent_table *t)
         return st;
     agent_table_clear(t);
     size_t i = 0;
-    while (i < store_rows(r) && add_one(t, r, i))
+    while (i < store_rows(r) && add_one(t, plans, r, i))
         i++;
     if (i < store_rows(r)) {
         count(STAT_FULL_EXTENSIONS);
@@ -105,7 +115,8 @@ int agents_load(struct agents *a, struct store *s)
     if (st || revision == a->revision)
         return st;
     int free_one = 1 - a->current;
-    st = read_list(a, s, a->table[free_one]);
+    st = numbers_load(s, a->plans[free_one]);
+    st = st ? st : read_list(a, s, a->table[free_one], a->plans[free_one]);
     if (st)
         return st;
     a->revision = revision;
@@ -120,6 +131,7 @@ void agents_adopt(struct agents *a, struct world *w)
         return;
     a->current = offered;
     w->agents = a->table[offered];
+    w->plans = a->plans[offered];
     a->offered = -1;
 }
 
@@ -155,11 +167,19 @@ static void match_one(struct world *w, struct call *c, struct party *p, const st
     struct agent_ref a;
     ip_addr_format(&at->ip, ip, sizeof ip);
     if (!agent_table_match(w->agents, span_str(w->site[c->site].name),
-                           span_of(p->user, p->user_cut ? 0 : p->user_n), span_str(ip),
-                           c->started_us, &a))
+                           span_of(p->user, p->user_cut ? 0 : p->user_n), p->e164, span_str(ip),
+                           c->started_us, &a)) {
+        p->agent.by = AGENT_NONE; // other signalling than SIP: more digits were dialled since
         return;
+    }
+    if (p->agent.by && memcmp(p->agent.id.b, a.id.b, sizeof a.id.b) == 0) {
+        p->agent.by = a.by; // the text is there
+        return;
+    }
     call_keep_agent(w, c, p, &a);
-    count(a.by == AGENT_BY_USER ? STAT_AGENTS_BY_USER : STAT_AGENTS_BY_ADDRESS);
+    count(a.by == AGENT_BY_USER     ? STAT_AGENTS_BY_USER
+          : a.by == AGENT_BY_NUMBER ? STAT_AGENTS_BY_NUMBER
+                                    : STAT_AGENTS_BY_ADDRESS);
 }
 
 void agents_match(struct world *w, struct call *c, const struct leg *l)

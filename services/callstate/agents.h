@@ -1,4 +1,4 @@
-// agents.h: keeps the director's list (agents, extensions) in memory. A thread of its own looks at its revision each
+// agents.h: keeps the director's list (agents, extensions) and the dial plans of the sites (numbers.h) in memory. A thread of its own looks at its revision each
 // second on its own connection; a list that has changed is read into the table that nobody reads and handed over by one index, so the
 // state thread never waits. PostgreSQL away: the list as it was stays.
 // Limit: limits.extensions entries, twice; more: left out, counted (callstate_table_refused{extensions}), said once a reading.
@@ -14,5 +14,5 @@ int agents_start(struct agents *a);
 void agents_stop(struct agents *a); // its memory stays: the state thread may still read it
 // State thread: the newest list into the world.
 void agents_adopt(struct agents *a, struct world *w);
-// Who the parties of a call are, at its INVITE. Without a list, or without a match, they stay unknown.
+// Who the parties of a call are: at its INVITE, of other signalling each time that one is called something else. Without a list, or without a match, they stay unknown.
 void agents_match(struct world *w, struct call *c, const struct leg *l);

@@ -5,6 +5,7 @@
 #include "agents.h"
 #include "blob_v5.h"
 #include "mesh.h"
+#include "number/dialplan.h"
 #include "stats.h"
 
 static const struct uuid ann = {{0xa1}}, bo = {{0xb0}};
@@ -168,6 +169,76 @@ static size_t told_agents(struct kit *k, const struct call *c, Callmesh__V1__Cal
     return n;
 }
 
+static void add_number(struct agent_table *t, const char *value, const struct dialplans *plans,
+                       const struct uuid *id, const char *name)
+{
+    struct agent_entry e = {.kind = AGENT_BY_USER,
+                            .value = span_str(value),
+                            .from_us = INT64_MIN,
+                            .to_us = INT64_MAX,
+                            .id = *id,
+                            .name = span_str(name)};
+    (void)dialplan_number(dialplans_of(plans, e.site), e.value, DIAL_SHOWN, &e.e164);
+    assert_true(agent_table_add(t, &e));
+}
+
+// Parties in E.164 by the plan of the call's site, matched to an extension however that is written; what a call has stays, whatever the plan
+// says later, through a restart too.
+static void numbers_by_the_plan(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct dialplan_text words = {SPAN_LIT("49"),      SPAN_LIT("30"),  SPAN_LIT("0"),
+                                  SPAN_LIT("4930123"), SPAN_LIT("00"),  SPAN_LIT("0"),
+                                  SPAN_LIT("112"),     SPAN_LIT("4"),   SPAN_LIT("6,7,8,9,10,11"),
+                                  SPAN_LIT("5,6,7,8"), SPAN_LIT("none")};
+    static struct dialplans plans;
+    struct dialplan p;
+    const char *why = "";
+    kit_open(&k, NULL);
+    kit_play(&k, "0 A>B INVITE id=none user=0301234567 to=+49401234567");
+    assert_int_equal(find(&k, "none")->from.e164, 0);
+    assert_int_equal(find(&k, "none")->to.e164, UINT64_C(49401234567));
+    assert_true(dialplan_read(&words, &p, &why));
+    plans.n = 0;
+    assert_true(dialplans_add(&plans, SPAN_LIT("*"), &p));
+    k.w->plans = &plans;
+    struct agent_table *t = agent_table_new(16);
+    add_number(t, "4567", &plans, &ann, "Ann Otter");
+    add_number(t, "+49 30 1239999", &plans, &bo, "Bo Berg");
+    k.w->agents = t;
+    uint64_t shorts = stat(STAT_NUMBERS_SHORT), names = stat(STAT_NUMBERS_NAME);
+    kit_play(&k,
+             "1 A>B INVITE id=x user=01701234567 to=0301234567\n"
+             "2 C>D INVITE id=y user=9999 to=000442079460000\n3 C>D INVITE id=z user=carol to=112");
+    struct call *x = find(&k, "x"), *y = find(&k, "y");
+    assert_int_equal(x->from.e164, UINT64_C(491701234567));
+    assert_int_equal(x->to.e164, UINT64_C(49301234567));
+    assert_int_equal(x->to.agent.by, AGENT_BY_NUMBER);
+    assert_memory_equal(x->to.agent.id.b, ann.b, sizeof ann.b);
+    assert_int_equal(y->from.agent.by, AGENT_BY_NUMBER); // 9999, by the base
+    assert_memory_equal(y->from.agent.id.b, bo.b, sizeof bo.b);
+    assert_int_equal(y->to.e164, UINT64_C(442079460000));
+    assert_int_equal(find(&k, "z")->to.e164, 0);
+    assert_int_equal(stat(STAT_NUMBERS_SHORT) - shorts, 1);
+    assert_int_equal(stat(STAT_NUMBERS_NAME) - names, 1);
+    plans.n = 0;
+    kit_drop(&k);
+    assert_int_equal(find(&k, "x")->to.e164, UINT64_C(49301234567));
+    assert_int_equal(find(&k, "x")->to.agent.by, AGENT_BY_NUMBER);
+    struct arena *a = arena_new(256 << 10);
+    assert_non_null(a);
+    Callmesh__V1__MeshChange *m = mesh_call(a, k.w, find(&k, "x"));
+    assert_non_null(m);
+    assert_true(
+        span_eq(span_of(m->call->to->e164.data, m->call->to->e164.len), SPAN_LIT("+49301234567")));
+    m = mesh_call(a, k.w, find(&k, "none"));
+    assert_int_equal(m->call->from->e164.len, 0);
+    arena_free(a);
+    agent_table_free(t);
+    kit_close(&k);
+}
+
 static void told_on_the_mesh(void **state)
 {
     (void)state;
@@ -205,7 +276,7 @@ static void a_blob_of_the_version_before(void **state)
     static uint8_t now[32768];
     size_t n = blob_write(k.w, c, now, sizeof now);
     assert_int_equal(now[0], BLOB_VERSION);
-    assert_int_equal(n, sizeof blob_v5 + 2); // that there is no agent, twice
+    assert_int_equal(n, sizeof blob_v5 + 2 + 16); // that there is no agent, and no number, twice
     assert_memory_equal(now + 1, blob_v5 + 1, sizeof blob_v5 - 1);
     kit_play(&k, "3 rtp 10.0.0.1:4000>10.0.0.2:6000 ssrc=1 n=50 until=4\n5 A>B BYE id=x t=b\n"
                  "5.1 B>A 200 id=x t=b m=BYE");
@@ -279,13 +350,10 @@ static void texts_fill_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matched_at_the_invite),
-        cmocka_unit_test(those_of_all_parts),
-        cmocka_unit_test(more_than_are_shown),
-        cmocka_unit_test(told_on_the_mesh),
-        cmocka_unit_test(a_blob_of_the_version_before),
-        cmocka_unit_test(blobs_that_lie),
-        cmocka_unit_test(texts_fill_up),
+        cmocka_unit_test(matched_at_the_invite), cmocka_unit_test(those_of_all_parts),
+        cmocka_unit_test(more_than_are_shown),   cmocka_unit_test(numbers_by_the_plan),
+        cmocka_unit_test(told_on_the_mesh),      cmocka_unit_test(a_blob_of_the_version_before),
+        cmocka_unit_test(blobs_that_lie),        cmocka_unit_test(texts_fill_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

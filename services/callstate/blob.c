@@ -349,7 +349,7 @@ static void agent(struct blob *b, struct call *c, struct party *p)
     F(b, a.name_n);
     F(b, a.team_n);
     size_t n = (size_t)a.name_n + a.team_n;
-    if (a.by > AGENT_BY_ADDRESS || a.name_n > AGENT_NAME_MAX || a.team_n > AGENT_TEAM_MAX ||
+    if (a.by > AGENT_BY_NUMBER || a.name_n > AGENT_NAME_MAX || a.team_n > AGENT_TEAM_MAX ||
         b->cap - b->n < n)
         b->failed = true;
     if (b->failed)
@@ -403,6 +403,8 @@ size_t blob_write(struct world *w, struct call *c, uint8_t *buf, size_t cap)
     pause_fields(&b, c);
     agent(&b, c, &c->from);
     agent(&b, c, &c->to);
+    F(&b, c->from.e164);
+    F(&b, c->to.e164);
     return b.failed ? 0 : b.n;
 }
 
@@ -500,6 +502,10 @@ struct call *blob_read(struct world *w, struct span blob)
     if (b.version >= 6) {
         agent(&b, c, &c->from);
         agent(&b, c, &c->to);
+    }
+    if (b.version >= 7) {
+        F(&b, c->from.e164);
+        F(&b, c->to.e164);
     }
     if (b.failed || !c->legs) {
         c->row_late_us = 0;

@@ -5,8 +5,8 @@
 #include "world.h"
 
 // Older ones are read too: 1 without a story, 2 without a decision, 3 without pauses, 4 without other signalling than SIP, 5 without
-// agents.
-#define BLOB_VERSION 6
+// agents, 6 without numbers in E.164.
+#define BLOB_VERSION 7
 
 // An upper bound of what blob_write needs for this call.
 size_t blob_bound(const struct call *c);

@@ -8,6 +8,7 @@
 #include "expiry.h"
 #include "media_hosts.h"
 #include "media_join.h"
+#include "numbers.h"
 #include "pending.h"
 #include "registrations.h"
 #include "rows.h"
@@ -155,6 +156,7 @@ static struct call *begin(struct world *w, struct message *m)
     l->user_agent_n = (uint8_t)ua.n;
     if (ua.n)
         memcpy(l->user_agent, ua.p, ua.n);
+    numbers_read(w, c);
     agents_match(w, c, l);
     m->sender = SIDE_CALLER;
     count(STAT_CALLS_STARTED);

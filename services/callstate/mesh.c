@@ -58,6 +58,14 @@ static Callmesh__V1__Party *party(struct arena *a, const struct party *in, const
     return p;
 }
 
+// Of the call alone: its legs have the same parties.
+static void number(struct arena *a, const struct party *in, Callmesh__V1__Party *p)
+{
+    char *text = p && in->e164 ? arena_take(a, DIAL_E164_TEXT) : NULL;
+    if (text)
+        p->e164 = view(text, dial_e164_text(in->e164, text));
+}
+
 static Callmesh__V1__Leg *leg(struct arena *a, const struct leg *in)
 {
     const struct call *c = in->call;
@@ -254,6 +262,8 @@ Callmesh__V1__MeshChange *mesh_call(struct arena *a, const struct world *w, cons
                        : CALLMESH__V1__HANGUP_BY__HANGUP_BY_UNSPECIFIED;
     c->from = party(a, &in->from, &in->from_tag);
     c->to = party(a, &in->to, in->legs ? &in->legs->to_tag : NULL);
+    number(a, &in->from, c->from);
+    number(a, &in->to, c->to);
     c->started_at_us = in->started_us;
     c->ringing_at_us = in->ringing_us;
     c->answered_at_us = in->answered_us;

@@ -39,22 +39,22 @@ const struct table_def rows_def[ROWS_TABLES] = {
              " recording_state, live, lost_packets, mos_min, one_way, protocol, end_reason, "
              "q850_cause, "
              "held_by, merged_into, merged_into_at, member_ids, story, from_agent, "
-             "to_agent)"
+             "to_agent, from_e164, to_e164)"
              " SELECT u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11, u12, u13, u14, u15, u16, "
              "u17, u18, u19, u20, u21,"
              " u22, string_to_array(u23, E'\\t'), string_to_array(u24, E'\\t'), u25, u26, u27, "
              "u28, u29, u30, u31, "
              "u32, u33, u34, u35, u36, string_to_array(u37, ',')::uuid[], convert_from(u38, "
-             "'UTF8')::jsonb, u39, u40"
+             "'UTF8')::jsonb, u39, u40, u41, u42"
              " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
              "$16, $17, $18, $19, $20,"
              " $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, "
-             "$37, $38, $39, $40) AS u(u1, u2, u3, u4, u5, u6, u7, "
+             "$37, $38, $39, $40, $41, $42) AS u(u1, u2, u3, u4, u5, u6, u7, "
              "u8, u9, "
              "u10, u11, u12, u13,"
              " u14, u15, u16, u17, u18, u19, u20, u21, u22, u23, u24, u25, u26, u27, u28, u29, "
              "u30, "
-             "u31, u32, u33, u34, u35, u36, u37, u38, u39, u40)"
+             "u31, u32, u33, u34, u35, u36, u37, u38, u39, u40, u41, u42)"
              " ON CONFLICT (site, started_at, id) DO UPDATE SET revision = excluded.revision, "
              "state = excluded.state,"
              " result = excluded.result, sip_status = excluded.sip_status, sip_reason = "
@@ -73,18 +73,20 @@ const struct table_def rows_def[ROWS_TABLES] = {
              "excluded.end_reason, q850_cause = excluded.q850_cause, held_by = excluded.held_by,"
              " merged_into = excluded.merged_into, merged_into_at = excluded.merged_into_at,"
              " sip_call_ids = excluded.sip_call_ids, member_ids = excluded.member_ids, story = "
-             "excluded.story"
+             "excluded.story, from_agent = excluded.from_agent, to_agent = excluded.to_agent, "
+             "from_e164 = excluded.from_e164, to_e164 = excluded.to_e164"
              " WHERE c.revision < excluded.revision RETURNING c.site, c.started_at)"
              // Their interval needs new sums (statistics.h). Only added to, so it waits for nobody.
              " INSERT INTO statistics_changes (site, at) SELECT DISTINCT site, "
              "statistics_interval(started_at) FROM w",
-         .columns = 40,
+         .columns = 42,
          .text_max = TEXT_MAX,
-         .kind = {COL_NAME, COL_TIME, COL_UUID, COL_INT8, COL_WORD, COL_WORD,  COL_INT4, COL_NAME,
-                  COL_WORD, COL_LINE, COL_NAME, COL_NAME, COL_LINE, COL_NAME,  COL_NAME, COL_NAME,
-                  COL_NAME, COL_TIME, COL_TIME, COL_TIME, COL_REAL, COL_INT4,  COL_TEXT, COL_TEXT,
-                  COL_INT4, COL_WORD, COL_BOOL, COL_INT8, COL_REAL, COL_WORD,  COL_WORD, COL_WORD,
-                  COL_INT4, COL_WORD, COL_UUID, COL_TIME, COL_TEXT, COL_BYTES, COL_UUID, COL_UUID}},
+         .kind = {COL_NAME, COL_TIME, COL_UUID,  COL_INT8, COL_WORD, COL_WORD, COL_INT4,
+                  COL_NAME, COL_WORD, COL_LINE,  COL_NAME, COL_NAME, COL_LINE, COL_NAME,
+                  COL_NAME, COL_NAME, COL_NAME,  COL_TIME, COL_TIME, COL_TIME, COL_REAL,
+                  COL_INT4, COL_TEXT, COL_TEXT,  COL_INT4, COL_WORD, COL_BOOL, COL_INT8,
+                  COL_REAL, COL_WORD, COL_WORD,  COL_WORD, COL_INT4, COL_WORD, COL_UUID,
+                  COL_TIME, COL_TEXT, COL_BYTES, COL_UUID, COL_UUID, COL_WORD, COL_WORD}},
     [ROWS_OPEN] =
         {.name = "open_calls",
          .sql =

@@ -190,7 +190,8 @@ static void paused_json(struct json *j, const struct call *c)
 
 static const char *agent_match_name(int by)
 {
-    return by == AGENT_BY_USER ? "user" : by == AGENT_BY_ADDRESS ? "address" : NULL;
+    static const char *const names[] = {NULL, "user", "address", "number"};
+    return by >= 0 && by < 4 ? names[by] : NULL;
 }
 
 // The largest an agent can be, with a quote or a backslash for each byte. What has no room is left out, so that agents never cost a call
@@ -273,6 +274,12 @@ struct span rows_call_ids(const struct call *c, char *buf, size_t cap)
     return span_of(buf, n);
 }
 
+static void e164_column(struct table *t, const struct party *p)
+{
+    char number[DIAL_E164_TEXT];
+    row_str(t, dial_e164_text(p->e164, number) ? number : NULL);
+}
+
 void rows_story_columns(struct table *t, const struct call *c, const struct call_story *s)
 {
     char text[STORY_BYTES], ids[CALL_PARTS_MAX * 38] = "";
@@ -300,4 +307,6 @@ void rows_story_columns(struct table *t, const struct call *c, const struct call
         row_null(t);
     row_uuid(t, c->from.agent.by ? &c->from.agent.id : NULL);
     row_uuid(t, c->to.agent.by ? &c->to.agent.id : NULL);
+    e164_column(t, &c->from);
+    e164_column(t, &c->to);
 }

@@ -1,9 +1,11 @@
 #include "signalling.h"
 #include <string.h>
+#include "agents.h"
 #include "call.h"
 #include "dialog.h"
 #include "expiry.h"
 #include "media_join.h"
+#include "numbers.h"
 #include "stats.h"
 
 #define KEY_MAX   128
@@ -141,32 +143,37 @@ static struct call *begin(struct world *w, uint16_t publisher,
 
 // An empty one: what an earlier event said stays. One that was said longer before is written over; for a longer one there is
 // room in the texts of a call, and when all of that is used the earlier one stays.
-static void take_text(struct world *w, struct call *c, ProtobufCBinaryData in, size_t max,
+static bool take_text(struct world *w, struct call *c, ProtobufCBinaryData in, size_t max,
                       uint8_t **to, uint16_t *to_n)
 {
     struct span s = span_sub(span_of(in.data, in.len), 0, max);
     if (!s.n || span_eq(s, span_of(*to, *to_n)))
-        return;
+        return false;
     uint16_t n = (uint16_t)s.n;
     if (s.n <= *to_n) {
         memcpy(*to, s.p, s.n);
     } else {
         uint8_t *at = call_keep_text(w, c, s, &n);
         if (n <= *to_n)
-            return;
+            return false;
         *to = at;
     }
     *to_n = n;
+    return true;
 }
 
-static void take_party(struct world *w, struct call *c, struct party *p,
+// True when it is somebody else now: dialled digits come one by one.
+static bool take_party(struct world *w, struct call *c, struct party *p,
                        const Callmesh__V1__Party *in)
 {
     if (!in)
-        return;
-    take_text(w, c, in->uri, PARTY_URI_MAX, &p->uri, &p->uri_n);
-    take_text(w, c, in->user, PARTY_USER_MAX, &p->user, &p->user_n);
-    take_text(w, c, in->display_name, PARTY_NAME_MAX, &p->name, &p->name_n);
+        return false;
+    (void)take_text(w, c, in->uri, PARTY_URI_MAX, &p->uri, &p->uri_n);
+    (void)take_text(w, c, in->display_name, PARTY_NAME_MAX, &p->name, &p->name_n);
+    if (!take_text(w, c, in->user, PARTY_USER_MAX, &p->user, &p->user_n))
+        return false;
+    p->user_cut = p->user_n < in->user.len;
+    return true;
 }
 
 static void take_media(struct world *w, struct leg *l, const Callmesh__V1__MediaAddress *m,
@@ -186,6 +193,12 @@ static void take_media(struct world *w, struct leg *l, const Callmesh__V1__Media
         media_on_format(l, (enum side)m->side, &f);
     }
     media_on_address(w, l, (enum side)m->side, &at, m->ssrc, at_us);
+}
+
+static void known_as(struct world *w, struct call *c)
+{
+    numbers_read(w, c);
+    agents_match(w, c, c->legs);
 }
 
 // ---- the machine --------------------------------------------------------------------------------------------------
@@ -300,8 +313,10 @@ void signalling_on_event(struct world *w, uint16_t publisher,
     if (at_us > c->last_sip_us)
         c->last_sip_us = at_us;
     c->message_count++;
-    take_party(w, c, &c->from, e->from);
-    take_party(w, c, &c->to, e->to);
+    bool other_from = take_party(w, c, &c->from, e->from);
+    bool other_to = take_party(w, c, &c->to, e->to);
+    if (other_from || other_to || c->message_count == 1)
+        known_as(w, c);
     move(c->legs, e, at_us);
     for (size_t i = 0; i < e->n_media && i < MEDIA_MAX; i++)
         take_media(w, c->legs, e->media[i], at_us);

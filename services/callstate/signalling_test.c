@@ -1,5 +1,7 @@
-// Calls of other signalling, told by events: the machine, the streams that join, restarts, what is refused.
+// Calls of other signalling, told by events: the machine, the streams that join, restarts, what is refused. A little over 450 lines:
+// the stories are one table.
 #include "story_kit.h"
+#include "agent_table.h"
 #include "signalling.h"
 
 struct say {
@@ -238,6 +240,52 @@ static void parties_become_known_later(void **state)
     kit_close(&k);
 }
 
+// Digits come one by one: who they are so far, and in the end; a number in E.164 when there is one.
+static void agents_of_other_signalling(void **state)
+{
+    (void)state;
+    struct kit k;
+    static const struct uuid ann = {{0xa1}}, bo = {{0xb0}};
+    struct agent_table *t = agent_table_new(16);
+    assert_non_null(t);
+    struct agent_entry e = {.kind = AGENT_BY_USER,
+                            .value = SPAN_LIT("80"),
+                            .from_us = INT64_MIN,
+                            .to_us = INT64_MAX,
+                            .id = ann,
+                            .name = SPAN_LIT("Ann")};
+    assert_true(agent_table_add(t, &e));
+    e.value = SPAN_LIT("8001");
+    e.id = bo;
+    assert_true(agent_table_add(t, &e));
+    e.kind = AGENT_BY_ADDRESS;
+    e.value = SPAN_LIT("10.0.0.1");
+    assert_true(agent_table_add(t, &e));
+    kit_open(&k, NULL);
+    k.w->agents = t;
+    tell(&k, &(struct say)S(0, SETUP));
+    const struct call *c = slab_at(k.w->calls, 0);
+    assert_int_equal(c->from.agent.by, AGENT_BY_ADDRESS); // nobody has said a name
+    tell(&k, &(struct say)S(1, NONE, .from = "8001", .to = "80"));
+    assert_int_equal(c->from.agent.by, AGENT_BY_USER);
+    assert_memory_equal(c->from.agent.id.b, bo.b, sizeof bo.b);
+    assert_memory_equal(c->to.agent.id.b, ann.b, sizeof ann.b);
+    tell(&k, &(struct say)S(2, NONE, .to = "800"));
+    assert_int_equal(c->to.agent.by, AGENT_NONE);
+    tell(&k, &(struct say)S(3, NONE, .to = "8001"));
+    assert_int_equal(c->to.agent.by, AGENT_BY_USER);
+    assert_memory_equal(c->to.agent.id.b, bo.b, sizeof bo.b);
+    tell(&k, &(struct say)S(4, NONE, .to = "+49301234567"));
+    assert_int_equal(c->to.agent.by, AGENT_NONE);
+    assert_int_equal(c->to.e164, UINT64_C(49301234567));
+    kit_drop(&k);
+    c = slab_at(k.w->calls, 0);
+    assert_int_equal(c->to.e164, UINT64_C(49301234567));
+    assert_memory_equal(c->from.agent.id.b, bo.b, sizeof bo.b);
+    agent_table_free(t);
+    kit_close(&k);
+}
+
 static void what_cannot_be_used(void **state)
 {
     (void)state;
@@ -398,6 +446,7 @@ int main(void)
         cmocka_unit_test(each_story),
         cmocka_unit_test(each_story_with_restarts),
         cmocka_unit_test(parties_become_known_later),
+        cmocka_unit_test(agents_of_other_signalling),
         cmocka_unit_test(what_cannot_be_used),
         cmocka_unit_test(a_full_table),
         cmocka_unit_test(a_realm_is_one_network),

@@ -40,6 +40,21 @@
       STAT_COUNTER)                                                                                \
     X(AGENTS_BY_ADDRESS, "callstate_agents_matched_total", "by=\"address\"",                       \
       "Parties that are agents", STAT_COUNTER)                                                     \
+    X(AGENTS_BY_NUMBER, "callstate_agents_matched_total", "by=\"number\"",                         \
+      "Parties that are agents", STAT_COUNTER)                                                     \
+    X(USED_DIAL_PLANS, "callstate_table_used", "table=\"dial_plans\"", "Slots in use", STAT_GAUGE) \
+    X(FULL_DIAL_PLANS, "callstate_table_refused_total", "table=\"dial_plans\"",                    \
+      "Plans that were not taken: too many, or not one", STAT_COUNTER)                             \
+    X(NUMBERS, "callstate_numbers_total", "kind=\"e164\"", "Parties by what their number is",      \
+      STAT_COUNTER)                                                                                \
+    X(NUMBERS_EXTENSION, "callstate_numbers_total", "kind=\"extension\"",                          \
+      "Parties by what their number is", STAT_COUNTER)                                             \
+    X(NUMBERS_SHORT, "callstate_numbers_total", "kind=\"short\"",                                  \
+      "Parties by what their number is", STAT_COUNTER)                                             \
+    X(NUMBERS_OTHER, "callstate_numbers_total", "kind=\"other\"",                                  \
+      "Parties by what their number is", STAT_COUNTER)                                             \
+    X(NUMBERS_NAME, "callstate_numbers_total", "kind=\"name\"", "Parties by what their number is", \
+      STAT_COUNTER)                                                                                \
     X(USED_EARLY, "callstate_table_used", "table=\"recordings_early\"",                            \
       "Slots in use of recordings_awaited: reports before the end of their call", STAT_GAUGE)      \
     X(USED_PUBLISHERS, "callstate_table_used", "table=\"publishers\"", "Slots in use", STAT_GAUGE) \

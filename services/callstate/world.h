@@ -18,6 +18,7 @@
 #include "codecs.h"
 #include "dialog_states.h"
 #include "list.h"
+#include "number/dialplan.h"
 #include "policy_load.h"
 #include "wire/pkt.h"
 #include "wire/rtp.h"
@@ -111,6 +112,7 @@ struct party {
     bool user_cut;              // set with a new call: what is kept may be somebody else's
     uint8_t *uri, *user, *name; // among the texts of the call
     struct agent_ref agent;     // by: 0, nobody of the list
+    uint64_t e164;              // by the dial plan when it was told; 0: none
 };
 
 // What a payload type means (a=rtpmap).
@@ -450,6 +452,7 @@ struct world {
     struct sdp *sdp;
     struct ua_cache *ua;
     const struct agent_table *agents; // borrowed from agents.c; NULL: no list
+    const struct dialplans *plans;    // the same
     size_t call_hand, stream_hand;    // where the sweeps stand
     int64_t wall_us;                  // set once a loop
     int64_t listening_since_wall_us;  // silence before it says nothing: we did not listen

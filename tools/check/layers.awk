@@ -6,6 +6,7 @@
 BEGIN {
     # What each layer may include besides itself. protos stands for the generated callmesh/v1/*.h.
     may["base"] = ""
+    may["number"] = "base"
     may["cage"] = "base"
     may["wire"] = "base"
     may["media"] = "base"
@@ -18,10 +19,10 @@ BEGIN {
     may["sites"] = "base bus store protos"
     may["daemon"] = "base bus http protos"
     may["capture"] = "base cage wire bus daemon protos"
-    may["callstate"] = "base wire bus store sites daemon protos"
+    may["callstate"] = "base number wire bus store sites daemon protos"
     may["render"] = "base cage media"
     may["recorder"] = "base wire media vault depot bus daemon protos"
-    may["api"] = "base media encode vault depot bus store sites http daemon protos"
+    may["api"] = "base number media encode vault depot bus store sites http daemon protos"
 
     # Header prefix and the folder that is its door. tests/ may look at anything, tools/ and bench/ are programs of
     # their own.

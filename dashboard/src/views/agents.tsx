@@ -7,6 +7,7 @@ import { clockOffset, formatDate, now } from "../time";
 import type { Agent, AgentNew, ExtensionNew } from "../types";
 import { useLoad } from "../ui/load";
 import { Empty, Failed, Loading } from "../ui/states";
+import { DialPlans } from "./dialplans";
 
 const SHOWN = 1000;
 const EXTENSION: ExtensionNew = { site: "", kind: "user", value: "", valid_from: null, valid_to: null };
@@ -188,6 +189,7 @@ export function Agents() {
         </div>
       )}
       {list.data && list.data.length >= SHOWN ? <p class="dim pad-top">{SHOWN} agents are shown; choose a team for the rest.</p> : null}
+      {may("sites:read") ? <DialPlans /> : null}
     </div>
   );
 }

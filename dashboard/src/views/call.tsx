@@ -1,6 +1,6 @@
 // One call: who, when, how it ended; its sound; its messages, streams, legs and story.
 import { useEffect, useState } from "preact/hooks";
-import { agentWords } from "../agents";
+import { agentWords, matchWords } from "../agents";
 import { api, may } from "../api";
 import { onFeed } from "../feed";
 import { listen, startListening, stopListening } from "../listen";
@@ -38,8 +38,9 @@ function Party({ role, party, agents }: { role: string; party: Call["from"]; age
     <div class="call-party">
       <span class="side-role">{role}</span>
       <b>{party.user || party.uri || "unknown"}</b>
+      {party.e164 && party.e164 !== party.user ? <span class="mono" title="The number in E.164, by the dial plan of the site">{party.e164}</span> : null}
       {party.name ? <span>{party.name}</span> : null}
-      {agents.map((a) => <a key={a.id} href={`/calls?agent=${a.id}`} title={a.matched_by === "user" ? "Agent, by the SIP user" : "Agent, by the phone's address"}>{agentWords([a])}</a>)}
+      {agents.map((a) => <a key={a.id} href={`/calls?agent=${a.id}`} title={`Agent, by the ${matchWords(a.matched_by)}`}>{agentWords([a])}</a>)}
       <span class="dim mono small">{party.uri}</span>
     </div>
   );

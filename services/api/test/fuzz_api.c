@@ -10,7 +10,7 @@
 #include "peaks.h"
 #include "rtpdump.h"
 #include "sdes.h"
-#include "sql.h"
+#include "numbers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

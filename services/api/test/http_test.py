@@ -653,6 +653,47 @@ class Suite:
         wait_for("the readers", 8, lambda: w.metric("audio_readers") == 0)
         w.sql(f"DELETE FROM recordings WHERE id = '{rec}'")
 
+    def t09_dial_plans(self):
+        """Plans are written, replaced, taken away, refused in words; the search finds a number in each notation through its E.164 form."""
+        c, w, v1 = self.c, self.w, "/api/v1"
+        plan = {"site": "main", "country_code": "49", "area_code": "30", "trunk_prefix": "0", "number_base": "4930123", "international_prefixes": ["00"],
+                "outside_prefixes": ["0"], "short_numbers": ["112"], "extension_lengths": [4], "national_lengths": [10, 9, 8], "local_lengths": [7]}
+        for more, word in (({"country_code": "999"}, "country_code"), ({"site": ""}, "site"), ({"short_numbers": ["x"]}, "short_numbers"), ({"local_lengths": [16]}, "local_lengths"),
+                           ({"plain": "moon"}, "plain"), ({"outside_prefixes": ["1", "2", "3", "4", "5"]}, "outside_prefixes")):
+            r = c.post(v1 + "/dial-plans", 400, body=json.dumps({**plan, **more})).json
+            assert r["code"] == "bad_dial_plan" and word in r["detail"], r
+        for body in ("", "no json", "[]", '{"site": "main", "country_code": "49", "local_lengths": ["x"]}'):
+            c.post(v1 + "/dial-plans", 400, body=body)
+        revision = int(w.sql("SELECT revision FROM director"))
+        made = c.post(v1 + "/dial-plans", 200, body=json.dumps({**plan, "site": "*"})).json
+        assert made["site"] == "*" and made["plain"] == "none" and made["national_lengths"] == [8, 9, 10], made
+        c.post(v1 + "/dial-plans", 200, body=json.dumps({**plan, "site": "*", "plain": "international"}))
+        assert [x["plain"] for x in c.get(v1 + "/dial-plans").json["data"]] == ["international"]
+        assert int(w.sql("SELECT revision FROM director")) == revision + 2  # callstate looks
+        call = w.sql("SELECT id FROM calls WHERE merged_into IS NULL LIMIT 1").strip()
+        old = w.sql(f"SELECT to_user || '|' || to_digits FROM calls WHERE id = '{call}'").strip().split("|")
+        w.sql(f"UPDATE calls SET to_e164 = '+49307654321', to_user = '07654321', to_digits = '07654321' WHERE id = '{call}'")
+        for typed in ("+49307654321", "0049 30 7654321", "030 7654321", "(030) 765-43-21", "49307654321", "7654321", "0030 7654321"):
+            for key in ("number", "to"):
+                found = c.get(f"{v1}/calls?limit=5&{key}={urllib.parse.quote(typed)}").json["data"]
+                assert [(x["id"], x["to"]["e164"], x["to"]["user"]) for x in found] == [(call, "+49307654321", "07654321")], (typed, key, found)
+            assert not c.get(f"{v1}/calls?from={urllib.parse.quote(typed)}").json["data"], typed
+        rows = list(csv.DictReader(io.StringIO(c.request("GET", f"{v1}/calls/export?number=%2B49307654321").body.decode())))
+        assert [(r["id"], r["from_e164"], r["to_e164"]) for r in rows] == [(call, "", "+49307654321")], rows
+        for i, code in enumerate(("30", "31", "32", "33", "34", "36", "39", "40", "41")):  # one reading more than are looked for
+            w.sql(f"INSERT INTO dial_plans (site, country_code, trunk_prefix, national_lengths) VALUES ('many {i}', '{code}', '0', '{{9}}')")
+        for code, found in (("49", 1), ("36", 1), ("39", 0), ("41", 0)):  # two of the eight are of *
+            w.sql(f"UPDATE calls SET to_e164 = '+{code}301112222' WHERE id = '{call}'")
+            assert len(c.get(f"{v1}/calls?number=0301112222").json["data"]) == found, code
+        w.sql("DELETE FROM dial_plans WHERE site LIKE 'many %'")
+        w.sql(f"UPDATE calls SET to_e164 = NULL, to_user = '{old[0]}', to_digits = '{old[1]}' WHERE id = '{call}'")
+        w.sql("INSERT INTO dial_plans (site, country_code) SELECT 'many ' || i, '49' FROM generate_series(1, 255) i")
+        c.post(v1 + "/dial-plans", 409, body=json.dumps(plan))  # the table is full
+        c.get(v1 + "/calls?number=0301234567")
+        w.sql("DELETE FROM dial_plans WHERE site LIKE 'many %'")
+        assert c.request("DELETE", v1 + "/dial-plans/%2A").json["country_code"] == "49" and c.request("DELETE", v1 + "/dial-plans/%2A").status == 404
+        assert w.sql("SELECT string_agg(action, ',' ORDER BY n) FROM audit WHERE action LIKE 'dial_plan.%'").strip() == "dial_plan.write,dial_plan.write,dial_plan.remove"
+
     def t10_sealed(self):
         """The same answers for an encrypted file; a changed, cut, foreign or keyless one gives no sound."""
         c, w, rec = self.c, self.w, REC % 7

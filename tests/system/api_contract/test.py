@@ -167,6 +167,18 @@ def test_statistics(t):
     ask(t, "/trunks/contract%2Fa", 404, method="DELETE")
 
 
+def test_numbers(t):
+    plan = {"site": "contract", "country_code": "49", "trunk_prefix": "0", "international_prefixes": ["00"], "national_lengths": [9, 10], "extension_lengths": [3]}
+    _, made = ask(t, "/dial-plans", method="POST", body=plan)
+    check(made["site"] == "contract" and made["plain"] == "none", f"{made}")
+    ask(t, "/dial-plans", 400, method="POST", body={**plan, "country_code": "999"})
+    _, plans = ask(t, "/dial-plans")
+    check([x["site"] for x in plans["data"]] == ["contract"], f"{plans}")
+    ask(t, "/calls?number=030%201234567&site=contract")
+    ask(t, "/dial-plans/contract", method="DELETE")
+    ask(t, "/dial-plans/contract", 404, method="DELETE")
+
+
 def test_rules(t):
     _, rule = ask(t, "/recording-rules", 201, method="POST", body={"name": "nobody", "action": "none", "site": "elsewhere"})
     _, rules = ask(t, "/recording-rules")

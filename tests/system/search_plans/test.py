@@ -13,10 +13,10 @@ HEARD = ("callmesh-api", "callmesh-callstate", "callmesh-callstate-statistics")
 
 FILL = f"""
 INSERT INTO calls (site, started_at, id, revision, state, result, sip_status, hangup_by, from_uri, from_user, from_name, to_uri, to_user, to_name, from_digits, to_digits,
-  ringing_at, answered_at, ended_at, sip_call_ids, harvesters, message_count, recording_state, live, mos_min, end_reason, to_agent)
+  ringing_at, answered_at, ended_at, sip_call_ids, harvesters, message_count, recording_state, live, mos_min, end_reason, to_agent, from_e164)
 SELECT 'site' || i % 7, at, md5('call' || i)::uuid, 9, 'ended', CASE WHEN i % 50 = 0 THEN 'busy' ELSE 'answered' END, 200, 'caller', 'sip:+' || c || '@sbc', '+' || c, '',
   'sip:' || a || '@pbx', a::text, 'Agent ' || a, c::text, a::text, at, at, at + interval '2 min', ARRAY[md5(i::text) || '@sbc'], ARRAY['site/tap'], 7, 'ready', true,
-  CASE WHEN i % 400 = 0 THEN 2.5 ELSE 4.4 END, 'bye', md5('agent' || a)::uuid
+  CASE WHEN i % 400 = 0 THEN 2.5 ELSE 4.4 END, 'bye', md5('agent' || a)::uuid, '+' || c
 FROM (SELECT i, date_trunc('day', now()) - interval '{DAYS - 1} days' + i * interval '{86400 * DAYS / CALLS - 0.01} s' AS at, 49300000000 + (i * 7919) % 20000 AS c,
   1000 + i % 400 AS a FROM generate_series(1, {CALLS}) i) x;
 INSERT INTO legs (site, started_at, id, call_id, sip_call_id, state) SELECT site, started_at, md5('leg' || id)::uuid, id, sip_call_ids[1], 'ended' FROM calls;
@@ -35,6 +35,7 @@ INSERT INTO registrations (site, aor, contact, registered_at, expires_at) SELECT
   FROM generate_series(1, 20000) i;
 INSERT INTO agents (id, name, team, created_at) SELECT md5('agent' || i)::uuid, 'Agent ' || i, 'team' || i / 20, now() - i * interval '1 min' FROM generate_series(1, 3000) i;
 INSERT INTO extensions (agent_id, kind, value) SELECT id, 'user', right(name, 4) FROM agents;
+INSERT INTO dial_plans (site, country_code, area_code, trunk_prefix, international_prefixes, national_lengths, local_lengths) VALUES ('*', '49', '30', '0', '{{00}}', '{{9}}', '{{7}}');
 ANALYZE;
 """
 
@@ -109,7 +110,7 @@ def test_api_asks_by_indexes(t):
     agent = psql(t, f"SELECT to_agent FROM calls WHERE id = '{call}'")
     day = psql(t, "SELECT to_char(now() - interval '1 day', 'YYYY-MM-DD')")
     page = t.get("/calls?limit=2")["next_cursor"]
-    lists = [{}, {"cursor": page}, {"number": "+4930000007919"}, {"number": "7919919"}, {"from": "4930000000001"}, {"to": "1007"}, {"sip_call_id": call_id},
+    lists = [{}, {"cursor": page}, {"number": "+4930000007919"}, {"number": "7919919"}, {"number": "0300007919"}, {"from": "030 000 79 19,0007919"}, {"from": "4930000000001"}, {"to": "1007"}, {"sip_call_id": call_id},
              {"result": "busy"}, {"result": "failed"}, {"result": "answered"}, {"mos_min[lt]": "3"}, {"started_at[gte]": f"{day}T10:00:00Z", "started_at[lt]": f"{day}T11:00:00Z"},
              {"to": "1007", "started_at[gte]": f"{day}T00:00:00Z"}, {"site": "site3"}, {"site": "site3", "result": "busy"}, {"state": "ended"}, {"recording_state": "ready"},
              {"agent": agent}, {"agent": agent, "started_at[gte]": f"{day}T00:00:00Z"}, {"team": "team52"}, {"team": "team52", "result": "busy"}]
@@ -118,7 +119,7 @@ def test_api_asks_by_indexes(t):
     for path in (f"/calls/{call}", f"/calls/{call}?expand=legs,streams,recordings,evidence", f"/calls/{call}/legs", f"/calls/{call}/streams", f"/calls/{call}/quality", "/alerts", "/alerts?state=raised", f"/calls/{call}/recordings",
                  f"/calls/{call}/messages", f"/calls/{call}/ladder", f"/calls/{call}/events", f"/calls/{call}/evidence", "/recordings", f"/recordings/{recording}",
                  f"/statistics?from={day}T00:00:00Z&to={day}T06:00:00Z&by=hour", f"/statistics?from={day}T00:00:00Z&to={day}T06:00:00Z&site=site3&by=site,quarter",
-                 "/trunks", "/streams?limit=20", f"/losses?call_id={call}", "/harvesters", "/sites", "/agents?limit=20", "/agents?team=team52", f"/agents/{agent}"):
+                 "/trunks", "/dial-plans", "/streams?limit=20", f"/losses?call_id={call}", "/harvesters", "/sites", "/agents?limit=20", "/agents?team=team52", f"/agents/{agent}"):
         t.get(path)
     t.get("/calls/" + call)
     judge(t, since, t.large, "callmesh-api")
