@@ -34,6 +34,10 @@ static const struct conf_def common[] = {
      "name that the certificate of who is dialled must bear, whatever its address", false},
     {"bus.sign-key", CONF_STR, "", 0, 0,
      "file with 64 hex digits: signing key of the site; what goes out by wss:// is signed", false},
+    {"start.limit", CONF_DURATION, "15m", 0, 3600 * US_PER_S,
+     "a start that has not come to its end by then, and does not wait for the database, ends with "
+     "exit code 71; 0: no limit",
+     false},
     {"health.listen", CONF_STR, "", 0, 0,
      "host:port of /livez /readyz /metrics /version; empty: none", false},
     {"print-config", CONF_BOOL, "false", 0, 0,
@@ -60,6 +64,11 @@ void daemon_wait(int64_t timeout_us)
 void daemon_request_stop(void)
 {
     signals_request_stop();
+}
+
+void daemon_start_waits(bool waits)
+{
+    signals_start_waits(waits);
 }
 
 // The service's settings, then the common ones that it did not define itself (with a default of its own, say).
@@ -165,7 +174,7 @@ __attribute__((noreturn)) static void serve(const struct daemon_service *s, cons
     int split = s->split ? s->split(c) : 0;
     if (split != 0)
         leave(split);
-    int r = signals_start();
+    int r = signals_start(conf_int(c, "start.limit"));
     if (r < 0) {
         log_error("cannot start a thread", "reason=\"%s\"", strerror(-r));
         leave(EX_OSERR);
@@ -191,6 +200,7 @@ __attribute__((noreturn)) static void serve(const struct daemon_service *s, cons
         leave(signals_stopping()
                   ? 0
                   : code); // asked to stop while it waited for something: that is no failure
+    signals_started();
     mem_ready();
     health_set(HEALTH_RUNNING); // before the line that says so
     // A start that fails says one line, its reason: so these come after it.

@@ -23,6 +23,8 @@ enum {
     ENDS_ITSELF,
     HANGS_IN_STOP,
     HANGS_IN_RUN,
+    HANGS_IN_START,
+    WAITS_IN_START,
     FAILS
 };
 static int kind;
@@ -38,6 +40,14 @@ static int tiny_start(const struct conf *c)
 {
     if (kind == FAILS)
         return EX_NOINPUT;
+    if (kind == HANGS_IN_START)
+        for (;;)
+            pause();
+    if (kind == WAITS_IN_START) {
+        daemon_start_waits(true);
+        usleep(1500000);
+        daemon_start_waits(false);
+    }
     stat_register(stats, cells, 1);
     slab = slab_new("things", (size_t)conf_int(c, "tiny.things"), 65536);
     stat_set(&cells[0], (uint64_t)conf_int(c, "tiny.things"));
@@ -275,6 +285,31 @@ static void watchdog_ends_a_stop_that_hangs(void **state)
     assert_non_null(strstr(c.text, "the stop took more than 5 s"));
 }
 
+static void watchdog_ends_a_start_that_hangs(void **state)
+{
+    (void)state;
+    struct child c;
+    int64_t began = mono_now_us();
+    LAUNCH(&c, HANGS_IN_START, "--start.limit=1s");
+    assert_int_equal(end_of(&c), EX_OSERR);
+    assert_true(mono_now_us() - began >= US_PER_S);
+    assert_non_null(strstr(c.text, "the start does not come to its end"));
+    assert_non_null(strstr(c.text, "limit_ms=1000 setting=start.limit"));
+    assert_null(strstr(c.text, "msg=ready"));
+}
+
+// What waits for another process may wait, and what runs is not watched any more.
+static void a_start_that_waits_is_left_alone(void **state)
+{
+    (void)state;
+    struct child c;
+    LAUNCH(&c, WAITS_IN_START, "--start.limit=1s");
+    assert_true(hear(&c, "msg=ready"));
+    usleep(1300000);
+    kill(c.pid, SIGTERM);
+    assert_int_equal(end_of(&c), 0);
+}
+
 static void second_signal_ends_at_once(void **state)
 {
     (void)state;
@@ -335,6 +370,8 @@ int main(void)
         cmocka_unit_test(a_port_that_is_taken),
         cmocka_unit_test(run_that_ends_gives_the_code),
         cmocka_unit_test(watchdog_ends_a_stop_that_hangs),
+        cmocka_unit_test(watchdog_ends_a_start_that_hangs),
+        cmocka_unit_test(a_start_that_waits_is_left_alone),
         cmocka_unit_test(second_signal_ends_at_once),
         cmocka_unit_test(exit_codes_and_lines),
     };

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,10 +15,14 @@
 
 #define WATCHDOG_US (5 * US_PER_S)
 #define TWICE_US    (200 * US_PER_MS)
-#define ARM_SIGNAL  SIGUSR1 // from ourselves only: stopping has begun without a signal
+#define LOOK_US     (200 * US_PER_MS) // at a start that goes on
+#define WAITS       INT64_MAX         // the start waits for others, however long
+#define ARM_SIGNAL  SIGUSR1           // from ourselves only: stopping has begun without a signal
 
 static struct thread waiter;
 static _Atomic bool stopping;
+static int64_t start_limit_us;
+static _Atomic int64_t start_until_us; // 0: it is over, or not watched
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed; // on the monotonic clock
 
@@ -43,6 +48,26 @@ __attribute__((noreturn)) static void end_now(const char *why)
     _exit(1);
 }
 
+// A library that did not get a thread, or memory, may wait for it for ever and tell nobody: nng 1.5.2 does.
+static void look_at_start(void)
+{
+    int64_t until_us = atomic_load(&start_until_us);
+    if (!until_us || mono_now_us() < until_us || signals_stopping())
+        return;
+    log_error("the start does not come to its end",
+              "limit_ms=%lld setting=start.limit likely=\"no memory, threads or descriptors left\"",
+              (long long)(start_limit_us / US_PER_MS));
+    _exit(EX_OSERR);
+}
+
+static int64_t wait_us(int64_t deadline)
+{
+    int64_t left = deadline ? deadline - mono_now_us() : 3600 * US_PER_S;
+    if (atomic_load(&start_until_us) && left > LOOK_US)
+        left = LOOK_US;
+    return left > 0 ? left : 0;
+}
+
 // The first signal starts the clock, the next one or its end ends the process. The arm signal only starts the clock.
 static void wait_body(struct thread *t, void *arg)
 {
@@ -51,11 +76,11 @@ static void wait_body(struct thread *t, void *arg)
     sigset_t set = our_signals();
     int64_t deadline = 0, asked_us = 0;
     for (;;) {
-        int64_t left = deadline ? deadline - mono_now_us() : 3600 * US_PER_S;
-        struct timespec wait = timespec_of(left > 0 ? left : 0);
+        struct timespec wait = timespec_of(wait_us(deadline));
         int sig = sigtimedwait(&set, NULL, &wait);
-        if (sig < 0 && errno == EAGAIN && deadline)
+        if (sig < 0 && errno == EAGAIN && deadline && mono_now_us() >= deadline)
             end_now("the stop took more than 5 s");
+        look_at_start();
         if (sig < 0)
             continue;
         // timeout(1) and a terminal signal the process and its group: two at once are one.
@@ -83,14 +108,27 @@ void signals_block(void)
     must(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
 }
 
-int signals_start(void)
+int signals_start(int64_t limit_us)
 {
+    start_limit_us = limit_us;
+    signals_start_waits(false);
     pthread_condattr_t a;
     must(pthread_condattr_init(&a) == 0);
     must(pthread_condattr_setclock(&a, CLOCK_MONOTONIC) == 0);
     must(pthread_cond_init(&changed, &a) == 0);
     pthread_condattr_destroy(&a);
     return thread_start(&waiter, "signals", wait_body, NULL);
+}
+
+void signals_start_waits(bool waits)
+{
+    if (start_limit_us)
+        atomic_store(&start_until_us, waits ? WAITS : mono_now_us() + start_limit_us);
+}
+
+void signals_started(void)
+{
+    atomic_store(&start_until_us, 0);
 }
 
 bool signals_stopping(void)

@@ -158,11 +158,12 @@ static void aliases(struct reader *r)
     }
 }
 
-static void list(struct span open, struct span *ret, uint32_t *ret_n)
+static void list(struct reader *r, struct span open, struct span *ret, uint32_t *ret_n)
 {
     struct per p = per_of(open);
     size_t n = open.n ? per_length(&p) : 0;
     *ret_n = 0;
+    r->unread |= n > H225_CHANNELS_MAX; // those before are good
     for (size_t i = 0; i < n && i < H225_CHANNELS_MAX; i++) {
         struct span item = per_open(&p);
         if (p.failed)
@@ -226,7 +227,7 @@ static void setup(struct reader *r, struct h225 *m)
         (void)per_open(&r->p);
     per_extensions(&r->p, more, &ext);
     take_identifier(addition(&ext, 2), m);
-    list(addition(&ext, 6), m->fast_start, &m->fast_starts);
+    list(r, addition(&ext, 6), m->fast_start, &m->fast_starts);
 }
 
 // CallProceeding, Alerting and Connect: the same but for the order, and the conference of Connect.
@@ -244,11 +245,11 @@ static void answer(struct reader *r, struct h225 *m, bool connect)
         (void)per_octets(&r->p, 16);
     per_extensions(&r->p, more, &ext);
     take_identifier(addition(&ext, 0), m);
-    list(addition(&ext, 4), m->fast_start, &m->fast_starts);
+    list(r, addition(&ext, 4), m->fast_start, &m->fast_starts);
 }
 
 // Progress has what the others have as additions in its root.
-static void progress(struct span open, struct h225 *m)
+static void progress(struct reader *outer, struct span open, struct h225 *m)
 {
     struct reader r = {.p = per_of(open)};
     (void)per_bool(&r.p);
@@ -264,7 +265,7 @@ static void progress(struct span open, struct h225 *m)
     if (mode || tokens || crypto || !fast || r.p.failed)
         return;
     per_align(&r.p);
-    list(span_sub(open, r.p.bit / 8, open.n), m->fast_start, &m->fast_starts);
+    list(outer, span_sub(open, r.p.bit / 8, open.n), m->fast_start, &m->fast_starts);
 }
 
 static void facility(struct reader *r, struct h225 *m)
@@ -286,7 +287,7 @@ static void facility(struct reader *r, struct h225 *m)
     per_extensions(&r->p, more, &ext);
     take_identifier(addition(&ext, 0), m);
     take_h245(addition(&ext, 6), m);
-    list(addition(&ext, 7), m->fast_start, &m->fast_starts);
+    list(r, addition(&ext, 7), m->fast_start, &m->fast_starts);
 }
 
 static void release_complete(struct reader *r)
@@ -312,7 +313,7 @@ static void body(struct reader *r, struct h225 *m)
     if (extended) {
         struct span open = per_open(&r->p);
         if (i == 0)
-            progress(open, m);
+            progress(r, open, m);
         return;
     }
     switch (i) {
@@ -351,8 +352,8 @@ enum wire_event h225_user_information(struct span s, struct h225 *m)
     if (own)
         non_standard(&r);
     per_extensions(&r.p, more, &ext);
-    list(addition(&ext, 2), m->tunnelled, &m->tunnelleds);
-    if (!r.p.failed)
-        return WIRE_NONE;
-    return r.unread ? WIRE_H225_UNREAD : WIRE_H225_SHORT;
+    list(&r, addition(&ext, 2), m->tunnelled, &m->tunnelleds);
+    if (r.unread)
+        return WIRE_H225_UNREAD;
+    return r.p.failed ? WIRE_H225_SHORT : WIRE_NONE;
 }

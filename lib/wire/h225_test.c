@@ -124,6 +124,54 @@ static void flaws(void **state)
     assert_string_equal(h225_name(0x7f), "?");
 }
 
+// A Facility with so many aliases of one letter, and so many elements of fast start.
+static struct bytes facility(unsigned aliases, unsigned channels)
+{
+    struct bytes b = {.n = 0};
+    put(&b, SPAN_LIT("\x06")); // no additions around it; its index; additions: below
+    put8(&b, 0x20 | (channels ? 0x80 : 0));
+    put8(&b, 0); // protocol identifier
+    put8(&b, aliases);
+    for (unsigned i = 0; i < aliases; i++)
+        put(&b, SPAN_LIT("\x40\0\0a"));
+    if (!channels) {
+        put8(&b, 0);
+        return b;
+    }
+    put(&b, SPAN_LIT("\x01\xc0\x40")); // reason; eight additions, the last one is there
+    put8(&b, 1 + 2 * channels);
+    put8(&b, channels);
+    for (unsigned i = 0; i < channels; i++) {
+        put8(&b, 1);
+        put8(&b, i);
+    }
+    return b;
+}
+
+static void lists_are_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned aliases, channels, taken;
+        enum wire_event want;
+    } rows[] = {
+        {H225_LIST_MAX, 0, 0, WIRE_NONE},
+        {H225_LIST_MAX + 1, 0, 0, WIRE_H225_UNREAD},
+        {1, H225_CHANNELS_MAX, H225_CHANNELS_MAX, WIRE_NONE},
+        {1, H225_CHANNELS_MAX + 1, H225_CHANNELS_MAX, WIRE_H225_UNREAD},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct bytes b = facility(rows[i].aliases, rows[i].channels);
+        struct span s = guard_new(bytes_span(&b));
+        struct h225 m = {0};
+        assert_int_equal(h225_user_information(s, &m), rows[i].want);
+        assert_int_equal(m.fast_starts, rows[i].taken);
+        if (m.fast_starts)
+            assert_int_equal(m.fast_start[m.fast_starts - 1].p[0], rows[i].taken - 1);
+        guard_free(s);
+    }
+}
+
 static void every_length(void **state)
 {
     (void)state;
@@ -193,6 +241,7 @@ int main(void)
         cmocka_unit_test(a_setup_and_its_release),
         cmocka_unit_test(logical_channels),
         cmocka_unit_test(flaws),
+        cmocka_unit_test(lists_are_bounded),
         cmocka_unit_test(every_length),
         cmocka_unit_test(frames),
     };

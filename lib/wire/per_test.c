@@ -56,6 +56,34 @@ static void choices_and_additions(void **state)
     assert_int_equal(ext.n, 0);
 }
 
+// The index of the last of 64 additions fits; of 65 it does not, and nothing is taken.
+static void additions_are_bounded(void **state)
+{
+    (void)state;
+    struct per_extensions ext;
+    struct bytes b = {.n = 0};
+    put(&b, SPAN_LIT("\x7f")); // 0 111111: 64 of them; the first one's bit
+    for (int i = 0; i < 7; i++)
+        put8(&b, 0xff);
+    put8(&b, 0xfe);
+    for (unsigned i = 0; i < PER_EXTENSIONS_MAX; i++) {
+        put8(&b, 1);
+        put8(&b, i);
+    }
+    struct span s = guard_new(bytes_span(&b));
+    struct per p = per_of(s);
+    per_extensions(&p, true, &ext);
+    assert_false(p.failed);
+    assert_int_equal(ext.n, PER_EXTENSIONS_MAX);
+    assert_int_equal(ext.at[PER_EXTENSIONS_MAX - 1].p[0], PER_EXTENSIONS_MAX - 1);
+    guard_free(s);
+    b.b[0] |= 0x80; // 1: larger than six bits hold
+    p = per_of(bytes_span(&b));
+    per_extensions(&p, true, &ext);
+    assert_true(p.failed);
+    assert_int_equal(ext.n, 0);
+}
+
 // Whatever comes, nothing is read outside and all reading ends.
 static void noise(void **state)
 {
@@ -87,6 +115,7 @@ int main(void)
         cmocka_unit_test(bits_and_octets),
         cmocka_unit_test(lengths),
         cmocka_unit_test(choices_and_additions),
+        cmocka_unit_test(additions_are_bounded),
         cmocka_unit_test(noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

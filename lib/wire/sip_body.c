@@ -76,17 +76,27 @@ static bool plain_encoding(struct span encoding)
            span_ieq(encoding, SPAN_LIT("8bit")) || span_ieq(encoding, SPAN_LIT("7bit"));
 }
 
-static bool part_sdp(struct span part, unsigned depth, struct span *ret_sdp)
+// The headers of a part. False: more than any part has, so its body does not begin where they end.
+static bool part_headers(struct span *part, struct span *ret_type, struct span *ret_encoding)
 {
-    struct span type = {part.p, 0}, encoding = {part.p, 0}, line, name, value;
-    for (int i = 0; i < PART_HEADERS && sip_header_next(&part, &line) && line.n > 0; i++) {
+    struct span line, name, value;
+    int i = 0;
+    for (; i < PART_HEADERS && sip_header_next(part, &line) && line.n > 0; i++) {
         if (!sip_header_split(line, &name, &value))
             continue;
         if (sip_header_lookup(name) == SIP_H_CONTENT_TYPE)
-            type = value;
+            *ret_type = value;
         else if (span_ieq(name, SPAN_LIT("Content-Transfer-Encoding")))
-            encoding = value;
+            *ret_encoding = value;
     }
+    return i < PART_HEADERS || (sip_header_next(part, &line) && line.n == 0);
+}
+
+static bool part_sdp(struct span part, unsigned depth, struct span *ret_sdp)
+{
+    struct span type = {part.p, 0}, encoding = {part.p, 0};
+    if (!part_headers(&part, &type, &encoding))
+        return false;
     if (is_sdp(type) && plain_encoding(encoding)) {
         *ret_sdp = part;
         return true;
@@ -112,7 +122,7 @@ bool sip_multipart_sdp(struct span content_type, struct span body, unsigned dept
         if (part_sdp(part, depth, ret_sdp))
             return true;
     }
-    return true;
+    return last || body.n == 0;
 }
 
 struct span sip_sdp(const struct sip_msg *m)

@@ -89,6 +89,43 @@ static void the_sdp_is_found(void **state)
     }
 }
 
+// A body of so many parts before the one with the SDP, and so many headers of that.
+static struct bytes many(unsigned parts, unsigned headers)
+{
+    struct bytes b = {.n = 0};
+    put(&b, SPAN_LIT(HEAD "c: multipart/mixed;boundary=b\r\n\r\n"));
+    for (unsigned i = 0; i < parts; i++)
+        put(&b, SPAN_LIT("--b\r\n\r\nx\r\n"));
+    put(&b, SPAN_LIT("--b\r\nc: application/sdp\r\n"));
+    for (unsigned i = 1; i < headers; i++)
+        put(&b, SPAN_LIT("X-Part: 0\r\n"));
+    put(&b, SPAN_LIT("\r\n" SDP "\r\n--b--\r\n"));
+    return b;
+}
+
+static void parts_and_their_headers_are_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned parts, headers;
+        bool found;
+        enum wire_event event;
+    } rows[] = {
+        {31, 1, true, WIRE_NONE},
+        {32, 1, false, WIRE_SIP_MULTIPART}, // the 33rd is not looked at
+        {0, 64, true, WIRE_NONE},
+        {0, 65, false, WIRE_NONE}, // passed: no SDP that begins with the rest of its headers
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct bytes b = many(rows[i].parts, rows[i].headers);
+        struct span s = guard_new(bytes_span(&b));
+        assert_true(sip_parse(s, &m));
+        assert_int_equal(m.event, rows[i].event);
+        assert_true(span_eq(sip_sdp(&m), span_str(rows[i].found ? SDP : "")));
+        guard_free(s);
+    }
+}
+
 static void the_body_over_udp(void **state)
 {
     (void)state;
@@ -110,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_sdp_is_found),
+        cmocka_unit_test(parts_and_their_headers_are_bounded),
         cmocka_unit_test(the_body_over_udp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,12 +197,15 @@ static void other_http(void **state)
             (void)end();
         }
     }
-    // A head that never ends does not hold its slot for ever.
+    // A head that never ends does not hold its slot for ever: 16 KiB.
     begin();
     put_bytes("GET / HTTP/1.1\r\n", 16);
     while (n < 20000)
         put_bytes("X-Filler: 0123456789\r\n", 22);
-    feed_all(1000, true);
+    feed(99, SYN, span_of(NULL, 0));
+    feed(100, 0, span_of(bytes, 16383));
+    assert_int_equal(sipstream_stat(stream).used, 1);
+    feed(100 + 16383, 0, span_of(bytes + 16383, 1));
     assert_int_equal(sipstream_stat(stream).used, 0);
     (void)end();
 }

@@ -71,6 +71,8 @@ static void note(struct world *w, struct call *child, enum evidence_kind kind, i
     struct evidence e = {.at_us = at_us, .kind = (uint8_t)kind, .score = score_of[kind]};
     if (edge_add(&child->edge, &e))
         event_evidence(w, child, child->parent, &e, detail);
+    else if (!edge_has(&child->edge, kind))
+        count(STAT_FULL_EVIDENCE);
 }
 
 void join_against(struct world *w, struct call *c, enum evidence_kind kind, int64_t at_us,

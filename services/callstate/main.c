@@ -431,6 +431,15 @@ static int open_persist(const struct conf *c)
     return 0;
 }
 
+// For the database, for its turn to lead, for a change of the schema: however long it takes.
+static int wait_for_database(const struct conf *c)
+{
+    daemon_start_waits(true);
+    int r = open_database(c);
+    daemon_start_waits(false);
+    return r;
+}
+
 static int open_agents(const struct conf *c)
 {
     g.agents = agents_new(conf_str(c, "store.dsn"), (size_t)conf_int(c, "limits.extensions"));
@@ -465,7 +474,7 @@ static int start(const struct conf *c)
                   (long long)conf_int(c, "store.batch-rows"));
         return r;
     }
-    r = open_database(c);
+    r = wait_for_database(c);
     if (!r)
         r = open_agents(c);
     if (!r)

@@ -96,6 +96,8 @@ static bool start_part(struct world *w, struct call *c, int64_t until_us, struct
         return false;
     }
     bool stretch = !pause_room(w, c);
+    if (stretch)
+        count(STAT_PAUSES_STRETCHED);
     struct call_pause *x = call_pause_at(c, stretch ? c->pauses - 1 : c->pauses++);
     int64_t from_us = stretch ? x->from_us : w->wall_us;
     *x = (struct call_pause){.from_us = from_us, .until_us = until_us};

@@ -229,6 +229,32 @@ static void a_full_table_refuses(void **state)
     kit_close(&k);
 }
 
+// A part keeps four pauses; from the fifth on the last one grows, so that nothing that was paused counts as open.
+static void the_last_pause_is_stretched(void **state)
+{
+    (void)state;
+    struct kit k;
+    play(&k, TALK);
+    struct call *c = the_call(&k);
+    c->live = true;
+    uint64_t stretched = stat_get(&callstate_stat[STAT_PAUSES_STRETCHED]);
+    int64_t from_us[6] = {0};
+    for (int i = 0; i < 6; i++) {
+        k.w->wall_us += US_PER_S;
+        from_us[i] = k.w->wall_us;
+        assert_true(pause_start(k.w, c, from_us[i] + 60 * US_PER_S, SPAN_LIT("a"), SPAN_LIT("")));
+        k.w->wall_us += US_PER_S;
+        pause_stop(k.w, c, SPAN_LIT("a"));
+        assert_int_equal(c->pauses, i < CALL_PAUSES ? i + 1 : CALL_PAUSES);
+    }
+    assert_int_equal(stat_get(&callstate_stat[STAT_PAUSES_STRETCHED]), stretched + 2);
+    assert_int_equal(call_pause_at(c, 2)->from_us, from_us[2]);
+    assert_int_equal(call_pause_at(c, 2)->to_us, from_us[2] + US_PER_S);
+    assert_int_equal(call_pause_at(c, 3)->from_us, from_us[3]);
+    assert_int_equal(call_pause_at(c, 3)->to_us, from_us[5] + US_PER_S);
+    kit_close(&k);
+}
+
 static void info(struct kit *k, double at, unsigned n, const char *type, const char *body)
 {
     char raw[600];
@@ -449,6 +475,7 @@ int main(void)
         cmocka_unit_test(it_ends_by_itself),
         cmocka_unit_test(a_restart_keeps_it),
         cmocka_unit_test(a_full_table_refuses),
+        cmocka_unit_test(the_last_pause_is_stretched),
         cmocka_unit_test(by_header_and_by_code),
         cmocka_unit_test(codes_of_settings_and_rules),
         cmocka_unit_test(by_a_code_that_a_harvester_heard),

@@ -118,6 +118,10 @@
       "Looks for another side that met their bound", STAT_COUNTER)                                 \
     X(FULL_PARTS, "callstate_table_refused_total", "table=\"parts\"", "Refused because full",      \
       STAT_COUNTER)                                                                                \
+    X(FULL_EVIDENCE, "callstate_table_refused_total", "table=\"evidence\"",                        \
+      "Refused because full", STAT_COUNTER)                                                        \
+    X(FULL_DIVERTED, "callstate_table_refused_total", "table=\"diverted\"",                        \
+      "Refused because full", STAT_COUNTER)                                                        \
     X(FULL_TRANSFERS, "callstate_table_refused_total", "table=\"transfers\"",                      \
       "Given up because a third came", STAT_COUNTER)                                               \
     X(STREAMS_JOINED, "callstate_streams_joined_total", NULL, "Streams tied to a leg",             \
@@ -139,6 +143,9 @@
     X(DIGITS_MASKED, "callstate_digits_masked_total", NULL, "Digits of SIP INFO stored as a star", \
       STAT_COUNTER)                                                                                \
     X(PAUSES, "callstate_pauses_total", NULL, "Parts of calls paused", STAT_COUNTER)               \
+    X(PAUSES_STRETCHED, "callstate_pauses_stretched_total", NULL,                                  \
+      "Pauses that had no place of their own: the last one of the part was made longer",           \
+      STAT_COUNTER)                                                                                \
     X(PAUSES_OVER, "callstate_pauses_over_total", NULL, "Pauses that ended at their limit",        \
       STAT_COUNTER)                                                                                \
     X(PAUSED, "callstate_pauses_active", NULL, "Parts of calls paused now", STAT_GAUGE)            \

@@ -65,11 +65,15 @@ static bool add_diverted(struct call *c, struct span user)
 {
     struct span kept = span_sub(user, 0, sizeof c->diverted[0].user);
     uint64_t key = join_number_key(user);
-    if (!kept.n || c->diverted_n == DIVERTED_MAX || key == c->key[KEY_TO])
+    if (!kept.n || key == c->key[KEY_TO])
         return false;
     for (uint8_t i = 0; i < c->diverted_n; i++)
         if (join_number_key(span_of(c->diverted[i].user, c->diverted[i].n)) == key)
             return false;
+    if (c->diverted_n == DIVERTED_MAX) {
+        count(STAT_FULL_DIVERTED);
+        return false;
+    }
     struct diverted *d = &c->diverted[c->diverted_n++];
     d->n = (uint8_t)kept.n;
     memcpy(d->user, kept.p, kept.n);

@@ -64,7 +64,7 @@ struct site {
     uint32_t rate_count;
 };
 
-#define COUNTERS_MAX 256 // as many as a harvester tells (capture/outbox.c)
+#define COUNTERS_MAX 384 // as many as a harvester tells (capture/outbox.c)
 #define COUNTER_NAMES_MAX                                                                          \
     512 // of all publishers: those of one kind have the same; a name more is not kept, and counted
 struct counter {

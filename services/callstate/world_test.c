@@ -773,6 +773,44 @@ static void looks_are_bounded(void **state)
     kit_close(&k);
 }
 
+static void messages_of_a_call_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t unstored = stat(STAT_UNSTORED);
+    tell(&k, "0 A>B INVITE");
+    for (int i = 1; i < 2000; i++)
+        tell(&k, "1 A>B INFO t=b n=%d", i + 1);
+    assert_int_equal(stat(STAT_UNSTORED), unstored);
+    for (int i = 0; i < 3; i++)
+        tell(&k, "2 A>B INFO t=b n=%d", i + 3000);
+    assert_int_equal(stat(STAT_UNSTORED), unstored + 3);
+    const struct call *c = slab_at(k.w->calls, 0);
+    assert_int_equal(c->message_count, 2003); // all of them, kept or not
+    drain(&k, 9);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
+static void diverting_numbers_fill_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, NULL);
+    uint64_t refused = stat(STAT_FULL_DIVERTED);
+    tell(&k,
+         "0 A>B INVITE x=Diversion:<sip:301@h>,<sip:302@h>,<sip:303@h>,<sip:304@h>,<sip:301@h>");
+    const struct call *c = slab_at(k.w->calls, 0);
+    assert_int_equal(c->diverted_n, DIVERTED_MAX);
+    assert_memory_equal(c->diverted[0].user, "301", 3);
+    assert_memory_equal(c->diverted[2].user, "303", 3);
+    assert_int_equal(stat(STAT_FULL_DIVERTED), refused + 1); // not the one that is there
+    drain(&k, 9);
+    assert_empty(&k);
+    kit_close(&k);
+}
+
 static void transfers_fill_up(void **state)
 {
     (void)state;
@@ -845,6 +883,8 @@ int main(void)
         cmocka_unit_test(parts_fill_up),
         cmocka_unit_test(looks_are_bounded),
         cmocka_unit_test(transfers_fill_up),
+        cmocka_unit_test(messages_of_a_call_fill_up),
+        cmocka_unit_test(diverting_numbers_fill_up),
         cmocka_unit_test(events_fill_up),
         cmocka_unit_test(calls_fill_up),
         cmocka_unit_test(texts_fill_up),

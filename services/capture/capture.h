@@ -21,6 +21,8 @@
     X(STREAMS_UP, "capture_streams", NULL, "slots of the stream table in use", GAUGE)              \
     X(STREAMS_EVICTED, "capture_streams_evicted_total", NULL, "streams ended early to make room",  \
       COUNTER)                                                                                     \
+    X(PAYLOAD_TYPES_UNLISTED, "capture_payload_types_unlisted_total", NULL,                        \
+      "changes of a stream to a payload type beyond those listed of it", COUNTER)                  \
     X(PROBATION_FAILED, "capture_probation_failed_total", NULL,                                    \
       "flows that turned out not to be RTP", COUNTER)                                              \
     X(MEDIA_UP, "capture_media_addresses", NULL, "addresses named by SDP", GAUGE)                  \

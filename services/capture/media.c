@@ -65,7 +65,7 @@ static void stream_take_codec(struct stream_cold *c, struct play *p, const struc
     }
 }
 
-static void stream_payload_type(const struct worker *w, struct stream *s, struct stream_cold *c,
+static void stream_payload_type(struct worker *w, struct stream *s, struct stream_cold *c,
                                 const struct rtp *r)
 {
     struct announced a = stream_announced(w, s);
@@ -88,6 +88,8 @@ static void stream_payload_type(const struct worker *w, struct stream *s, struct
             return;
     if (c->payload_types < STREAM_PAYLOAD_TYPES_MAX)
         c->payload_type[c->payload_types++] = r->payload_type;
+    else
+        w->counts.n[CAPTURE_PAYLOAD_TYPES_UNLISTED]++;
 }
 
 // The same packets give the same id, on a replay too.

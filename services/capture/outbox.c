@@ -5,6 +5,10 @@
 #include "base/stat.h"
 #include "outbox_priv.h"
 
+static const struct stat_def untold_def = {
+    "capture_counters_untold", NULL, "counters that the last Tick had no room for", STAT_GAUGE};
+static struct stat_cell untold;
+
 size_t outbox_bytes(void)
 {
     return sizeof(struct outbox);
@@ -16,6 +20,7 @@ struct outbox *outbox_new(const struct outbox_sink *sink)
     if (!o)
         return NULL;
     o->sink = *sink;
+    stat_register(&untold_def, &untold, 1);
     for (size_t i = 0; i < SIG_SLOTS; i++)
         o->sig.events[i] = &o->sig.slot[i].event;
     for (size_t i = 0; i < COUNTERS_MAX; i++)
@@ -267,8 +272,10 @@ void outbox_report(struct outbox *o, const struct stream *st, const struct strea
 static void take_counter(void *ctx, const struct stat_def *def, uint64_t value)
 {
     struct sig_box *b = ctx;
-    if (b->ncounters == COUNTERS_MAX)
+    if (b->ncounters == COUNTERS_MAX) {
+        b->untold++;
         return;
+    }
     size_t i = b->ncounters++;
     char *name = b->counter_name[i];
     if (!name[0]) { // the order of the counters never changes: written once
@@ -301,8 +308,9 @@ void outbox_tick(struct outbox *o, int64_t at_us, bool with_counters)
     callmesh__v1__tick__init(&s->tick);
     s->tick.at_us = at_us;
     if (with_counters) {
-        o->sig.ncounters = 0;
+        o->sig.ncounters = o->sig.untold = 0;
         stat_each(take_counter, &o->sig);
+        stat_set(&untold, o->sig.untold);
         s->tick.n_counters = o->sig.ncounters;
         s->tick.counters = o->sig.counters;
         o->sig.counters_taken = true;

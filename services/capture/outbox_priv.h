@@ -12,8 +12,8 @@
 #define RTP_STREAMS  256
 #define RTP_ENDED    1024
 #define RTP_LOSSES   16
-#define COUNTERS_MAX 256
-#define LOSS_DETAIL  48 // "stream " and its id
+#define COUNTERS_MAX 384 // 258 with four listeners and all HEP senders that are counted
+#define LOSS_DETAIL  48  // "stream " and its id
 
 struct info_slot {
     Callmesh__V1__StreamInfo info;
@@ -57,7 +57,7 @@ struct sig_box {
     Callmesh__V1__Counter counter[COUNTERS_MAX];
     Callmesh__V1__Counter *counters[COUNTERS_MAX];
     char counter_name[COUNTERS_MAX][112];
-    size_t ncounters;
+    size_t ncounters, untold;
     int64_t opened_us; // 0: empty
 };
 

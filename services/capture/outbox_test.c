@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/stat.h"
+#include "outbox_priv.h"
 #include "tests/support/test.h"
 
 struct got {
     unsigned sig_batches, rtp_batches;
+    size_t most_events, counters;
     size_t events, packets, bytes, largest_packed, infos, ended, losses;
     bool end_of_input;
     int answer;
@@ -25,6 +28,10 @@ static int on_sig(void *ctx, const Callmesh__V1__SigBatch *b)
     packed(g, &b->base);
     g->sig_batches++;
     g->events += b->n_events;
+    g->most_events = b->n_events > g->most_events ? b->n_events : g->most_events;
+    for (size_t i = 0; i < b->n_events; i++)
+        if (b->events[i]->event_case == CALLMESH__V1__SIG_EVENT__EVENT_TICK)
+            g->counters = b->events[i]->tick->n_counters;
     return g->answer;
 }
 
@@ -98,6 +105,67 @@ static void each_kind_of_slot_overflows(void **state)
     outbox_free(o);
 }
 
+// Events of other signalling have fewer places than others: the batch goes when these are taken.
+static void other_signalling_fills_its_places(void **state)
+{
+    (void)state;
+    struct got g;
+    struct outbox *o = box(&g);
+    static struct sigcall c;
+    struct sigcall_event e = {.message = "SETUP", .kind = SIGKIND_SETUP};
+    for (unsigned i = 0; i < SIGNALLING_SLOTS; i++)
+        outbox_signalling(o, &c, &e, i);
+    assert_int_equal(g.sig_batches, 0);
+    outbox_signalling(o, &c, &e, SIGNALLING_SLOTS);
+    assert_int_equal(g.sig_batches, 1);
+    assert_int_equal(g.most_events, SIGNALLING_SLOTS);
+    for (unsigned i = 1; i < 1000; i++)
+        outbox_signalling(o, &c, &e, i);
+    outbox_close_all(o);
+    assert_int_equal(g.events, SIGNALLING_SLOTS + 1000);
+    assert_int_equal(g.most_events, SIGNALLING_SLOTS);
+    outbox_free(o);
+}
+
+static void add(void *ctx, const struct stat_def *def, uint64_t value)
+{
+    uint64_t *n = ctx;
+    n[0]++;
+    if (strcmp(def->name, "capture_counters_untold") == 0)
+        n[1] = value;
+}
+
+// More counters than a Tick has places: the first are told, the rest is counted.
+static void counters_of_a_tick_are_bounded(void **state)
+{
+    (void)state;
+    static struct stat_def def[COUNTERS_MAX + 10];
+    static struct stat_cell cell[COUNTERS_MAX + 10];
+    struct got g;
+    struct outbox *o = box(&g);
+    outbox_tick(o, 1, true);
+    outbox_close_all(o);
+    size_t some = g.counters;
+    assert_in_range(some, 1, COUNTERS_MAX - 1);
+    for (size_t i = 0; i < COUNT_OF(def); i++)
+        def[i] = (struct stat_def){"test_total", NULL, "of the test", STAT_COUNTER};
+    stat_register(def, cell, COUNTERS_MAX - some);
+    outbox_tick(o, 2, true);
+    outbox_close_all(o);
+    assert_int_equal(g.counters, COUNTERS_MAX);
+    uint64_t n[2] = {0};
+    stat_each(add, n);
+    assert_int_equal(n[0], COUNTERS_MAX);
+    assert_int_equal(n[1], 0);
+    stat_register(def + 1, cell + 1, 10);
+    outbox_tick(o, 3, true);
+    outbox_close_all(o);
+    assert_int_equal(g.counters, COUNTERS_MAX);
+    stat_each(add, n);
+    assert_int_equal(n[1], 10);
+    outbox_free(o);
+}
+
 static void batches_close_when_old(void **state)
 {
     (void)state;
@@ -138,6 +206,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_close_when_full),
         cmocka_unit_test(each_kind_of_slot_overflows),
+        cmocka_unit_test(other_signalling_fills_its_places),
+        cmocka_unit_test(counters_of_a_tick_are_bounded),
         cmocka_unit_test(batches_close_when_old),
         cmocka_unit_test(a_sink_that_stopped_is_not_asked_again),
     };

@@ -362,6 +362,39 @@ static void a_hole_costs_what_was_in_it(void **state)
             }
 }
 
+// So many records lost in a row that the number of the next is not found: within the tries it goes on, beyond them that
+// direction is given up, and the other is not.
+static void a_hole_of_more_records_than_are_tried(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned lost;
+        bool found;
+    } rows[] = {{250, true}, {300, false}};
+    for (size_t v = 0; v < 2; v++)
+        for (size_t i = 0; i < 2; i++) {
+            struct bench *b = bench_new(&both_versions[v]);
+            handshake(b);
+            b->hold = true;
+            for (unsigned k = 0; k < rows[i].lost; k++)
+                kit_say(b->kit, CLIENT, "lost\n");
+            b->nheld = 0;
+            b->hold = false;
+            talk(b, 0, 200);
+            tick(b, 4000000);
+            talk(b, 200, 400);
+            tick(b, 4000000);
+            assert_true(n(b, CAPTURE_TLS_HOLES) > 0);
+            unsigned client = 0;
+            for (unsigned k = 200; k < 400; k += 2)
+                client += heard(b, k);
+            assert_int_equal(client, rows[i].found ? 100 : 0);
+            assert_int_equal(heard_of(b, 200, 400), client + 100);
+            assert_int_equal(n(b, CAPTURE_TLS_OPAQUE), !rows[i].found);
+            bench_free(b);
+        }
+}
+
 static void keys_that_come_late(void **state)
 {
     (void)state;
@@ -520,6 +553,12 @@ static void a_log_is_followed(void **state)
     tick(b, 100000);
     assert_int_equal(n(b, CAPTURE_TLS_KEYS_BAD), 2);
     assert_int_equal(n(b, CAPTURE_TLS_KEYS), 0);
+    dprintf(b->keylog, "#%511s\n", "a comment of the longest line");
+    tick(b, 100000);
+    assert_int_equal(n(b, CAPTURE_TLS_KEYS_BAD), 2);
+    dprintf(b->keylog, "#%512s\n", "and one byte more");
+    tick(b, 100000);
+    assert_int_equal(n(b, CAPTURE_TLS_KEYS_BAD), 3);
     for (size_t i = 0; i < b->kit->log_n; i++) { // byte by byte
         assert_int_equal(n(b, CAPTURE_TLS_KEYS), 0);
         assert_int_equal(write(b->keylog, b->kit->log + i, 1), 1);
@@ -584,6 +623,7 @@ int main(void)
         cmocka_unit_test(a_second_handshake_has_its_own_keys),
         cmocka_unit_test(doubled_and_swapped),
         cmocka_unit_test(a_hole_costs_what_was_in_it),
+        cmocka_unit_test(a_hole_of_more_records_than_are_tried),
         cmocka_unit_test(keys_that_come_late),
         cmocka_unit_test(keys_that_never_come),
         cmocka_unit_test(the_hold_is_full),

@@ -15,6 +15,7 @@ struct told { // what came out of the outbox
     uint64_t media, probation, infos, ended, media_losses;
     int64_t last_tick_us, watermark_us;
     char codec[18];
+    size_t payload_types;
     uint64_t rtcp_packets;
     uint32_t xr_r_factor;
     bool srtp;
@@ -34,6 +35,7 @@ static inline int on_sig(void *ctx, const Callmesh__V1__SigBatch *b)
             t->reports++;
             t->ended_reports += e->stream->ended != 0;
             snprintf(t->codec, sizeof t->codec, "%s", e->stream->codec);
+            t->payload_types = e->stream->n_payload_types;
             if (e->stream->rtcp)
                 t->rtcp_packets = e->stream->rtcp->packets;
             t->srtp = e->stream->srtp;

@@ -78,6 +78,27 @@ static void not_rtp_is_given_up(void **state)
     assert_int_equal(t.ended, 1);
 }
 
+// A sender that changes its payload type with each packet: eight are listed, all others counted, and the stream is as good.
+static void payload_types_are_bounded(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new();
+    invite(b, "0");
+    for (unsigned i = 0; i < 96; i++) {
+        uint8_t p[172] = {0x80, (uint8_t)(i % 32)};
+        put16(p + 2, i);
+        put16(p + 6, i * 160);
+        p[11] = 7;
+        udp(b, 2, 5000, 1, 4000, span_of(p, sizeof p));
+        b->at_us += 20000;
+        if (i == 7)
+            assert_int_equal(count(b, CAPTURE_PAYLOAD_TYPES_UNLISTED), 0);
+    }
+    assert_int_equal(count(b, CAPTURE_PAYLOAD_TYPES_UNLISTED), 3 * (32 - STREAM_PAYLOAD_TYPES_MAX));
+    assert_int_equal(count(b, CAPTURE_RTP), 96);
+    assert_int_equal(bench_end(b).payload_types, STREAM_PAYLOAD_TYPES_MAX);
+}
+
 static void each_ssrc_is_a_stream(void **state)
 {
     (void)state;
@@ -203,6 +224,7 @@ int main(void)
         cmocka_unit_test(too_few_are_no_stream),
         cmocka_unit_test(sdp_after_the_media),
         cmocka_unit_test(not_rtp_is_given_up),
+        cmocka_unit_test(payload_types_are_bounded),
         cmocka_unit_test(each_ssrc_is_a_stream),
         cmocka_unit_test(rtcp_speaks_of_its_stream),
         cmocka_unit_test(rtcp_of_the_far_end),

@@ -5,6 +5,7 @@ Each case starts the real program with --no-bus --json, sends, stops it with SIG
 usage: listeners_test.py CALLMESH-CAPTURE
 """
 import json
+import os
 import signal
 import socket
 import struct
@@ -271,6 +272,32 @@ def test_mirrors_and_hep_together():
     equal([i["duplicates"] for i in out["inputs"]], [0, 0, 1, 0], "copies of each")
     equal([i["packets"] for i in out["inputs"]], [1, 3, 3, 5], "packets of each")
     equal(out["malformed"], {"tunnel_header": 1, "tunnel_short": 1}, "malformed")
+
+
+def descendants(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        children = [int(c) for c in f.read().split()]
+    return [pid] + [d for c in children for d in descendants(c)]
+
+
+def test_what_the_socket_cannot_hold_is_counted():
+    c = Capture("hep")
+    c.send("hep", hep(MESSAGE))
+    c.seen(1)
+    stopped = descendants(c.child.pid)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    large = hep(MESSAGE + bytes(60000))
+    for _ in range(400):  # 24 MB: more than was asked of the kernel
+        c.send("hep", large)
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    c.seen(2)
+    c.send("hep", hep(MESSAGE))  # the kernel tells with the next one that it takes
+    wait_for("the drops", lambda: c.metric("capture_packets_total") + c.metric("capture_dropped_total", '{place="kernel"}') == 402)
+    out = c.end()
+    assert 2 < out["packets"] < 402, out["packets"]
+    equal(out["dropped"]["kernel"], 402 - out["packets"], "lost in the kernel")
 
 
 def test_addresses_that_cannot_be():
