@@ -45,7 +45,7 @@ static int tiny_start(const struct conf *c)
             pause();
     if (kind == WAITS_IN_START) {
         daemon_start_waits(true);
-        usleep(1500000);
+        usleep(3500000);
         daemon_start_waits(false);
     }
     stat_register(stats, cells, 1);
@@ -303,9 +303,9 @@ static void a_start_that_waits_is_left_alone(void **state)
 {
     (void)state;
     struct child c;
-    LAUNCH(&c, WAITS_IN_START, "--start.limit=1s");
+    LAUNCH(&c, WAITS_IN_START, "--start.limit=3s");
     assert_true(hear(&c, "msg=ready"));
-    usleep(1300000);
+    usleep(3300000);
     kill(c.pid, SIGTERM);
     assert_int_equal(end_of(&c), 0);
 }

@@ -9,7 +9,8 @@
 #include "feeds.h"
 
 #define STREAMS_PER_CALL 4u
-// After this long a call that we have reported and that callstate still calls pending is cut again.
+// A call that we have reported, and that callstate still calls pending when it has stored what we said this much later, is cut again. Not
+// before: a callstate that is behind would get the same work again and again.
 #define ASK_AGAIN_US (60 * US_PER_S)
 
 static bool eq(const void *ctx, uint64_t value, const void *key)
@@ -258,7 +259,7 @@ struct call *calls_apply(struct calls *c, const Callmesh__V1__Call *m, int64_t w
     if (!ended &&
         call->stage == CALL_PENDING) // the end was told and not stored: it will be told again
         calls_set_stage(c, call, CALL_UP, wall_us);
-    bool unheard = call->stage == CALL_DONE && call->done_us + ASK_AGAIN_US < wall_us;
+    bool unheard = call->stage == CALL_DONE && call->done_us + ASK_AGAIN_US < c->heard_us;
     if (more && call->stage == CALL_QUEUED)
         call->again = true;
     else if (more || (pending && (call->stage == CALL_UP || unheard)))

@@ -61,7 +61,8 @@ struct calls {
         new_life; // while a snapshot of another director's life is taken: its revisions may be lower
     uint32_t round;
     uint64_t refused;
-    size_t hand; // of the search for a call that is done
+    size_t hand;      // of the search for a call that is done
+    int64_t heard_us; // wall clock: what we had reported until then is stored by callstate
 };
 
 int calls_init(struct calls *c, size_t calls);

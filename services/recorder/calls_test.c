@@ -164,9 +164,11 @@ static void unheard_reports_are_made_again(void **state)
     calls_set_stage(&c, call, CALL_QUEUED, 0);
     struct done d = {m.id, JOB_READY};
     calls_on_done(&c, &d, 0);
-    (void)calls_apply(&c, say(&m, 1, 2, ENDED, PENDING, 1), 59 * US_PER_S);
+    c.heard_us = 59 * US_PER_S;
+    (void)calls_apply(&c, say(&m, 1, 2, ENDED, PENDING, 1), 300 * US_PER_S); // it is behind
     assert_int_equal(call->stage, CALL_DONE);
-    (void)calls_apply(&c, say(&m, 1, 3, ENDED, PENDING, 1), 61 * US_PER_S);
+    c.heard_us = 61 * US_PER_S;
+    (void)calls_apply(&c, say(&m, 1, 3, ENDED, PENDING, 1), 301 * US_PER_S);
     assert_int_equal(call->stage, CALL_PENDING);
     calls_deinit(&c);
 }

@@ -220,6 +220,7 @@ static int open_all(const struct conf *c, char *err, size_t err_cap)
     if (cutter.wake < 0)
         return -errno;
     mesh.wanted_us = &intake.wanted_us;
+    mesh.heard_us = &reporter.heard_us;
     reporter.disk_low = &intake.disk_low;
     reporter.newest = &intake.newest;
     cutter.disk_low = &intake.disk_low;

@@ -62,6 +62,7 @@ static void apply(struct mesh *m, const Callmesh__V1__MeshChange *ch)
     int64_t wall_us = wall_now_us();
     switch (ch->change_case) {
     case CALLMESH__V1__MESH_CHANGE__CHANGE_CALL: {
+        m->calls.heard_us = atomic_load(m->heard_us);
         struct call *call = calls_apply(&m->calls, ch->call, wall_us);
         if (call && call->tap_until_us > wall_us && call->stage == CALL_UP)
             (void)push_tap(m, call, call->tap_until_us); // its streams may be others now

@@ -25,11 +25,12 @@ struct mesh {
     struct calls calls;
     struct cast_sub *sub;
     struct ask *ask;
-    struct feeds *feeds;        // shared with intake
-    struct ring *orders;        // to intake
-    struct ring *erases;        // struct erase, to the cutter
-    struct ring *done;          // struct done, from the cutter
-    _Atomic int64_t *wanted_us; // of intake
+    struct feeds *feeds;             // shared with intake
+    struct ring *orders;             // to intake
+    struct ring *erases;             // struct erase, to the cutter
+    struct ring *done;               // struct done, from the cutter
+    _Atomic int64_t *wanted_us;      // of intake
+    const _Atomic int64_t *heard_us; // of report
     uint8_t incarnation[16];
     uint64_t seq;
     bool whole; // a snapshot has been taken and no gap has shown since

@@ -87,18 +87,34 @@ static void look_at_disk(struct report *r)
         log_info("disk has room again", "free=%llu", (unsigned long long)least);
 }
 
+// now_us: wall clock before the ring was emptied.
+static void look_at_heard(struct report *r, int64_t now_us)
+{
+    struct feed_pub_stat s = feed_pub_stat(r->pub);
+    if (r->mark_seq && s.committed_seq >= r->mark_seq) {
+        atomic_store(&r->heard_us, r->mark_us);
+        r->mark_seq = 0;
+    }
+    if (!r->mark_seq) {
+        r->mark_seq = s.head_seq;
+        r->mark_us = now_us;
+    }
+}
+
 static void body(struct thread *t, void *arg)
 {
     struct report *r = arg;
     for (;;) {
         bool stop = thread_should_stop(t);
         bool any = false;
+        int64_t wall_us = wall_now_us();
         while (ring_pop(r->items, &r->item)) {
             send_packed(r, &r->item);
             any = true;
         }
         if (stop)
             break;
+        look_at_heard(r, wall_us);
         int64_t now_us = mono_now_us();
         if (now_us >= r->next_disk_us) {
             r->next_disk_us = now_us + US_PER_S;

@@ -34,6 +34,10 @@ struct report {
     const _Atomic uint32_t *newest; // of intake: segment being written
     uint32_t synced;
     int64_t next_alive_us, next_disk_us;
+    uint64_t mark_seq; // the last envelope of what was there at mark_us; 0: no mark
+    int64_t mark_us;
+    _Atomic int64_t
+        heard_us; // wall clock: what was reported until then is stored by callstate, or given up by the journal
 };
 
 int report_open(struct report *r, char *err, size_t err_cap);
