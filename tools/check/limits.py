@@ -17,7 +17,7 @@ import sys
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 os.chdir(ROOT)
-GAPS = 50   # bounds that no test fills yet: fewer with each that comes, never more
+GAPS = 46   # bounds that no test fills yet: fewer with each that comes, never more
 FILES = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.split()
 FILES = [f for f in FILES if os.path.isfile(f)]
 DOCS = ["docs/limits.md"] + [f for f in FILES if re.match(r"(lib|services)/\w+/README\.md$", f)]
