@@ -106,6 +106,11 @@ void *slab_take(struct slab *s)
     return slot;
 }
 
+const void *slab_base(const struct slab *s)
+{
+    return s->mem;
+}
+
 size_t slab_index_of(const struct slab *s, const void *slot)
 {
     const uint8_t *p = slot;

@@ -23,6 +23,8 @@ slab_handle slab_handle_of(const struct slab *s, const void *slot);
 void *slab_get(const struct slab *s, slab_handle h);
 // Slot by index 0 .. slots-1 when in use, else NULL: for sweeps.
 void *slab_at(const struct slab *s, size_t index);
+// Where slot 0 is: the others lie behind it, each slot_size rounded up to 16 bytes.
+const void *slab_base(const struct slab *s);
 size_t slab_index_of(const struct slab *s, const void *slot);
 
 struct slab_stat {

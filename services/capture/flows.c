@@ -10,6 +10,7 @@
 #define CONFIRMED_LOOK_US (1 * US_PER_S)
 #define EVICT_IDLE_US     (1 * US_PER_S)
 #define EVICT_LOOKS       64
+#define AHEAD             4 // packets: as long as memory takes, and no longer
 
 // Streams in the order of due_us: each look puts a stream at the tail with the same period, so the order keeps itself.
 struct queue {
@@ -19,6 +20,7 @@ struct queue {
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "flow_key_set");
 _Static_assert(offsetof(struct stream, addr) == 8 && offsetof(struct stream, sport) == 4,
                "flow_key");
+_Static_assert(sizeof(struct stream) % 16 == 0, "slots lie in a row as an array does");
 
 struct flows {
     struct flows_opts o;
@@ -29,6 +31,13 @@ struct flows {
     size_t on_probation;
     uint32_t last_no;
     uint64_t evicted, refused;
+    const struct stream *first; // the slots lie in a row
+    uint32_t
+        *after; // of each slot: who spoke AHEAD packets behind it the last time; slot index + 1
+    struct turn {
+        uint32_t spoke, expected; // AHEAD packets ago; now
+    } turn[AHEAD];
+    unsigned at;
 };
 
 static inline size_t key_bytes(uint8_t family)
@@ -77,14 +86,19 @@ static inline struct stream *stream_of(uint64_t value)
     return u.s;
 }
 
+// With thousands of streams none of its four lines is near: they all come while the first is waited for.
+static inline void stream_near(const struct stream *s)
+{
+    __builtin_prefetch(&s->q.bytes, 1);
+    __builtin_prefetch(&s->play, 1);
+    __builtin_prefetch(&s->play.last_timestamp, 1);
+}
+
 static bool flow_eq(const void *ctx, uint64_t value, const void *key)
 {
     (void)ctx;
     const struct stream *s = stream_of(value);
-    // With thousands of streams none of its four lines is near: they all come while the first is waited for.
-    __builtin_prefetch(&s->q.bytes, 1);
-    __builtin_prefetch(&s->play, 1);
-    __builtin_prefetch(&s->play.last_timestamp, 1);
+    stream_near(s);
     return stream_is(s, key);
 }
 
@@ -95,9 +109,11 @@ struct flows *flows_new(const struct flows_opts *o)
         return NULL;
     f->o = *o;
     f->slab = slab_new("streams", o->streams, sizeof(struct stream));
+    f->first = f->slab ? slab_base(f->slab) : NULL;
     f->cold = mem_take(o->streams * sizeof *f->cold);
     f->map = map_new(o->streams, flow_eq, f);
-    if (!f->slab || !f->cold || !f->map)
+    f->after = mem_take(o->streams * sizeof *f->after);
+    if (!f->slab || !f->cold || !f->map || !f->after)
         return flows_free(f);
     return f;
 }
@@ -106,6 +122,7 @@ struct flows *flows_free(struct flows *f)
 {
     if (f) {
         map_free(f->map);
+        mem_give(f->after, f->o.streams * sizeof *f->after);
         mem_give(f->cold, f->o.streams * sizeof *f->cold);
         slab_free(f->slab);
         free(f);
@@ -117,6 +134,28 @@ struct stream *flows_find(const struct flows *f, const struct flow_key *k, uint6
 {
     uint64_t value = map_get(f->map, hash, k);
     return value ? stream_of(value) : NULL;
+}
+
+struct stream *flows_expected(const struct flows *f, const struct flow_key *k)
+{
+    uint32_t link = f->turn[f->at].expected;
+    struct stream *s = link ? slab_at(f->slab, link - 1) : NULL;
+    return s && stream_is(s, k) ? s : NULL;
+}
+
+void flows_spoke(struct flows *f, const struct stream *s)
+{
+    struct turn *t = &f->turn[f->at];
+    uint32_t link = (uint32_t)(s - f->first) + 1;
+    if (t->spoke)
+        f->after[t->spoke - 1] = link;
+    *t = (struct turn){link, f->after[link - 1]};
+    f->at = (f->at + 1) % AHEAD;
+    if (t->expected) {
+        const struct stream *next = f->first + (t->expected - 1);
+        __builtin_prefetch(next, 1);
+        stream_near(next);
+    }
 }
 
 struct stream_cold *flows_cold(const struct flows *f, const struct stream *s)
@@ -298,8 +337,9 @@ void flows_set_last_no(struct flows *f, uint32_t no)
 struct flows_stat flows_stat(const struct flows *f)
 {
     struct slab_stat s = slab_stat(f->slab);
-    return (struct flows_stat){s.used,          s.slots,    s.bytes + s.slots * sizeof *f->cold,
-                               f->on_probation, f->evicted, f->refused};
+    return (struct flows_stat){
+        s.used,          s.slots,    s.bytes + s.slots * (sizeof *f->cold + sizeof *f->after),
+        f->on_probation, f->evicted, f->refused};
 }
 
 static struct endpoint endpoint_of(uint8_t family, const uint8_t *b, uint16_t port)

@@ -120,6 +120,10 @@ struct flows_opts {
 struct flows;
 struct flows *flows_new(const struct flows_opts *o);
 struct flows *flows_free(struct flows *f);
+// Calls take turns: who spoke behind a stream 20 ms ago most likely does so again. The stream that is expected now, when it is this one;
+// NULL: another, look it up. flows_spoke tells who it was, and asks for the memory of the one that is expected some packets later.
+struct stream *flows_expected(const struct flows *f, const struct flow_key *k);
+void flows_spoke(struct flows *f, const struct stream *s);
 struct stream *flows_find(const struct flows *f, const struct flow_key *k, uint64_t hash);
 // A new stream on probation, or NULL when refused.
 struct stream *flows_add(struct flows *f, const struct flow_key *k, uint64_t hash, int64_t now_us);

@@ -89,6 +89,38 @@ static void found_by_its_whole_key(void **state)
     flows_free(f);
 }
 
+static struct stream *expected(struct flows *f, uint32_t ssrc)
+{
+    struct flow_key k = key(ssrc, 4);
+    return flows_expected(f, &k);
+}
+
+// Six streams that take turns: from the third round on each is expected. One that has ended never is, nor what has its place.
+static void who_takes_turns_is_expected(void **state)
+{
+    (void)state;
+    struct seen seen;
+    struct flows *f = table(&seen);
+    struct stream *s[6];
+    for (uint32_t i = 0; i < 6; i++)
+        s[i] = add(f, i, 0, true);
+    for (int round = 0; round < 4; round++)
+        for (uint32_t i = 0; i < 6; i++) {
+            assert_ptr_equal(expected(f, i), round < 2 && !expected(f, i) ? NULL : s[i]);
+            assert_null(expected(f, (i + 1) % 6)); // not its turn
+            flows_spoke(f, s[i]);
+        }
+    assert_ptr_equal(expected(f, 0), s[0]);
+    flows_advance(f, 30 * S + IDLE_US); // all end
+    assert_int_equal(flows_stat(f).used, 0);
+    assert_null(expected(f, 0));
+    for (uint32_t i = 0; i < 6; i++)
+        (void)add(f, 100 + i, 40 * S, true);
+    for (uint32_t i = 0; i < 6; i++)
+        assert_null(expected(f, i));
+    flows_free(f);
+}
+
 static void looked_at_each_second_until_idle(void **state)
 {
     (void)state;
@@ -167,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_by_its_whole_key),
+        cmocka_unit_test(who_takes_turns_is_expected),
         cmocka_unit_test(looked_at_each_second_until_idle),
         cmocka_unit_test(probation_ends),
         cmocka_unit_test(fill),

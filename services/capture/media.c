@@ -292,8 +292,10 @@ void media_rtp(struct worker *w, const struct pkt *p)
     }
     struct flow_key k;
     flow_key_set(&k, &p->src, p->sport, &p->dst, p->dport, r.ssrc);
-    uint64_t hash = flow_key_hash(&k);
-    struct stream *s = flows_find(w->flows, &k, hash);
+    struct stream *s = flows_expected(w->flows, &k);
+    uint64_t hash = s ? 0 : flow_key_hash(&k);
+    if (!s)
+        s = flows_find(w->flows, &k, hash);
     bool fresh = false;
     if (__builtin_expect(!s, 0)) {
         s = stream_begin(w, p, &r, &k, hash);
@@ -310,6 +312,7 @@ void media_rtp(struct worker *w, const struct pkt *p)
         }
         fresh = s->state == STREAM_CONFIRMED;
     }
+    flows_spoke(w->flows, s);
     if (__builtin_expect(r.payload_type != s->payload_type, 0))
         stream_payload_type(w, s, flows_cold(w->flows, s), &r);
     bool timed = !(s->flags & STREAM_UNTIMED);
