@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import time
 ROOT, CLI = sys.argv[1:3]
 sys.path.insert(0, os.path.join(ROOT, "tests/support"))
 import s3_server  # noqa: E402
+from ports import free_port  # noqa: E402
 
 KEYS = ["lab/2023/11/14/018b.wav.sealed", "strange/a=b:c d+e%2F~ä.wav", "x"]
 
@@ -144,10 +146,7 @@ def s3rver():
     if not os.path.exists(program):
         print("skip s3rver is not installed (npm ci in tests/s3)")
         return
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     w = World(f"http://127.0.0.1:{port}", "calls", {"AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": "S3RVER", "S3_PART_BYTES": str(5 << 20)})
     child = subprocess.Popen([program, "-d", w.dir, "-p", str(port), "-a", "127.0.0.1", "--configure-bucket", "calls"], stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)

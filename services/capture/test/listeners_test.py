@@ -14,6 +14,9 @@ import sys
 import time
 import urllib.request
 
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "support"))
+from ports import free_port  # noqa: E402
+
 A, B = b"\xc0\0\2\1", b"\xc0\0\2\2"
 MAC = bytes(range(1, 13))
 MESSAGE = (b"OPTIONS sip:a@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
@@ -52,13 +55,6 @@ def packet(sport, dport, payload, number=iter(range(1, 65536))):
     """Each has its own IP identification, as a sender gives it: else it would be a mirror's copy of the one before."""
     udp = struct.pack(">HHHH", sport, dport, 8 + len(payload), 0) + payload
     return struct.pack(">HHHBBBBH", 0x4500, 20 + len(udp), next(number), 0, 0, 64, 17, 0) + A + B + udp
-
-
-def free_port():
-    with socket.socket() as t, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
-        t.bind(("127.0.0.1", 0))
-        u.bind(t.getsockname())
-        return t.getsockname()[1]
 
 
 def wait_for(what, fn, timeout=15.0):

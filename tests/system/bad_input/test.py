@@ -3,10 +3,14 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
-from harness import BIN, alive, check, wait_for
+from harness import BIN, ROOT, alive, check, wait_for
+
+sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+from ports import free_port  # noqa: E402
 
 CAPTURE = os.path.join(BIN, "callmesh-capture")
 
@@ -60,9 +64,7 @@ def test_who_reads_a_file_is_caged(t):
     """Every thread of it, the one that answers on the health port too; and it reads to the end in there. With a bus nng's threads as well."""
     whole = t.path("caged.pcap")
     made = t.traffic(whole, "--calls", "3", "--talk", "1", "--mix", "1,0,0,0")
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     p = t.spawn(CAPTURE, "--read", "-", "--no-bus", "--json", f"--health.listen=127.0.0.1:{port}", "--log.level=error",
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with open(whole, "rb") as f:
