@@ -92,7 +92,7 @@ static void a_request_proves_the_key(void **state)
     (void)fclose(f);
     sh("openssl req -in mine.csr -verify -noout && openssl req -in mine.csr -pubkey -noout >a && "
        "openssl pkey -in site.key -pubout >b && cmp a b");
-    assert_int_equal(cert_request(key, csr, n, &n), -EIO); // no room
+    assert_int_equal(cert_request(key, csr, 64, &n), -EIO); // no room
     assert_int_equal(cert_request("/nowhere/site.key", csr, sizeof(csr), &n), -ENOENT);
 }
 
