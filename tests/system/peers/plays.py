@@ -44,9 +44,20 @@ class Peers:
         for line in ("link set lo up", *(f"addr add {NET}{i}/32 dev lo" for i in (1, 2, 3, 9))):
             subprocess.run(["ip", *line.split()], check=True)
         self.tone()
-        self.shark = self.spawn("tshark", "tshark", "-q", "-i", "lo", "-f", "udp", "-w", pcap, "-F", "pcap")
-        self.wait("tshark", lambda: os.path.exists(pcap) and os.path.getsize(pcap) >= 24)
+        self.shark = self.watch(pcap)
         time.sleep(1)
+
+    def watch(self, pcap):
+        """tshark, writing. Seldom it starts and never opens its file: then it is started again."""
+        for _ in range(3):
+            p = self.spawn("tshark", "tshark", "-q", "-i", "lo", "-f", "udp", "-w", pcap, "-F", "pcap")
+            for _ in range(150):
+                if os.path.exists(pcap) and os.path.getsize(pcap) >= 24:
+                    return p
+                time.sleep(0.1)
+            p.kill()
+            p.wait()
+        raise SystemExit("tshark does not write: " + self.log("tshark")[-300:])
 
     def tone(self):
         with wave.open(os.path.join(self.folder, "tone.wav"), "wb") as w:

@@ -81,6 +81,8 @@ def explain_all(t):
     psql(t, "LOAD 'auto_explain'", *[f"ALTER SYSTEM SET {s}" for s in (
         "session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0", "auto_explain.log_format = 'json'", "auto_explain.log_nested_statements = on",
         "log_line_prefix = '@@%a@@ '")], "SELECT pg_reload_conf()")
+    # The postmaster has heard it when a new session has it; who came back before would never be heard.
+    wait_for("a session that explains", lambda: psql(t, "SHOW session_preload_libraries") == "auto_explain")
     psql(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name LIKE 'callmesh-%'")
     wait_for("the services to be back", lambda: t.request("/api/v1/calls?limit=1")[0] == 200)
 
