@@ -7,7 +7,7 @@
 static void casts(bool pub_listens)
 {
     char url[48], err[256] = "";
-    snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", kit_free_port());
+    snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", test_free_port());
     struct cast_pub *pub;
     struct cast_sub *a, *b = NULL;
     assert_int_equal(cast_sub_open(&a, url, !pub_listens, err, sizeof(err)), 0);
@@ -81,7 +81,7 @@ static void slow_listener_sees_a_gap(void **state)
 {
     (void)state;
     char url[48], err[256] = "";
-    snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", kit_free_port());
+    snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", test_free_port());
     struct cast_sub *sub;
     struct cast_pub *pub;
     assert_int_equal(cast_pub_open(&pub, url, true, "callstate", "", CALLMESH__V1__KIND__KIND_MESH,

@@ -62,7 +62,7 @@ static void snapshot_and_tap(void **state)
 {
     (void)state;
     char url[48], err[256] = "";
-    snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", kit_free_port());
+    snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", test_free_port());
     struct ask *a;
     assert_int_equal(ask_open(&a, url, err, sizeof(err)), 0);
     assert_null(snapshot(a, 1, 0, 100000)); // nobody there yet

@@ -17,6 +17,7 @@
 #include "base/mono.h"
 #include "bus/bus.h"
 #include "sock.h"
+#include "tests/support/port.h"
 
 // The last test of a program: all have stopped, so every message was sent or let go of.
 static inline void kit_nothing_is_held(void **state)
@@ -29,34 +30,11 @@ struct ports {
     char pub[48], ask[48];
 };
 
-// Below the range that the kernel gives to outgoing connections (32768 on): in it, a dialler of another test could be
-// given the number of a port whose listener is just being restarted.
-static inline int kit_free_port(void)
-{
-    for (int tries = 0; tries < 1000; tries++) {
-        uint16_t port =
-            (uint16_t)(12000 +
-                       ((uint64_t)mono_now_us() * 7919 + (uint64_t)getpid() * 104729) % 20000);
-        struct sockaddr_in a = {.sin_family = AF_INET,
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                .sin_port = htons(port)};
-        int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_true(s >= 0);
-        bool is_free = bind(s, (struct sockaddr *)&a, sizeof(a)) == 0;
-        close(s);
-        if (is_free)
-            return port;
-        usleep(7);
-    }
-    fail_msg("no free port");
-    return -1;
-}
-
 static inline struct ports kit_ports(void)
 {
     struct ports p;
-    snprintf(p.pub, sizeof(p.pub), "tcp://127.0.0.1:%d", kit_free_port());
-    snprintf(p.ask, sizeof(p.ask), "tcp://127.0.0.1:%d", kit_free_port());
+    snprintf(p.pub, sizeof(p.pub), "tcp://127.0.0.1:%d", test_free_port());
+    snprintf(p.ask, sizeof(p.ask), "tcp://127.0.0.1:%d", test_free_port());
     return p;
 }
 

@@ -181,7 +181,7 @@ static int open_centre(void **state)
     if (bus_secure(&so, err, sizeof(err)) < 0)
         fail_msg("%s", err);
     // Both paths on one port.
-    int port = kit_free_port();
+    int port = test_free_port();
     (void)snprintf(ports.pub, sizeof(ports.pub), "wss://127.0.0.1:%d/sig", port);
     (void)snprintf(ports.ask, sizeof(ports.ask), "wss://127.0.0.1:%d/ask", port);
     sub = kit_sub(&ports, 16);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mono.h"
+#include "tests/support/port.h"
 #include "base/slab.h"
 #include "tests/support/test.h"
 
@@ -154,18 +155,6 @@ static int end_of(struct child *c)
     return WEXITSTATUS(status);
 }
 
-static unsigned free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET};
-    socklen_t n = sizeof(a);
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-    close(fd);
-    return ntohs(a.sin_port);
-}
-
 static const char *get(unsigned port, const char *path)
 {
     static char buf[16384];
@@ -199,7 +188,7 @@ static void health_and_sigterm(void **state)
     (void)state;
     struct child c;
     char listen[64];
-    unsigned port = free_port();
+    unsigned port = (unsigned)test_free_port();
     snprintf(listen, sizeof(listen), "--health.listen=127.0.0.1:%u", port);
     LAUNCH(&c, WAITS, listen, "--site=berlin", "--node=n1", "--tiny.things=20");
     assert_true(hear(&c, "msg=ready"));

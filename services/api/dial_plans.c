@@ -15,33 +15,19 @@
     "national_lengths, 'local_lengths', local_lengths, 'plain', plain, 'updated_at', "             \
     "rfc3339(updated_at), 'updated_by', updated_by)::text"
 #define TEXTS(k)                                                                                   \
-    "ARRAY(SELECT btrim(x) FROM jsonb_array_elements_text(coalesce(b->'" k "', '[]')) x)"
+    "ARRAY(SELECT btrim(x) FROM jsonb_array_elements_text(coalesce(b->'" k "', '[]')) x) AS " k
 #define INTS(k)                                                                                    \
     "ARRAY(SELECT DISTINCT x::int FROM jsonb_array_elements_text(coalesce(b->'" k                  \
-    "', '[]')) x ORDER BY 1)"
-#define BODY                                                                                                                                        \
-    "WITH b AS (SELECT $1::jsonb AS b), v AS (SELECT btrim(coalesce(b->>'site', '')) AS site, "                                                     \
-    "coalesce(b->>'country_code', '') AS country_code, coalesce(b->>'area_code', '') AS "                                                           \
-    "area_code, coalesce(b->>'trunk_prefix', '') AS trunk_prefix, coalesce(b->>'number_base', "                                                     \
-    "'') AS number_base, " TEXTS("international_prefixes") " AS international_prefixes, " TEXTS("outside_prefixes") " AS outside_prefixes, " TEXTS( \
-        "short_numbers") " AS short_numbers, " INTS("extension_lengths") " AS "                                                                     \
-                                                                         "extension_lengths,"                                                       \
-                                                                         " " INTS(                                                                  \
-                                                                             "national_"                                                            \
-                                                                             "lengths") " AS"                                                       \
-                                                                                        " "                                                         \
-                                                                                        "nat"                                                       \
-                                                                                        "ion"                                                       \
-                                                                                        "al_"                                                       \
-                                                                                        "len"                                                       \
-                                                                                        "gth"                                                       \
-                                                                                        "s,"                                                        \
-                                                                                        " " INTS(                                                   \
-                                                                                            "loca"                                                  \
-                                                                                            "l_"                                                    \
-                                                                                            "leng"                                                  \
-                                                                                            "ths") " AS local_lengths, coalesce(b->>'plain', "      \
-                                                                                                   "'none') AS plain FROM b)"
+    "', '[]')) x ORDER BY 1) AS " k
+#define PREFIXES                                                                                   \
+    TEXTS("international_prefixes") ", " TEXTS("outside_prefixes") ", " TEXTS("short_numbers")
+#define LENGTHS INTS("extension_lengths") ", " INTS("national_lengths") ", " INTS("local_lengths")
+#define BODY                                                                                       \
+    "WITH b AS (SELECT $1::jsonb AS b), v AS (SELECT btrim(coalesce(b->>'site', '')) AS site, "    \
+    "coalesce(b->>'country_code', '') AS country_code, coalesce(b->>'area_code', '') AS "          \
+    "area_code, coalesce(b->>'trunk_prefix', '') AS trunk_prefix, coalesce(b->>'number_base', "    \
+    "'') AS number_base, " PREFIXES ", " LENGTHS                                                   \
+    ", coalesce(b->>'plain', 'none') AS plain FROM b)"
 #define RAISED(action)                                                                             \
     "a AS (INSERT INTO audit (actor, action, object, address, result) SELECT $2, '" action         \
     "', site, $3, 'ok' FROM n), r AS (UPDATE director SET revision = revision + 1 WHERE EXISTS "   \

@@ -13,6 +13,7 @@
 #include "store/conn.h"
 #include "story_kit.h"
 #include "tests/support/pg_throwaway.h"
+#include "tests/support/port.h"
 
 extern char **environ;
 
@@ -22,18 +23,6 @@ struct director {
     pid_t pid;
     struct store *store;
 };
-
-static inline int kit_free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(s >= 0);
-    assert_int_equal(bind(s, (struct sockaddr *)&a, n), 0);
-    assert_int_equal(getsockname(s, (struct sockaddr *)&a, &n), 0);
-    close(s);
-    return ntohs(a.sin_port);
-}
 
 static inline void director_spawn(struct director *d)
 {
@@ -93,7 +82,7 @@ static inline void director_begin(struct director *d, const char *db)
     store_free(s);
     (void)snprintf(d->dsn, sizeof d->dsn, "%s dbname=%s", d->pg.dsn, db);
     for (int i = 0; i < 4; i++)
-        (void)snprintf(d->url[i], sizeof d->url[i], "tcp://127.0.0.1:%d", kit_free_port());
+        (void)snprintf(d->url[i], sizeof d->url[i], "tcp://127.0.0.1:%d", test_free_port());
     struct store_opts o = {.dsn = d->dsn, .app = "test"};
     d->store = store_new(&o);
     director_spawn(d);

@@ -11,6 +11,7 @@
 #include "media/srtp_kit.h"
 #include "stats.h"
 #include "tests/support/test.h"
+#include "tests/support/port.h"
 
 #define A80   "AES_CM_128_HMAC_SHA1_80"
 #define CALLS 2u
@@ -69,16 +70,6 @@ static void on_question(void *ctx, const Callmesh__V1__ControlRequest *q,
     reply->srtp_keys = r;
 }
 
-static int free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int r = bind(fd, (struct sockaddr *)&a, n) + getsockname(fd, (struct sockaddr *)&a, &n);
-    close(fd);
-    return r == 0 ? ntohs(a.sin_port) : 0;
-}
-
 static int open_server(void **state)
 {
     (void)state;
@@ -87,7 +78,7 @@ static int open_server(void **state)
         key[i] = srtp_kit_key(A80, (uint8_t)(60 * i));
         memset(&call[i], 0x11 * (i + 1), sizeof(call[i]));
     }
-    (void)snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", free_port());
+    (void)snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", test_free_port());
     return answer_open(&server, url, on_question, NULL, err, sizeof(err));
 }
 

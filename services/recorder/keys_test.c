@@ -10,6 +10,7 @@
 #include "bus/secret.h"
 #include "stats.h"
 #include "tests/support/test.h"
+#include "tests/support/port.h"
 
 #define SEED "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -72,21 +73,11 @@ static void answer_fn_keys(void *ctx, const Callmesh__V1__ControlRequest *q,
     reply->srtp_keys = r;
 }
 
-static int free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int r = bind(fd, (struct sockaddr *)&a, n) + getsockname(fd, (struct sockaddr *)&a, &n);
-    close(fd);
-    return r == 0 ? ntohs(a.sin_port) : 0;
-}
-
 static int open_all(void **state)
 {
     (void)state;
     char url[64], err[200] = "";
-    (void)snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", free_port());
+    (void)snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", test_free_port());
     int r = answer_open(&server, url, answer_fn_keys, NULL, err, sizeof(err));
     return r == 0 ? keys_open(&k, url, "lab/recorder", "lab", err, sizeof(err)) : r;
 }

@@ -20,6 +20,7 @@
 #include "callmesh/v1/capture.pb-c.h"
 #include "callmesh/v1/live.pb-c.h"
 #include "callmesh/v1/mesh.pb-c.h"
+#include "tests/support/port.h"
 #include "callmesh/v1/recorder.pb-c.h"
 #include "vault/reader.h"
 #include "vault/verify.h"
@@ -52,19 +53,6 @@ struct kit {
     uint8_t index[20 * 512], data[200 * 512];
     size_t packets, data_n;
 };
-
-static inline int kit_port(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof(a);
-    int port =
-        bind(fd, (struct sockaddr *)&a, n) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0
-            ? ntohs(a.sin_port)
-            : 0;
-    close(fd);
-    return port;
-}
 
 static inline void kit_spawn(struct kit *k)
 {
@@ -210,7 +198,7 @@ static inline void kit_open(struct kit *k, const char *what)
     (void)snprintf(k->dir, sizeof(k->dir), "/tmp/recorder-%s-XXXXXX", what);
     assert_non_null(mkdtemp(k->dir));
     for (size_t i = 0; i < 7; i++)
-        (void)snprintf(k->url[i], sizeof(k->url[i]), "tcp://127.0.0.1:%d", kit_port());
+        (void)snprintf(k->url[i], sizeof(k->url[i]), "tcp://127.0.0.1:%d", test_free_port());
     k->started_us = INT64_C(1700000000000000);
     k->call_id = uuid_v7_derived(k->started_us, SPAN_LIT("call"));
     for (size_t i = 0; i < KIT_STREAMS; i++)
